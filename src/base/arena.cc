@@ -1,0 +1,76 @@
+// Chunks grow from 2 KiB to 16 KiB; a larger request gets a chunk of its own size.
+#include "base/arena.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <new>
+#include <string_view>
+
+#include "base/assert.h"
+
+namespace sluice {
+
+void* Arena::allocate(size_t size_bytes, size_t alignment) {
+    const auto at = reinterpret_cast<uintptr_t>(next_);
+    const uintptr_t aligned = (at + alignment - 1) & ~(uintptr_t{alignment} - 1);
+    const size_t needed = (aligned - at) + size_bytes;
+    if (next_ == nullptr || needed > static_cast<size_t>(end_ - next_)) [[unlikely]] {
+        return allocate_slow(size_bytes, alignment);
+    }
+    next_ += needed;
+    return next_ - size_bytes;
+}
+
+void* Arena::allocate_slow(size_t size_bytes, size_t alignment) {
+    const size_t wanted = sizeof(Chunk) + alignment + size_bytes;
+    const size_t usual =
+        chunk_ == nullptr ? kFirstChunkBytes : std::min(chunk_->size_bytes * 2, kChunkBytesMax);
+    const size_t chunk_bytes = std::max(wanted, usual);
+    void* memory = std::malloc(chunk_bytes);
+    SLUICE_ASSERT(memory != nullptr);
+    chunk_ = new (memory) Chunk{chunk_, chunk_bytes};
+    reserved_bytes_ += chunk_bytes;
+    next_ = static_cast<char*>(memory) + sizeof(Chunk);
+    end_ = static_cast<char*>(memory) + chunk_bytes;
+    return allocate(size_bytes, alignment);
+}
+
+std::string_view Arena::copy(std::string_view text) {
+    if (text.empty()) {
+        return {};
+    }
+    auto* to = static_cast<char*>(allocate(text.size(), 1));
+    std::memcpy(to, text.data(), text.size());
+    return {to, text.size()};
+}
+
+std::string_view Arena::join(std::initializer_list<std::string_view> parts) {
+    size_t total = 0;
+    for (const std::string_view part : parts) {
+        total += part.size();
+    }
+    auto* to = static_cast<char*>(allocate(total, 1));
+    size_t at = 0;
+    for (const std::string_view part : parts) {
+        if (!part.empty()) {
+            std::memcpy(to + at, part.data(), part.size());
+            at += part.size();
+        }
+    }
+    return {to, total};
+}
+
+void Arena::reset() {
+    while (chunk_ != nullptr) {
+        Chunk* previous = chunk_->previous;
+        std::free(static_cast<void*>(chunk_));
+        chunk_ = previous;
+    }
+    next_ = end_ = nullptr;
+    reserved_bytes_ = 0;
+}
+
+}  // namespace sluice

@@ -1,0 +1,68 @@
+// Arena: bump allocation for what lives exactly as long as one exchange.
+//
+// Small blocks from the general allocator, all freed at reset. Nothing in it is destroyed, so only
+// trivially destructible things go in. One shard, one exchange.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace sluice {
+
+class Arena {
+public:
+    Arena() = default;
+    ~Arena() { reset(); }
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+    // Uninitialised bytes; never null (running out of memory ends the process).
+    void* allocate(size_t size_bytes, size_t alignment = alignof(std::max_align_t));
+    // Gives back the end of the latest allocation, if `memory` is that; for writers that took more
+    // than they needed.
+    void shrink_latest(void* memory, size_t from_bytes, size_t to_bytes) {
+        if (static_cast<char*>(memory) + from_bytes == next_) {
+            next_ -= from_bytes - to_bytes;
+        }
+    }
+    std::string_view copy(std::string_view text);
+    std::string_view join(std::initializer_list<std::string_view> parts);
+
+    template <class T>
+    std::span<T> allocate_array(size_t count) {
+        static_assert(std::is_trivially_destructible_v<T>);
+        auto* items = static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
+        for (size_t i = 0; i < count; ++i) {
+            new (items + i) T();
+        }
+        return {items, count};
+    }
+
+    // Frees everything that was handed out.
+    void reset();
+    // Bytes held from the general allocator.
+    size_t reserved_bytes() const { return reserved_bytes_; }
+
+private:
+    // First chunk: a request head, its header table and an upstream head fit for most requests.
+    static constexpr size_t kFirstChunkBytes = 2048 - 64;
+    static constexpr size_t kChunkBytesMax = 16384;
+
+    struct Chunk {
+        Chunk* previous;
+        size_t size_bytes;
+    };
+
+    void* allocate_slow(size_t size_bytes, size_t alignment);
+
+    Chunk* chunk_ = nullptr;
+    char* next_ = nullptr;
+    char* end_ = nullptr;
+    size_t reserved_bytes_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,164 @@
+// The table of all metrics: name, help, type, unit, how shards are put together, labels.
+//
+// One line here is all that a new metric needs besides the code that writes it. Names follow the
+// conventions of Prometheus: base units, and _total for counters.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sluice {
+
+enum class MetricType : uint8_t { counter, gauge, histogram };
+enum class MetricUnit : uint8_t { none, bytes, seconds };
+enum class MetricMerge : uint8_t { sum, maximum };
+
+// In the order of the table.
+enum class MetricId : uint8_t {
+    requests_total,
+    request_duration_seconds,
+    time_to_first_byte_seconds,
+    overhead_seconds,
+    request_body_bytes_total,
+    response_body_bytes_total,
+    stream_events_total,
+    tokens_total,
+    errors_total,
+    cancels_total,
+    retries_total,
+    exchanges,
+    client_connections,
+    client_connections_total,
+    connections_moved_total,
+    upstream_connections,
+    upstream_connects_total,
+    upstream_waiters,
+    dns_questions_total,
+    dns_failures_total,
+    buffer_blocks,
+    buffers_exhausted_total,
+    ring_submissions_total,
+    ring_completions_total,
+    ring_enter_calls_total,
+    ring_other_system_calls_total,
+    turns_total,
+    longest_turn_seconds,
+    log_dropped_total,
+    log_write_errors_total,
+    config_reloads_total,
+    start_time_seconds,
+    build_info,
+};
+
+inline constexpr size_t kMetricLabelsMax = 4;
+
+struct MetricFamily {
+    std::string_view name;
+    std::string_view help;
+    MetricType type = MetricType::counter;
+    MetricUnit unit = MetricUnit::none;
+    MetricMerge merge = MetricMerge::sum;
+    std::array<std::string_view, kMetricLabelsMax> labels = {};
+    uint32_t first_bound_us = 0;  // Histograms: upper end of the first bucket.
+
+    constexpr size_t label_count() const {
+        size_t count = 0;
+        while (count < labels.size() && !labels[count].empty()) {
+            ++count;
+        }
+        return count;
+    }
+};
+
+namespace detail {
+
+using enum MetricType;
+using enum MetricUnit;
+using enum MetricMerge;
+
+// What a person waits for: 100 us to 10 minutes. What we add ourselves: 1 us to 6 s.
+inline constexpr uint32_t kFirstBoundOfWaitsUs = 100;
+inline constexpr uint32_t kFirstBoundOfOverheadUs = 1;
+
+}  // namespace detail
+
+// clang-format off
+inline constexpr auto kMetricFamilies = std::to_array<MetricFamily>({
+    {"sluice_requests_total", "Exchanges that ended, by the status sent to the client.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream", "status"}},
+    {"sluice_request_duration_seconds", "From the first byte of a request to the last byte of its answer.",
+     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfWaitsUs},
+    {"sluice_time_to_first_byte_seconds", "From the first byte of a request to the first byte of the answer's body.",
+     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfWaitsUs},
+    {"sluice_overhead_seconds", "Time of an exchange that was spent in the gateway itself.",
+     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfOverheadUs},
+    {"sluice_request_body_bytes_total", "Bytes of request bodies taken from clients.",
+     detail::counter, detail::bytes, detail::sum, {"route", "upstream"}},
+    {"sluice_response_body_bytes_total", "Bytes of response bodies sent to clients.",
+     detail::counter, detail::bytes, detail::sum, {"route", "upstream"}},
+    {"sluice_stream_events_total", "Server-sent events relayed to clients.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream"}},
+    {"sluice_tokens_total", "Tokens that upstreams reported, by kind: prompt, cached, completion, reasoning.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream", "kind"}},
+    {"sluice_errors_total", "Exchanges that ended with an error, by its kind and who caused it.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream", "kind", "source"}},
+    {"sluice_cancels_total", "Exchanges that the client left, by phase.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream", "phase"}},
+    {"sluice_retries_total", "Requests that were sent again.",
+     detail::counter, detail::none, detail::sum, {"route", "upstream", "reason"}},
+    {"sluice_exchanges", "Exchanges that are going on.",
+     detail::gauge, detail::none, detail::sum, {"shard"}},
+    {"sluice_client_connections", "Open connections of clients.",
+     detail::gauge, detail::none, detail::sum, {"shard"}},
+    {"sluice_client_connections_total", "Connections of clients that were accepted.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_connections_moved_total", "New connections that were handed to a less busy shard.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_upstream_connections", "Connections to upstreams, by state: idle, busy.",
+     detail::gauge, detail::none, detail::sum, {"upstream", "state"}},
+    {"sluice_upstream_connects_total", "Connections to upstreams that were begun, by result: ok, failed.",
+     detail::counter, detail::none, detail::sum, {"upstream", "result"}},
+    {"sluice_upstream_waiters", "Exchanges that wait for a connection to an upstream.",
+     detail::gauge, detail::none, detail::sum, {"upstream"}},
+    {"sluice_dns_questions_total", "Names that were asked for, as they were not in the cache.",
+     detail::counter, detail::none, detail::sum},
+    {"sluice_dns_failures_total", "Names that could not be resolved.",
+     detail::counter, detail::none, detail::sum},
+    {"sluice_buffer_blocks", "Receive buffers, by state: free, window (lent to the kernel), used.",
+     detail::gauge, detail::none, detail::sum, {"shard", "state"}},
+    {"sluice_buffers_exhausted_total", "Times that reading stopped because no receive buffer was left.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_ring_submissions_total", "Operations handed to the kernel.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_ring_completions_total", "Completions taken from the kernel.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_ring_enter_calls_total", "Calls of io_uring_enter.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_ring_other_system_calls_total", "System calls besides: sockets opened, options set.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_turns_total", "Turns of the shards' loops.",
+     detail::counter, detail::none, detail::sum, {"shard"}},
+    {"sluice_longest_turn_seconds", "Longest turn since the start, without its wait.",
+     detail::gauge, detail::seconds, detail::maximum, {"shard"}},
+    {"sluice_log_dropped_total", "Log lines dropped because their buffer was full, by log: app, access.",
+     detail::counter, detail::none, detail::sum, {"log"}},
+    {"sluice_log_write_errors_total", "Failed writes of log lines.",
+     detail::counter, detail::none, detail::sum},
+    {"sluice_config_reloads_total", "Reloads of the configuration, by result: ok, refused.",
+     detail::counter, detail::none, detail::sum, {"result"}},
+    {"sluice_start_time_seconds", "When the process started, in seconds since 1970.",
+     detail::gauge, detail::seconds, detail::maximum},
+    {"sluice_build_info", "Always 1; the labels tell what runs.",
+     detail::gauge, detail::none, detail::maximum, {"version", "compiler"}},
+});
+// clang-format on
+
+static_assert(kMetricFamilies.size() == static_cast<size_t>(MetricId::build_info) + 1);
+
+constexpr const MetricFamily& metric_family(MetricId id) {
+    return kMetricFamilies[static_cast<size_t>(id)];
+}
+
+}  // namespace sluice
