@@ -1,0 +1,48 @@
+// Address: an IPv4 or IPv6 socket address as a value. No names are resolved here.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::net {
+
+class Address {
+public:
+    Address() = default;
+    // From what the system returned.
+    Address(const sockaddr* address, socklen_t length);
+
+    // "127.0.0.1", "::1" or "[::1]"; nullopt when it is not a literal address.
+    static std::optional<Address> parse(std::string_view host, uint16_t port);
+    static Address loopback(uint16_t port);
+
+    const sockaddr* data() const { return &storage_.any; }
+    socklen_t length() const { return length_; }
+    int family() const { return storage_.any.sa_family; }
+    bool is_set() const { return length_ != 0; }
+    uint16_t port() const;
+    void set_port(uint16_t port);
+
+    // "127.0.0.1:3000", "[::1]:3000"
+    std::string to_string() const;
+    // The host part alone, without brackets.
+    std::string host() const;
+
+    bool operator==(const Address& other) const;
+
+private:
+    union Storage {
+        sockaddr any;
+        sockaddr_in v4;
+        sockaddr_in6 v6;
+    };
+    Storage storage_ = {};
+    socklen_t length_ = 0;
+};
+
+}  // namespace sluice::net

@@ -1,0 +1,82 @@
+// TcpStream: a ByteStream over a connected TCP socket.
+//
+// Reading is one multishot receive for the life of the connection; writing is one send at a time,
+// of everything that was queued when the turn ended. Ends by terminate, join, free: shut down or
+// cancel, wait until no operation is pending, close the descriptor and delete itself.
+#pragma once
+
+#include <cstdint>
+
+#include "base/slice.h"
+#include "base/slice_queue.h"
+#include "net/buffer_ring.h"
+#include "net/byte_stream.h"
+#include "net/op.h"
+#include "net/options.h"
+#include "net/proactor.h"
+#include "net/timer_wheel.h"
+
+namespace sluice::net {
+
+class TcpStream final : public ByteStream,
+                        private Proactor::Flushable,
+                        private Proactor::Lingering,
+                        private BufferRing::Waiter {
+public:
+    // Takes over a connected descriptor and starts reading. `peer` names the side in errors.
+    static StreamPtr adopt(Proactor& proactor,
+                           int fd,
+                           const SocketOptions& options,
+                           ErrorSource peer);
+
+    void watch_for_hangup() override;
+    Address peer_address() const override;
+    uint64_t acknowledged_bytes() const override;
+    void close(CloseMode mode) override;
+
+private:
+    enum class Life : uint8_t { open, flushing, lingering, closing };
+
+    TcpStream(Proactor& proactor, int fd, const SocketOptions& options, ErrorSource peer);
+    ~TcpStream() override;
+
+    void push_unsent(Slice slice) override;
+    void want_flush() override;
+    void after_taking() override;
+    void flush() override;
+    void cut() override { start_closing(); }
+
+    static void on_receive(Op& op, int32_t result, uint32_t flags);
+    static void on_sent(Op& op, int32_t result, uint32_t flags);
+    static void on_hangup(Op& op, int32_t result, uint32_t flags);
+    static void on_buffers(BufferRing::Waiter& waiter);
+    static void on_linger_timer(Timer& timer);
+
+    void received_bytes(Slice slice);
+    void receive_ended(int32_t result);
+    void arm_receive();
+    void sent(int32_t result);
+    void copy_unsent(const Slice& slice);
+    void advance_close();
+    void start_closing();
+    bool has_pending() const {
+        return receive_op_.pending + send_op_.pending + hangup_op_.pending > 0;
+    }
+
+    SliceQueue unsent_;
+    Op receive_op_;
+    Op send_op_;
+    Op hangup_op_;
+    Timer linger_timer_;
+    int fd_;
+    uint32_t in_flight_bytes_ = 0;   // At the front of unsent_, with the kernel.
+    uint32_t copy_block_used_ = 0;   // Of the last block of unsent_, when it is a copy block.
+    Block* copy_block_ = nullptr;    // Not owned: valid while its slice is last in unsent_.
+    uint32_t lingered_bytes_ = 0;
+    Life life_ = Life::open;
+    bool reading_stopped_ = false;  // Above the high mark.
+    bool linger_ = false;
+    bool reset_ = false;
+};
+
+}  // namespace sluice::net
