@@ -1,0 +1,84 @@
+// ClientConnection: one HTTP/1.1 connection to an upstream, seen from our side.
+//
+// Sends one request at a time and reads its response; says afterwards whether it may serve again.
+// It never waits: the exchange that leased it puts its own signal on the stream. A connection with
+// any unread byte, any framing doubt or an early end is never reused (queue poisoning). Owned by
+// the pool or by a lease; one shard.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/slice_queue.h"
+#include "coro/signal.h"
+#include "http/body_reader.h"
+#include "http/framing.h"
+#include "http/head_assembler.h"
+#include "http/limits.h"
+#include "http/message.h"
+#include "http/types.h"
+#include "net/byte_stream.h"
+
+namespace sluice::http {
+
+class ClientConnection {
+public:
+    ClientConnection(net::StreamPtr stream, const MessageLimits& limits);
+    ClientConnection(ClientConnection&&) = default;
+
+    net::ByteStream& stream() { return *stream_; }
+    void set_signal(coro::Signal* signal) { stream_->set_signal(signal); }
+
+    // --- Request.
+    void begin_request(Method method, Slice head);
+    void send_body(SliceQueue&& framed) { stream_->write(std::move(framed)); }
+    // Whether the peer's system can have seen a byte of this request (TCP acknowledgements).
+    // Asked only after a failure; costs a system call.
+    bool may_have_seen_request() const;
+
+    // --- Response.
+    // Looks for a whole head in what has arrived; interim responses (1xx) are skipped and counted.
+    // `scratch` bounds the number of fields; the head's views lie in `arena`.
+    Result<bool> read_head(Arena& arena, std::span<HeaderField> scratch);
+    const ResponseHead& head() const { return head_; }
+    const ResponseFraming& framing() const { return framing_; }
+    bool has_response_begun() const { return response_begun_; }
+    Result<bool> next_body_piece(BodyPiece& piece) { return body_.next(*stream_, piece); }
+    bool is_response_complete() const { return head_read_ && body_.is_complete(); }
+    std::optional<uint64_t> body_bytes_left() const { return body_.bytes_left(); }
+    uint64_t body_bytes() const { return body_.body_bytes(); }
+
+    // --- Reuse.
+    // Ends the exchange. True when another request may be sent on the connection.
+    bool finish_exchange(bool request_sent_whole);
+    // While idle: the peer has neither ended nor sent anything.
+    bool is_healthy() const {
+        return !stream_->failed() && !stream_->read_ended() && stream_->received().empty();
+    }
+    uint32_t exchanges() const { return exchanges_; }
+    bool is_reused() const { return exchanges_ > 1; }
+    // Ends the connection at once; what is in flight is cut.
+    void abort() { stream_.reset(); }
+
+private:
+    static constexpr uint32_t kInterimResponsesMax = 16;
+
+    net::StreamPtr stream_;
+    MessageLimits limits_;
+    HeadAssembler assembler_;
+    BodyReader body_;
+    ResponseHead head_;
+    ResponseFraming framing_;
+    uint64_t sent_before_ = 0;  // Bytes of earlier exchanges on this connection.
+    uint32_t exchanges_ = 0;
+    uint32_t interim_responses_ = 0;
+    Method method_ = Method::get;
+    bool response_begun_ = false;
+    bool head_read_ = false;
+};
+
+}  // namespace sluice::http
