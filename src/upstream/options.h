@@ -1,0 +1,111 @@
+// One upstream: whom we call, with which key, how long we wait and how many connections we keep.
+// Plain values: filled by config/, part of the snapshot that every shard holds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "net/options.h"
+
+namespace sluice::upstream {
+
+// The API that an upstream speaks; which vendor it is says `provider`.
+enum class UpstreamType : uint8_t {
+    chat,  // OpenAI's HTTP API: chat completions, completions, embeddings, responses, models.
+};
+
+struct HeaderOption {
+    std::string name;
+    std::string value;
+
+    bool operator==(const HeaderOption&) const = default;
+};
+
+// The name that clients use and the name that the upstream knows.
+struct ModelAlias {
+    std::string alias;
+    std::string model;
+
+    bool operator==(const ModelAlias&) const = default;
+};
+
+// Four clocks of an exchange, independent of each other.
+struct UpstreamTimeouts {
+    // One address: SYN, answer and TLS. 5 s covers a lost SYN and its retransmissions.
+    uint32_t connect_ms = 5'000;
+    // From the request's last byte to the first byte of the answer. Reasoning models think for
+    // minutes before they say a word when the answer is not streamed; vendors' SDKs wait 10 min.
+    uint32_t first_byte_ms = 600'000;
+    // Silence inside an answer. Engines emit a token or a comment far more often than that.
+    uint32_t silence_ms = 300'000;
+    // Whole exchange. 0 is off, because a stream that still brings tokens is healthy.
+    uint32_t total_ms = 0;
+
+    bool operator==(const UpstreamTimeouts&) const = default;
+};
+
+// The pool of one upstream on one shard.
+struct PoolOptions {
+    // Busy and idle ones together. An exchange holds a connection for the length of its stream.
+    uint32_t connections_max = 16'384;
+    // Exchanges that may wait for a connection; the next one is answered with 503.
+    uint32_t waiters_max = 1'024;
+    uint32_t wait_timeout_ms = 5'000;
+    // Below the 60 s after which common load balancers drop an idle connection.
+    uint32_t idle_timeout_ms = 55'000;
+    // More than this many are closed instead of kept.
+    uint32_t idle_connections_max = 256;
+    // How often a request is sent again because the connection died while idle, that is when the
+    // upstream closed it and processed nothing. 0 switches it off.
+    uint32_t idle_death_retries_max = 2;
+
+    bool operator==(const PoolOptions&) const = default;
+};
+
+// The embedded simulator, for provider = "simulated": an LLM without an LLM.
+struct SimulatorOptions {
+    uint32_t time_to_first_token_ms = 200;
+    uint32_t inter_token_time_ms = 20;  // 50 tokens a second, a pace one can watch.
+    // Length of an answer, unless the request's own limit is lower.
+    uint32_t tokens = 64;
+    uint32_t embedding_dimensions = 256;
+    // What /v1/models lists. Any other name is answered just the same.
+    std::vector<std::string> models = {"sluice-simulated"};
+
+    bool operator==(const SimulatorOptions&) const = default;
+};
+
+inline constexpr std::string_view kSimulatedProvider = "simulated";
+
+struct UpstreamOptions {
+    std::string name;
+    std::string provider = "openai_compatible";  // The vendor; see config/schema for the list.
+    UpstreamType type = UpstreamType::chat;
+    // scheme://host[:port][/path]; checked when the configuration is loaded. Empty for the
+    // simulator only.
+    std::string base_url;
+
+    // Where the key comes from: one of the two, or neither for upstreams without authentication.
+    std::string token_env;
+    std::string token_file;
+    Secret token;  // What was found there.
+
+    std::string organization;           // Sent as openai-organization when not empty.
+    std::string project;                // Sent as openai-project when not empty.
+    std::vector<HeaderOption> headers;  // Added to every request; never taken from the client.
+    bool supports_streaming = true;
+    std::vector<ModelAlias> models;  // Names rewritten for this upstream on every route.
+
+    UpstreamTimeouts timeouts;
+    PoolOptions pool;
+    net::TlsClientOptions tls;
+    SimulatorOptions simulator;
+
+    bool is_simulated() const { return provider == kSimulatedProvider; }
+    bool operator==(const UpstreamOptions&) const = default;
+};
+
+}  // namespace sluice::upstream
