@@ -1,0 +1,167 @@
+// JSON pointers over a simdjson document; a request is read once, before the first token.
+#include "providers/simulated_request.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/result.h"
+#include "json/document.h"
+#include "json/field_watch.h"
+#include "providers/simulated_llm.h"
+
+namespace sluice::providers {
+
+namespace {
+
+using json::Document;
+using json::ValueType;
+
+std::unexpected<Error> bad_field(const char* where) {
+    return fail({.kind = ErrorKind::invalid_field, .source = ErrorSource::client, .where = where});
+}
+
+// Adds a text, or every text part of a list of parts, at `path`.
+void add_content(const Document& document, const std::string& path, PromptMeter& prompt) {
+    const ValueType type = document.type(path.c_str());
+    if (type == ValueType::string) {
+        if (const Result<std::string_view> text = document.string(path.c_str())) {
+            prompt.add(*text);
+        }
+        return;
+    }
+    if (type != ValueType::array) {
+        return;
+    }
+    const size_t parts = document.size(path.c_str()).value_or(0);
+    for (size_t i = 0; i < parts; ++i) {
+        const std::string part = path + "/" + std::to_string(i);
+        if (document.type(part.c_str()) == ValueType::string) {
+            add_content(document, part, prompt);
+        } else if (const std::string text = part + "/text"; document.has(text.c_str())) {
+            add_content(document, text, prompt);
+        } else if (const std::string nested = part + "/content"; document.has(nested.c_str())) {
+            add_content(document, nested, prompt);
+        }
+    }
+}
+
+Result<std::optional<uint32_t>> read_count(const Document& document,
+                                           const char* path,
+                                           uint32_t max,
+                                           const char* wrong) {
+    if (!document.has(path) || document.type(path) == ValueType::null) {
+        return std::optional<uint32_t>();
+    }
+    const Result<int64_t> value = document.integer(path);
+    if (!value || *value < 1 || *value > max) {
+        return bad_field(wrong);
+    }
+    return std::optional(static_cast<uint32_t>(*value));
+}
+
+void read_tool_choice(const Document& document, SimulatedRequest& request, Arena& arena) {
+    const bool responses = request.endpoint == SimulatedEndpoint::responses;
+    const char* first_tool = responses ? "/tools/0/name" : "/tools/0/function/name";
+    if (const Result<std::string_view> name = document.string(first_tool)) {
+        request.tool_name = arena.copy(*name);
+    }
+    if (request.tool_name.empty()) {
+        return;
+    }
+    const Result<std::string_view> mode = document.string("/tool_choice");
+    if (mode && *mode == "required") {
+        request.tool_force = ToolForce::required;
+        return;
+    }
+    const char* chosen = responses ? "/tool_choice/name" : "/tool_choice/function/name";
+    if (const Result<std::string_view> name = document.string(chosen)) {
+        request.tool_force = ToolForce::named;
+        request.tool_name = arena.copy(*name);
+    }
+}
+
+void read_embedding_inputs(const Document& document, SimulatedRequestTexts& texts) {
+    const size_t count =
+        document.type("/input") == ValueType::array ? document.size("/input").value_or(0) : 0;
+    // A list of token ids is one input; a list of texts, or of lists, is one each.
+    const bool is_list = count > 0 && document.type("/input/0") != ValueType::number;
+    for (size_t i = 0; i < (is_list ? count : 1); ++i) {
+        PromptMeter meter;
+        add_content(document, is_list ? "/input/" + std::to_string(i) : std::string("/input"),
+                    meter);
+        texts.inputs.push_back(meter);
+    }
+    texts.request.inputs = texts.inputs;
+}
+
+}  // namespace
+
+bool simulated_endpoint_of(std::string_view path, SimulatedEndpoint& endpoint) {
+    if (path.ends_with("/chat/completions")) {
+        endpoint = SimulatedEndpoint::chat;
+    } else if (path.ends_with("/completions")) {
+        endpoint = SimulatedEndpoint::completions;
+    } else if (path.ends_with("/responses")) {
+        endpoint = SimulatedEndpoint::responses;
+    } else if (path.ends_with("/embeddings")) {
+        endpoint = SimulatedEndpoint::embeddings;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+Result<SimulatedRequestTexts> read_simulated_request(SimulatedEndpoint endpoint,
+                                                     std::string_view body,
+                                                     json::Document& document,
+                                                     Arena& arena) {
+    TRY_VOID(document.parse(body));
+    SimulatedRequestTexts texts;
+    SimulatedRequest& request = texts.request;
+    request.endpoint = endpoint;
+    const Result<std::string_view> model = document.string("/model");
+    if (!model) {
+        return bad_field("you must provide a model parameter");
+    }
+    request.model = arena.copy(*model);
+    const char* prompt = endpoint == SimulatedEndpoint::chat          ? "/messages"
+                         : endpoint == SimulatedEndpoint::completions ? "/prompt"
+                                                                      : "/input";
+    if (!document.has(prompt)) {
+        return bad_field(endpoint == SimulatedEndpoint::chat          ? "'messages' is required"
+                         : endpoint == SimulatedEndpoint::completions ? "'prompt' is required"
+                                                                      : "'input' is required");
+    }
+    if (endpoint == SimulatedEndpoint::chat &&
+        (document.type(prompt) != ValueType::array || document.size(prompt).value_or(0) == 0)) {
+        return bad_field("'messages' must be an array with at least one message");
+    }
+    add_content(document, prompt, request.prompt);
+    add_content(document, "/instructions", request.prompt);
+    request.stream = document.boolean("/stream").value_or(false);
+    request.include_usage = document.boolean("/stream_options/include_usage").value_or(false);
+    TRY(const std::optional<uint32_t> choices,
+        read_count(document, "/n", SimulatedAnswer::kChoicesMax, "'n' must be 1 to 128"));
+    request.choices = choices.value_or(1);
+    for (const char* limit : {"/max_tokens", "/max_completion_tokens", "/max_output_tokens"}) {
+        TRY(const std::optional<uint32_t> tokens,
+            read_count(document, limit, UINT32_MAX, "the limit of tokens must be at least 1"));
+        request.tokens_max = tokens ? tokens : request.tokens_max;
+    }
+    read_tool_choice(document, request, arena);
+    if (endpoint == SimulatedEndpoint::embeddings) {
+        TRY(request.dimensions, read_count(document, "/dimensions", SimulatedAnswer::kDimensionsMax,
+                                           "'dimensions' must be 1 to 8192"));
+        request.base64 = document.string("/encoding_format").value_or("") == "base64";
+        read_embedding_inputs(document, texts);
+    }
+    return texts;
+}
+
+}  // namespace sluice::providers
