@@ -1,0 +1,171 @@
+// From a chosen route to the head of the upstream's response: lease, send, wait, perhaps again.
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/slice_queue.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/body_reader.h"
+#include "http/body_writer.h"
+#include "http/framing.h"
+#include "http/h1_writer.h"
+#include "http/header_map.h"
+#include "http/server_exchange.h"
+#include "http/types.h"
+#include "http/url.h"
+#include "net/deadline.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/forward_headers.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/route_table.h"
+#include "upstream/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+// Of a body that flows on, so much may lie in the gateway between client and upstream.
+constexpr size_t kFlowWindowBytes = size_t{256} * 1024;
+
+// A base URL ends in the version ("…/v1"), and so do our own paths begin with it.
+constexpr std::string_view kVersionPrefix = "/v1";
+
+std::string_view path_below_base(std::string_view path) {
+    if (path.starts_with(kVersionPrefix) &&
+        (path.size() == kVersionPrefix.size() || path[kVersionPrefix.size()] == '/')) {
+        path.remove_prefix(kVersionPrefix.size());
+    }
+    return path;
+}
+
+}  // namespace
+
+coro::Task<Status> Exchange::dispatch() {
+    const uint32_t retries_max = route_->upstream->options().pool.idle_death_retries_max;
+    for (uint32_t retries = 0;; ++retries) {
+        ++record_.attempts;
+        const Status done = co_await attempt(retries > 0);
+        if (done || retries >= retries_max || !may_send_again(done.error())) {
+            co_return done;
+        }
+        lease_.drop();
+        request_sent_whole_ = false;
+    }
+}
+
+// Only where the upstream cannot have seen the request: the connection had died while it was idle,
+// and not one byte was acknowledged by the peer's system. A POST is never sent twice.
+bool Exchange::may_send_again(const Error& error) const {
+    const bool connection_died =
+        error.kind == ErrorKind::reset || error.kind == ErrorKind::closed_early;
+    return connection_died && error.source == ErrorSource::upstream && lease_ &&
+           lease_->is_reused() && !lease_->has_response_begun() && intake_->is_complete() &&
+           !lease_->may_have_seen_request();
+}
+
+coro::Task<Status> Exchange::attempt(bool fresh) {
+    record_.ended_in = Phase::connect;
+    record_.lease_begun = clock();
+    CO_TRY(lease_, co_await route_->upstream->lease(*this, fresh));
+    record_.leased = clock();
+    record_.connection_reused = lease_->exchanges() > 0;
+    lease_->set_signal(&signal());
+    record_.ended_in = Phase::first_byte;
+    CO_TRY_VOID(send_request_head());
+    co_return co_await await_response_head();
+}
+
+Status Exchange::send_request_head() {
+    const http::RequestHead& head = client_.head();
+    Arena& arena = client_.request_arena();
+    http::HeadWriter writer(arena);
+    writer.request_line(head.method_text,
+                        http::join_target(arena, route_->upstream->url().path_prefix,
+                                          path_below_base(head.path), head.query));
+    write_request_fields(writer, head, *route_->upstream, record_.request_id);
+    http::BodyKind kind = http::BodyKind::none;
+    if (intake_->has_body()) {
+        const std::optional<uint64_t> left = client_.body_bytes_left();
+        kind = intake_->is_complete() || left ? http::BodyKind::length : http::BodyKind::chunked;
+        if (kind == http::BodyKind::length) {
+            writer.content_length(intake_->held().size_bytes() + left.value_or(0));
+        } else {
+            writer.transfer_encoding_chunked();
+        }
+    } else if (head.method == http::Method::post) {
+        writer.content_length(0);
+    }
+    request_writer_ = http::BodyWriter(kind);
+    TRY(Slice text, writer.finish_slice());
+    lease_->begin_request(head.method, std::move(text));
+    return {};
+}
+
+// Sends what is there of the body. A whole one is shared, so that it can be sent again; one that
+// flows is handed on and forgotten.
+Status Exchange::pump_request_body() {
+    SliceQueue outgoing;
+    if (intake_->is_complete() && request_writer_.body_bytes() == 0) {
+        intake_->held().share_all_to(outgoing);
+        lease_->send_body(std::move(outgoing));
+        request_sent_whole_ = true;
+        return {};
+    }
+    while (!lease_->stream().is_congested()) {
+        while (!intake_->held().empty()) {
+            request_writer_.write(intake_->held().pop_front(), outgoing);
+        }
+        if (intake_->is_complete()) {
+            request_writer_.finish(outgoing);
+            request_sent_whole_ = true;
+        }
+        lease_->send_body(std::move(outgoing));
+        outgoing.clear();
+        if (request_sent_whole_) {
+            return {};
+        }
+        TRY_VOID(intake_->take(kFlowWindowBytes));
+        if (intake_->held().empty() && !intake_->is_complete()) {
+            return {};
+        }
+    }
+    return {};
+}
+
+coro::Task<Status> Exchange::await_response_head() {
+    const upstream::UpstreamTimeouts& timeouts = route_->upstream->options().timeouts;
+    net::Deadline first_byte(services_.proactor, signal());
+    while (true) {
+        if (!request_sent_whole_) {
+            CO_TRY_VOID(pump_request_body());
+            if (request_sent_whole_) {
+                record_.sent = clock();
+                first_byte.set(Duration::milliseconds(timeouts.first_byte_ms));
+            }
+        }
+        CO_TRY(const bool complete,
+               lease_->read_head(client_.request_arena(), services_.head_scratch));
+        if (complete) {
+            record_.first_byte = clock();
+            co_return Status();
+        }
+        if (const std::optional<Error> stop = reason_to_stop()) {
+            co_return fail(*stop);
+        }
+        if (first_byte.has_passed()) {
+            co_return fail({.kind = ErrorKind::first_byte_timeout,
+                            .source = ErrorSource::upstream,
+                            .where = "waiting for the first byte"});
+        }
+        co_await pause();
+    }
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,311 @@
+// The order of an exchange, the choice of its route, and its end.
+#include "pipeline/exchange.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/local_ptr.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/slice_queue.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/h1_writer.h"
+#include "http/header_names.h"
+#include "http/message.h"
+#include "http/server_exchange.h"
+#include "http/types.h"
+#include "json/splice.h"
+#include "json/unescape.h"
+#include "pipeline/cors.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/relay.h"
+#include "pipeline/request_fields.h"
+#include "pipeline/request_id.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/respond_error.h"
+#include "pipeline/route_table.h"
+#include "pipeline/snapshot.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using http::HeaderId;
+
+// A client that ended its direction is asked again after this long whether it is still there.
+constexpr Duration kProbeInterval = Duration::seconds(5);
+// Paths are logged up to here.
+constexpr size_t kLoggedPathBytesMax = 256;
+
+bool is_relayed_method(http::Method method) {
+    return method == http::Method::get || method == http::Method::post ||
+           method == http::Method::delete_method;
+}
+
+// Endpoints to which an empty body means nothing; others (a cancel, say) take a POST without one.
+bool needs_body(const http::RequestHead& head) {
+    constexpr std::string_view kEndpoints[] = {"/completions", "/responses", "/embeddings"};
+    return head.method == http::Method::post &&
+           std::any_of(std::begin(kEndpoints), std::end(kEndpoints),
+                       [&](std::string_view end) { return head.path.ends_with(end); });
+}
+
+}  // namespace
+
+std::string_view phase_name(Phase phase) {
+    switch (phase) {
+        case Phase::request:
+            return "request";
+        case Phase::connect:
+            return "connect";
+        case Phase::first_byte:
+            return "first_byte";
+        case Phase::relay:
+            return "relay";
+        case Phase::done:
+            return "done";
+    }
+    return "";
+}
+
+Exchange::Exchange(Services& services, LocalPtr<Snapshot> snapshot, http::ServerExchange& client)
+    : services_(services),
+      snapshot_(std::move(snapshot)),
+      client_(client),
+      total_(services.proactor, client.signal()),
+      next_probe_(services.proactor, client.signal()) {}
+
+Exchange::~Exchange() = default;
+
+std::optional<Error> Exchange::reason_to_stop() {
+    if (client_.is_client_gone()) {
+        Error error = client_.stream().error();
+        if (error.kind != ErrorKind::shutting_down && error.kind != ErrorKind::send_timeout) {
+            error.kind = ErrorKind::cancelled;
+            error.where = "the client left";
+        }
+        return error;
+    }
+    if (total_.has_passed()) {
+        return Error{.kind = ErrorKind::total_timeout,
+                     .source = ErrorSource::upstream,
+                     .where = "the total timeout passed"};
+    }
+    look_at_half_closed_client();
+    return std::nullopt;
+}
+
+// A client that ended its direction may wait for the answer or be gone. Only bytes tell: a closed
+// socket answers them with a reset.
+void Exchange::look_at_half_closed_client() {
+    if (!client_.is_client_half_closed() || (half_closed_ && !next_probe_.has_passed())) {
+        return;
+    }
+    if (!half_closed_) {
+        half_closed_ = true;
+        client_.stream().watch_for_hangup();
+    }
+    if (relay_ != nullptr) {
+        relay_->probe();
+    } else {
+        client_.probe_half_closed();
+    }
+    next_probe_.set(kProbeInterval);
+}
+
+coro::Task<void> Exchange::run() {
+    services_.telemetry.on_exchange_begin();
+    const Status done = co_await serve();
+    Error error = done ? Error{.kind = ErrorKind::none} : done.error();
+    if (!done && client_.response_state() == http::ResponseState::none) {
+        respond_with_error(error);
+    }
+    if (client_.response_state() != http::ResponseState::finished) {
+        client_.abort_response();
+    }
+    finish(error);
+}
+
+// Copies what is needed after the request's bytes are let go.
+Status Exchange::begin() {
+    const http::RequestHead& head = client_.head();
+    Arena& arena = client_.arena();
+    record_.began = client_.started_at();
+    record_.method = arena.copy(head.method_text);
+    record_.path = arena.copy(head.path.substr(0, kLoggedPathBytesMax));
+    record_.request_id =
+        choose_request_id(head.headers.value(HeaderId::x_request_id),
+                          snapshot_->accepts_request_ids, services_.prng, arena);
+    if (!snapshot_->cors.allowed_origins.empty()) {
+        origin_ = arena.copy(head.headers.value(HeaderId::origin));
+    }
+    if (!is_relayed_method(head.method)) {
+        return fail({.kind = ErrorKind::method_not_allowed, .source = ErrorSource::client});
+    }
+    if (head.headers.has(HeaderId::content_encoding) &&
+        !equals_ignoring_case(head.headers.value(HeaderId::content_encoding), "identity")) {
+        return fail({.kind = ErrorKind::unsupported_encoding,
+                     .source = ErrorSource::client,
+                     .where = "request bodies must not be compressed"});
+    }
+    return {};
+}
+
+coro::Task<Status> Exchange::serve() {
+    CO_TRY_VOID(begin());
+    const PathRoutes* path = snapshot_->table.find(client_.head().path);
+    if (path == nullptr) {
+        co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
+    }
+    intake_ = std::make_unique<RequestIntake>(
+        client_, path->body_bytes_max(client_.options().request_body_bytes_max));
+    CO_TRY_VOID(co_await receive_request(*path));
+    record_.received = clock();
+    CO_TRY_VOID(choose_route(*path));
+    record_.route = route_->index;
+    record_.upstream = route_->upstream_index;
+    const upstream::UpstreamOptions& options = route_->upstream->options();
+    total_.set(Duration::milliseconds(options.timeouts.total_ms));
+    if (options.is_simulated()) {
+        co_return co_await simulate();
+    }
+    CO_TRY_VOID(co_await dispatch());
+    co_return co_await relay();
+}
+
+Status Exchange::choose_route(const PathRoutes& path) {
+    if (!intake_->has_body() && needs_body(client_.head())) {
+        return fail({.kind = ErrorKind::invalid_json,
+                     .source = ErrorSource::client,
+                     .where = "the body is empty"});
+    }
+    if (!intake_->has_body() || !intake_->is_complete()) {
+        route_ = path.find({});
+        route_ = route_ == nullptr ? path.routes.front() : route_;
+        return {};
+    }
+    TRY(const RequestFields fields, intake_->fields(client_.arena()));
+    const std::string_view model = fields.model.value_or(std::string_view());
+    record_.model = model;
+    wants_stream_ = fields.stream;
+    route_ = path.find(model);
+    if (route_ == nullptr && !fields.model) {
+        return fail({.kind = ErrorKind::invalid_field,
+                     .source = ErrorSource::client,
+                     .where = "you must provide a model parameter"});
+    }
+    if (route_ == nullptr) {
+        return fail({.kind = ErrorKind::no_model, .source = ErrorSource::client});
+    }
+    if (fields.stream && !route_->options->allow_streaming) {
+        return fail({.kind = ErrorKind::streaming_not_allowed, .source = ErrorSource::client});
+    }
+    if (!fields.stream && !route_->options->allow_non_streaming) {
+        return fail({.kind = ErrorKind::streaming_required, .source = ErrorSource::client});
+    }
+    const std::string_view upstream_model = route_->model_for(model);
+    if (fields.model && upstream_model != model) {
+        record_.upstream_model = client_.arena().copy(upstream_model);
+        json::Splice splice(intake_->held());
+        const std::string_view quoted =
+            json::quote(record_.upstream_model, client_.request_arena());
+        splice.replace(fields.model_field, quoted);
+        SliceQueue renamed;
+        splice.apply(renamed);
+        intake_->replace_held(std::move(renamed));
+    }
+    return {};
+}
+
+void Exchange::respond_with_error(const Error& error) {
+    const ErrorAnswer answer = answer_for(error);
+    std::string detail;
+    switch (error.kind) {
+        case ErrorKind::no_route:
+        case ErrorKind::method_not_allowed:
+            detail = std::string(record_.method) + " " + std::string(record_.path);
+            break;
+        case ErrorKind::no_model:
+            detail = record_.model;
+            break;
+        case ErrorKind::invalid_json:
+            if (intake_ != nullptr) {
+                detail = " (at byte " + std::to_string(intake_->json_error_offset()) + ")";
+            }
+            break;
+        default:
+            break;
+    }
+    const std::string body = error_body(answer, error_message(error, detail));
+    http::HeadWriter writer = client_.begin_response(answer.status);
+    writer.field(HeaderId::content_type, "application/json");
+    if (error.kind == ErrorKind::method_not_allowed) {
+        writer.field(HeaderId::allow, "GET, POST, DELETE");
+    }
+    if (answer.status == 503) {
+        writer.field(HeaderId::retry_after, "1");
+    }
+    write_own_fields(writer);
+    if (client_.respond(writer, answer.status, Slice::copy_of(body))) {
+        record_.responded = clock();
+    }
+}
+
+void Exchange::write_own_fields(http::HeadWriter& writer) {
+    writer.field(HeaderId::x_request_id, record_.request_id);
+    if (snapshot_->sends_server_timing) {
+        write_server_timing(writer);
+    }
+    write_cors_fields(writer, snapshot_->cors, origin_);
+}
+
+// Server-Timing (W3C): milliseconds; `sluice` is our own share up to this response head.
+void Exchange::write_server_timing(http::HeadWriter& writer) {
+    const auto append = [](std::string& to, std::string_view name, Duration duration) {
+        const int64_t us = duration.us() < 0 ? 0 : duration.us();
+        to += name;
+        to += ";dur=";
+        append_decimal(to, static_cast<uint64_t>(us / 1000));
+        to += '.';
+        const auto thousandths = static_cast<uint64_t>(us % 1000);
+        to += static_cast<char>('0' + thousandths / 100);
+        to += static_cast<char>('0' + thousandths / 10 % 10);
+        to += static_cast<char>('0' + thousandths % 10);
+    };
+    const Duration leasing = record_.leased - record_.lease_begun;
+    std::string value;
+    value.reserve(96);
+    append(value, "sluice", (clock() - record_.began) - waited_ - leasing);
+    if (record_.leased.is_set()) {
+        append(value, ", connect", leasing);
+    }
+    if (record_.first_byte.is_set() && record_.sent.is_set()) {
+        append(value, ", upstream", record_.first_byte - record_.sent);
+    }
+    writer.field(HeaderId::server_timing, value);
+}
+
+void Exchange::finish(const Error& error) {
+    lease_.drop();
+    intake_.reset();
+    record_.error = error;
+    record_.ended = clock();
+    record_.status = client_.response_status();
+    if (record_.status == 0 || error.kind == ErrorKind::cancelled) {
+        record_.status = error.kind == ErrorKind::cancelled ? 499 : record_.status;
+    }
+    record_.request_body_bytes = client_.body_bytes();
+    record_.response_body_bytes = client_.response_body_bytes();
+    services_.telemetry.on_exchange_end(record_);
+}
+
+}  // namespace sluice::pipeline

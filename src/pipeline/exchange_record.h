@@ -1,0 +1,61 @@
+// ExchangeRecord: what is known of an exchange when it is over; the source of log line and metrics.
+//
+// Filled step by step by the exchange; texts lie in its arena and are valid during the call of
+// Telemetry::on_exchange_end only. Instants are zero for what did not happen.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "pipeline/stream_watch.h"
+
+namespace sluice::pipeline {
+
+// In which phase an exchange was when it ended early.
+enum class Phase : uint8_t { request, connect, first_byte, relay, done };
+std::string_view phase_name(Phase phase);
+
+struct ExchangeRecord {
+    static constexpr uint32_t kNone = UINT32_MAX;
+
+    std::string_view request_id;
+    std::string_view method;
+    std::string_view path;
+    std::string_view model;           // As the client wrote it.
+    std::string_view upstream_model;  // Empty when it is the same.
+    uint32_t route = kNone;
+    uint32_t upstream = kNone;
+    uint16_t status = 0;  // As sent to the client; 499 when it left before that.
+    uint16_t upstream_status = 0;
+    uint16_t attempts = 0;
+    bool is_stream = false;
+    bool connection_reused = false;
+    Phase ended_in = Phase::request;
+    Error error{.kind = ErrorKind::none};
+    uint64_t request_body_bytes = 0;
+    uint64_t response_body_bytes = 0;
+    uint64_t events = 0;
+    Usage usage;
+
+    Instant began;           // First byte of the request head.
+    Instant received;        // Last byte of the request (or the point where it began to flow on).
+    Instant lease_begun;     // Asked for a connection.
+    Instant leased;          // Got it.
+    Instant sent;            // Request handed to the kernel as a whole.
+    Instant first_byte;      // Response head of the upstream.
+    Instant responded;       // Response head towards the client.
+    Instant ended;
+};
+
+class Telemetry {
+public:
+    virtual void on_exchange_begin() = 0;
+    virtual void on_exchange_end(const ExchangeRecord& record) = 0;
+
+protected:
+    ~Telemetry() = default;
+};
+
+}  // namespace sluice::pipeline

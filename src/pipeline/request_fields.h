@@ -1,0 +1,32 @@
+// What the gateway must know of a request's JSON body: a handful of members, found while the body
+// is validated, never parsed again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "json/field_watch.h"
+
+namespace sluice::pipeline {
+
+// The members, in the order of the watch list.
+enum class RequestField : uint8_t { model, stream, stream_options, include_usage };
+
+// The list to give to a json::FieldWatch for a request body.
+const json::WatchList& request_watch_list();
+
+struct RequestFields {
+    std::optional<std::string_view> model;  // Unescaped, in the arena.
+    json::Field model_field;                // Where it stands, for the splice.
+    bool stream = false;
+    bool include_usage = false;
+};
+
+// Reads the members out of what the validator found. Fails with invalid_field when one has a type
+// that no server accepts ("model" that is no string, "stream" that is no boolean).
+Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& arena);
+
+}  // namespace sluice::pipeline

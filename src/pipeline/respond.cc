@@ -1,0 +1,108 @@
+// The response of an exchange: its head, then the relay, then the connection goes back.
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/framing.h"
+#include "http/h1_writer.h"
+#include "http/header_map.h"
+#include "http/header_names.h"
+#include "http/message.h"
+#include "http/server_exchange.h"
+#include "net/proactor.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/forward_headers.h"
+#include "pipeline/relay.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/stream_watch.h"
+#include "upstream/options.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+Terminator terminator_of(std::string_view path) {
+    if (path.ends_with("/completions")) {
+        return Terminator::done;
+    }
+    return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
+}
+
+bool is_event_stream(const http::ResponseHead& head) {
+    return head.headers.value(http::HeaderId::content_type).starts_with("text/event-stream");
+}
+
+// Counts an open stream for as long as it is relayed.
+class OpenStream {
+public:
+    explicit OpenStream(net::Proactor& proactor) : proactor_(proactor) { proactor_.stream_opened(); }
+    ~OpenStream() { proactor_.stream_closed(); }
+    OpenStream(const OpenStream&) = delete;
+    OpenStream& operator=(const OpenStream&) = delete;
+
+private:
+    net::Proactor& proactor_;
+};
+
+}  // namespace
+
+Status Exchange::send_response_head() {
+    const http::ResponseHead& head = lease_->head();
+    record_.upstream_status = head.status;
+    if (head.status == 101) {
+        return fail({.kind = ErrorKind::malformed,
+                     .source = ErrorSource::upstream,
+                     .where = "the upstream switched protocols unasked"});
+    }
+    http::BodyFraming framing = lease_->framing().body;
+    if (framing.kind == http::BodyKind::until_close) {
+        framing.kind = http::BodyKind::chunked;
+    }
+    http::HeadWriter writer = client_.begin_response(head.status, head.reason);
+    write_response_fields(writer, head);
+    write_own_fields(writer);
+    TRY_VOID(client_.send_head(writer, head.status, framing));
+    record_.responded = clock();
+    return {};
+}
+
+coro::Task<Status> Exchange::relay() {
+    const bool event_stream = is_event_stream(lease_->head());
+    const bool succeeded = lease_->head().status == 200;
+    const Terminator terminator = succeeded ? terminator_of(record_.path) : Terminator::none;
+    CO_TRY_VOID(send_response_head());
+    record_.ended_in = Phase::relay;
+    record_.is_stream = event_stream;
+    if (request_sent_whole_) {
+        intake_.reset();
+        client_.release_request();
+    }
+    Relay relay(client_, *lease_, event_stream, terminator, client_.arena());
+    const OpenStream counted(services_.proactor);
+    const RelayLimits limits = {
+        .silence =
+            Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
+        .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
+    };
+    relay_ = &relay;
+    const Status done = co_await relay.run(*this, limits);
+    relay_ = nullptr;
+    record_.events = relay.watch().events();
+    record_.usage = read_usage(relay.watch().usage_object(), services_.document);
+    if (!done) {
+        if (done.error().source != ErrorSource::client) {
+            relay.break_off(done.error());
+        }
+        co_return done;
+    }
+    client_.finish_response();
+    record_.ended_in = Phase::done;
+    lease_.give_back(request_sent_whole_);
+    co_return Status();
+}
+
+}  // namespace sluice::pipeline

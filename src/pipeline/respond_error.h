@@ -1,0 +1,32 @@
+// Errors towards clients, in the shape of OpenAI's API: the only place where an Error becomes text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "pipeline/stream_watch.h"
+
+namespace sluice::pipeline {
+
+struct ErrorAnswer {
+    uint16_t status;
+    std::string_view type;   // "invalid_request_error", "server_error", ...
+    std::string_view code;   // Empty is null.
+    std::string_view param;  // Empty is null.
+};
+
+// Status, type and code for an error (the table of errors in docs/ERRORS.md).
+ErrorAnswer answer_for(const Error& error);
+
+// A sentence for a person. `detail` names what was asked for (a model, a path); may be empty.
+std::string error_message(const Error& error, std::string_view detail);
+
+// {"error":{"message":…,"type":…,"param":…,"code":…}}
+std::string error_body(const ErrorAnswer& answer, std::string_view message);
+
+// The event that ends a stream which cannot be completed, in the form of its protocol.
+std::string error_event(const ErrorAnswer& answer, std::string_view message, Terminator protocol);
+
+}  // namespace sluice::pipeline

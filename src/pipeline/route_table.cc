@@ -1,0 +1,121 @@
+// A handful of prefixes: a loop over them is faster than any map and easier to read.
+#include "pipeline/route_table.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pipeline/options.h"
+#include "upstream/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr size_t kNoMatch = 0;
+
+bool is_within(std::string_view path, std::string_view prefix) {
+    if (!path.starts_with(prefix)) {
+        return false;
+    }
+    return path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/';
+}
+
+// How well a route fits a model: 0 not at all, 1 takes all, else more for the longer match; an
+// exact match beats every prefix.
+size_t fit(const RouteOptions& route, std::string_view model) {
+    constexpr size_t kTakesAll = 1;
+    constexpr size_t kExact = SIZE_MAX;
+    for (const upstream::ModelAlias& alias : route.model_aliases) {
+        if (alias.alias == model) {
+            return kExact;
+        }
+    }
+    if (route.models.empty()) {
+        return kTakesAll;
+    }
+    size_t best = kNoMatch;
+    for (const std::string_view pattern : route.models) {
+        if (pattern == model) {
+            return kExact;
+        }
+        if (pattern.ends_with('*') && model.starts_with(pattern.substr(0, pattern.size() - 1))) {
+            best = std::max(best, kTakesAll + pattern.size());
+        }
+    }
+    return best;
+}
+
+}  // namespace
+
+std::string_view Route::model_for(std::string_view model) const {
+    for (const upstream::ModelAlias& alias : options->model_aliases) {
+        if (alias.alias == model) {
+            return alias.model;
+        }
+    }
+    return upstream->model_for(model);
+}
+
+bool PathRoutes::depends_on_body() const {
+    if (routes.size() > 1) {
+        return true;
+    }
+    const Route& only = *routes.front();
+    const RouteOptions& options = *only.options;
+    return !options.models.empty() || !options.model_aliases.empty() || !options.allow_streaming ||
+           !options.allow_non_streaming || !only.upstream->options().models.empty() ||
+           only.upstream->options().is_simulated();
+}
+
+const Route* PathRoutes::find(std::string_view model) const {
+    const Route* best = nullptr;
+    size_t best_fit = kNoMatch;
+    for (const Route* route : routes) {
+        const size_t fits = fit(*route->options, model);
+        if (fits > best_fit) {
+            best = route;
+            best_fit = fits;
+        }
+    }
+    return best;
+}
+
+uint64_t PathRoutes::body_bytes_max(uint64_t usual) const {
+    uint64_t most = 0;
+    for (const Route* route : routes) {
+        const uint64_t own = route->options->request_body_bytes_max;
+        most = std::max(most, own > 0 ? own : usual);
+    }
+    return most;
+}
+
+RouteTable::RouteTable(std::span<const Route> routes) {
+    for (const Route& route : routes) {
+        const std::string_view prefix = route.options->path_prefix;
+        auto found = std::find_if(paths_.begin(), paths_.end(),
+                                  [&](const PathRoutes& path) { return path.prefix == prefix; });
+        if (found == paths_.end()) {
+            paths_.push_back({.prefix = prefix, .routes = {}});
+            found = paths_.end() - 1;
+        }
+        found->routes.push_back(&route);
+    }
+    std::sort(paths_.begin(), paths_.end(), [](const PathRoutes& a, const PathRoutes& b) {
+        return a.prefix.size() > b.prefix.size();
+    });
+}
+
+const PathRoutes* RouteTable::find(std::string_view path) const {
+    for (const PathRoutes& candidate : paths_) {
+        if (is_within(path, candidate.prefix)) {
+            return &candidate;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace sluice::pipeline

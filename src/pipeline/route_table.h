@@ -1,0 +1,54 @@
+// RouteTable: from a path and a model to a route, compiled once per snapshot and shard.
+//
+// The longest path prefix wins, on whole segments; within it an exact model wins over the longest
+// model prefix, and that over a route for all models. Immutable after it was built.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/local_ptr.h"
+#include "pipeline/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+struct Route {
+    const RouteOptions* options;  // Lives as long as the snapshot.
+    LocalPtr<upstream::Upstream> upstream;
+    uint32_t index;           // In the order of the configuration; metrics go by it.
+    uint32_t upstream_index;  // Likewise.
+
+    // The name that the upstream gets for a client's `model`; the same text when nothing changes.
+    std::string_view model_for(std::string_view model) const;
+};
+
+// All routes of one path prefix.
+struct PathRoutes {
+    std::string_view prefix;
+    std::vector<const Route*> routes;
+
+    // Whether the choice, or the request that is sent, depends on the body: then the body must be
+    // read up to the members in question before anything is sent.
+    bool depends_on_body() const;
+    // The route for a model; null when there is none. No model: only a route for all models.
+    const Route* find(std::string_view model) const;
+    // The largest body that one of them takes.
+    uint64_t body_bytes_max(uint64_t usual) const;
+};
+
+class RouteTable {
+public:
+    // `routes` keep their addresses for as long as the table is used.
+    explicit RouteTable(std::span<const Route> routes);
+
+    const PathRoutes* find(std::string_view path) const;
+
+private:
+    std::vector<PathRoutes> paths_;  // Longest prefix first.
+};
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,155 @@
+// The embedded provider: an exchange answered by the simulated LLM, at the pace of a real one.
+//
+// Takes the place of dispatch and relay for upstreams with provider = "simulated", so that a
+// gateway without a key answers at once, and everything around an upstream can be tried.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/framing.h"
+#include "http/h1_writer.h"
+#include "http/header_names.h"
+#include "http/server_exchange.h"
+#include "http/types.h"
+#include "net/deadline.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/request_intake.h"
+#include "providers/simulated_llm.h"
+#include "providers/simulated_request.h"
+#include "upstream/options.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using http::HeaderId;
+using providers::SimulatedAnswer;
+using providers::SimulatedPace;
+
+constexpr std::string_view kModelsPath = "/models";
+
+Usage usage_of(const SimulatedAnswer& answer) {
+    return {.prompt_tokens = answer.usage().prompt_tokens,
+            .completion_tokens = answer.usage().completion_tokens,
+            .is_known = true};
+}
+
+}  // namespace
+
+coro::Task<Status> Exchange::simulate() {
+    record_.ended_in = Phase::first_byte;
+    const int64_t now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000;
+    if (client_.head().path.find(kModelsPath) != std::string_view::npos) {
+        co_return answer_with_models(now_s);
+    }
+    providers::SimulatedEndpoint endpoint{};
+    if (!providers::simulated_endpoint_of(record_.path, endpoint) ||
+        client_.head().method != http::Method::post) {
+        co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
+    }
+    const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
+    const std::string body = intake_->held().to_string();
+    CO_TRY(const auto texts,
+           providers::read_simulated_request(endpoint, body, services_.document,
+                                             client_.request_arena()));
+    SimulatedAnswer answer(texts.request, {.tokens = options.tokens,
+                                           .embedding_dimensions = options.embedding_dimensions,
+                                           .created_s = now_s,
+                                           .id_seed = services_.prng.next()});
+    intake_.reset();
+    record_.usage = usage_of(answer);
+    record_.is_stream = texts.request.stream;
+    record_.sent = clock();
+    if (record_.is_stream) {
+        co_return co_await simulate_stream(answer);
+    }
+    const bool thinks = endpoint != providers::SimulatedEndpoint::embeddings;
+    const int64_t tokens = thinks ? answer.tokens_to_make() : 0;
+    CO_TRY_VOID(co_await think(Duration::milliseconds(
+        options.time_to_first_token_ms + tokens * options.inter_token_time_ms)));
+    record_.first_byte = clock();
+    std::string text;
+    answer.append_body(text);
+    co_return answer_with_json(200, text);
+}
+
+// Waits as a model would; ends early when the client leaves.
+coro::Task<Status> Exchange::think(Duration time) {
+    net::Deadline thought(services_.proactor, signal());
+    thought.set(time);
+    while (time.ns() > 0 && !thought.has_passed()) {
+        if (const std::optional<Error> stop = reason_to_stop()) {
+            co_return fail(*stop);
+        }
+        co_await pause();
+    }
+    co_return Status();
+}
+
+coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
+    const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
+    CO_TRY_VOID(co_await think(Duration::milliseconds(options.time_to_first_token_ms)));
+    record_.first_byte = clock();
+    http::HeadWriter writer = client_.begin_response(200);
+    writer.field(HeaderId::content_type, "text/event-stream; charset=utf-8");
+    writer.field(HeaderId::cache_control, "no-cache");
+    write_own_fields(writer);
+    CO_TRY_VOID(client_.send_head(writer, 200, {.kind = http::BodyKind::chunked}));
+    client_.release_request();
+    record_.responded = clock();
+    record_.ended_in = Phase::relay;
+    std::string events;
+    while (answer.has_event()) {
+        events.clear();
+        do {
+            answer.append_event(events);
+            ++record_.events;
+        } while (answer.has_event() && answer.pace() == SimulatedPace::at_once);
+        client_.write_body(Slice::copy_of(events));
+        while (client_.stream().is_congested()) {
+            if (const std::optional<Error> stop = reason_to_stop()) {
+                co_return fail(*stop);
+            }
+            co_await pause();
+        }
+        if (answer.has_event() && answer.pace() == SimulatedPace::next_token) {
+            CO_TRY_VOID(co_await think(Duration::milliseconds(options.inter_token_time_ms)));
+        }
+    }
+    client_.finish_response();
+    record_.ended_in = Phase::done;
+    co_return Status();
+}
+
+Status Exchange::answer_with_models(int64_t now_s) {
+    const auto& models = route_->upstream->options().simulator.models;
+    std::string text;
+    const std::string_view path = client_.head().path;
+    const size_t list = path.find(kModelsPath) + kModelsPath.size();
+    if (path.size() <= list + 1) {
+        providers::append_simulated_models(text, models, now_s);
+    } else {
+        providers::append_simulated_model(text, path.substr(list + 1), now_s);
+    }
+    return answer_with_json(200, text);
+}
+
+Status Exchange::answer_with_json(uint16_t status, std::string_view text) {
+    http::HeadWriter writer = client_.begin_response(status);
+    writer.field(HeaderId::content_type, "application/json");
+    write_own_fields(writer);
+    TRY_VOID(client_.respond(writer, status, Slice::copy_of(text)));
+    record_.responded = clock();
+    record_.ended_in = Phase::done;
+    return {};
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,34 @@
+// Snapshot: one configuration compiled for one shard. Immutable; an exchange keeps the one that it
+// began with, so a reload never changes the rules under a request.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/local_ptr.h"
+#include "http/options.h"
+#include "pipeline/route_table.h"
+
+namespace sluice::pipeline {
+
+struct CorsPolicy {
+    std::vector<std::string> allowed_origins;  // "*" takes all.
+    uint32_t max_age_s = 7200;
+};
+
+class Snapshot : public LocallyCounted {
+public:
+    Snapshot(std::shared_ptr<const void> config, std::vector<Route> compiled_routes)
+        : keep_alive(std::move(config)), routes(std::move(compiled_routes)), table(routes) {}
+
+    const std::shared_ptr<const void> keep_alive;  // What the options below are part of.
+    const std::vector<Route> routes;
+    const RouteTable table;
+    http::ServerConnectionOptions connections;
+    CorsPolicy cors;
+    bool accepts_request_ids = true;
+    bool sends_server_timing = true;
+};
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,79 @@
+// StreamWatch: what the relay must know of a response that it does not parse.
+//
+// For event streams: where events end, how many there were, and whether the stream ended as its
+// protocol demands (OpenAI: "[DONE]"; Responses: a terminal event) or reported an error itself.
+// For any JSON: the usage object, found by its key, read once at the end. Looks at each byte
+// twice, copies 32 bytes of each event's beginning, allocates nothing. One per exchange.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/arena.h"
+#include "http/sse_framer.h"
+#include "json/document.h"
+#include "json/member_finder.h"
+
+namespace sluice::pipeline {
+
+// How an event stream says that it is complete.
+enum class Terminator : uint8_t {
+    none,       // Not an event stream, or one whose end we do not know: its framing decides.
+    done,       // data: [DONE]
+    responses,  // event: response.completed, .failed, .incomplete, or error
+};
+
+struct Usage {
+    uint64_t prompt_tokens = 0;
+    uint64_t completion_tokens = 0;
+    uint64_t cached_tokens = 0;
+    uint64_t reasoning_tokens = 0;
+    bool is_known = false;
+};
+
+class StreamWatch {
+public:
+    StreamWatch(bool is_event_stream, Terminator terminator, Arena& arena);
+
+    // Looks at the next body bytes. Returns how many of them belong to complete events; the rest
+    // begins or continues an event. Everything counts as complete outside of event streams.
+    uint32_t see(std::string_view bytes);
+
+    // The body is over; an event that only lacks its empty line counts.
+    void end();
+
+    bool is_event_stream() const { return is_event_stream_; }
+    uint64_t events() const { return events_; }
+    bool at_boundary() const { return framer_.at_boundary(); }
+    // The stream may end here without anything missing.
+    bool has_ended_properly() const {
+        return terminator_ == Terminator::none || saw_terminator_ || saw_error_;
+    }
+    // The upstream itself reported a failure inside the stream.
+    bool saw_error() const { return saw_error_; }
+    // The last usage object that passed by, as it was written; empty when there was none.
+    std::string_view usage_object() const { return usage_finder_.value(); }
+
+private:
+    static constexpr size_t kEventHeadBytes = 32;
+
+    void keep_head(std::string_view bytes);
+    void judge_event();
+
+    http::SseFramer framer_;
+    json::MemberFinder usage_finder_;
+    uint64_t events_ = 0;
+    std::array<char, kEventHeadBytes> head_;  // The beginning of the current event.
+    uint8_t head_bytes_ = 0;
+    Terminator terminator_;
+    bool is_event_stream_;
+    bool saw_terminator_ = false;
+    bool saw_error_ = false;
+};
+
+// Reads a usage object of either OpenAI form (prompt_tokens or input_tokens).
+Usage read_usage(std::string_view object, json::Document& document);
+
+}  // namespace sluice::pipeline
