@@ -1,0 +1,39 @@
+// Config: every setting of the gateway, composed of the options structs of the rooms.
+//
+// Built wholly by load.h and never changed afterwards; shards hold it through snapshot.h. The rooms
+// get their own structs and never see this one.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/options.h"
+#include "server/options.h"
+#include "upstream/options.h"
+
+namespace sluice::config {
+
+// Far above what people write, and low enough that comparing each with each takes no time.
+inline constexpr size_t kUpstreamsMax = 1024;
+inline constexpr size_t kRoutesMax = 4096;
+
+struct Config {
+    server::ServerOptions server;
+    std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
+    std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
+
+    // Null when there is none of that name.
+    const upstream::UpstreamOptions* find_upstream(std::string_view name) const {
+        for (const upstream::UpstreamOptions& upstream : upstreams) {
+            if (upstream.name == name) {
+                return &upstream;
+            }
+        }
+        return nullptr;
+    }
+
+    bool operator==(const Config&) const = default;
+};
+
+}  // namespace sluice::config

@@ -1,0 +1,152 @@
+// Renaming of members from the accepted form to the canonical one.
+#include "config/forms.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace sluice::config {
+
+namespace {
+
+struct Renaming {
+    std::string_view from;
+    std::string_view to;
+};
+
+constexpr size_t kNameBytesMax = 64;  // It becomes a label of metrics and log lines.
+constexpr int64_t kTimeoutSMax = 86'400;
+constexpr int64_t kMillisecondsPerSecond = 1'000;
+
+// Gives a member its canonical name; both spellings of one setting at once are a mistake.
+void rename(TomlNode& table,
+            Renaming renaming,
+            const std::string& shown,
+            Diagnostics& diagnostics) {
+    const auto member = std::ranges::find(table.members, renaming.from, &TomlMember::key);
+    if (member == table.members.end()) {
+        return;
+    }
+    if (table.find(renaming.to) != nullptr) {
+        diagnostics.error(
+            member->position, fmt::format("{}.{}", shown, renaming.from),
+            fmt::format("\"{}\" sets the same; expected one of the two", renaming.to));
+        table.members.erase(member);
+        return;
+    }
+    member->key = renaming.to;
+}
+
+// `timeout = 60` becomes the two limits on waiting for the upstream. It does not become a limit on
+// the whole exchange, which would cut healthy streams.
+void map_timeout(TomlNode& table, const std::string& shown, Diagnostics& diagnostics) {
+    const auto member = std::ranges::find(table.members, "timeout", &TomlMember::key);
+    if (member == table.members.end()) {
+        return;
+    }
+    const TomlMember written = std::move(*member);
+    table.members.erase(member);
+    const std::string key = shown + ".timeout";
+    const std::string expected =
+        fmt::format("expected seconds as an integer from 1 to {}", kTimeoutSMax);
+    if (written.value.kind != TomlKind::integer) {
+        diagnostics.error(written.value.position, key,
+                          fmt::format("is {}; {}", describe(written.value.kind), expected));
+        return;
+    }
+    const int64_t seconds = written.value.integer;
+    if (seconds < 1 || seconds > kTimeoutSMax) {
+        diagnostics.error(written.value.position, key,
+                          fmt::format("{} is out of range; {}", seconds, expected));
+        return;
+    }
+    if (table.find("timeouts") == nullptr) {
+        table.members.push_back({"timeouts", "timeouts", written.position, {}});
+        table.members.back().value.position = written.position;
+    }
+    TomlNode& timeouts = *table.find("timeouts");
+    for (const std::string_view limit : {"first_byte_ms", "silence_ms"}) {
+        if (timeouts.find(limit) != nullptr) {
+            diagnostics.error(
+                written.position, key,
+                fmt::format("\"timeouts.{}\" sets the same; expected one of the two", limit));
+            continue;
+        }
+        TomlNode value = written.value;
+        value.integer = seconds * kMillisecondsPerSecond;
+        timeouts.members.push_back({std::string(limit), "timeout", written.position, value});
+    }
+}
+
+bool is_name(std::string_view text) {
+    static constexpr std::string_view kMarks = "-_.";
+    return !text.empty() && text.size() <= kNameBytesMax && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               kMarks.contains(c);
+    });
+}
+
+void collect(TomlNode& root,
+             std::string_view form,
+             std::vector<LlmTable>& llms,
+             Diagnostics& diagnostics) {
+    TomlNode* all = root.find(form);
+    if (all == nullptr) {
+        return;
+    }
+    if (all->kind != TomlKind::table) {
+        diagnostics.error(
+            all->position, form,
+            fmt::format("is {}; expected tables [{}.NAME]", describe(all->kind), form));
+        return;
+    }
+    for (TomlMember& member : all->members) {
+        const std::string shown = fmt::format("{}.{}", form, member.key);
+        const auto twin = std::ranges::find(llms, member.key, &LlmTable::name);
+        if (!is_name(member.key)) {
+            diagnostics.error(member.position, shown,
+                              fmt::format("is not a name; expected 1 to {} letters, digits, "
+                                          "'-', '_' and '.'",
+                                          kNameBytesMax));
+        } else if (twin != llms.end()) {
+            diagnostics.error(member.position, shown,
+                              fmt::format("[{}] in line {} has the same name; expected one of "
+                                          "the two",
+                                          twin->shown, twin->position.line));
+        } else {
+            llms.push_back({member.key, shown, member.position, &member.value});
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<LlmTable> map_llms(TomlNode& root, Diagnostics& diagnostics) {
+    std::vector<LlmTable> llms;
+    collect(root, "llm", llms, diagnostics);
+    const size_t canonical_count = llms.size();
+    collect(root, "provider", llms, diagnostics);
+    for (size_t i = canonical_count; i < llms.size(); ++i) {
+        TomlNode& table = *llms[i].table;
+        if (table.kind == TomlKind::table) {
+            // In this form "type" is the vendor, so "provider" cannot stand beside it.
+            rename(table, {"type", "provider"}, llms[i].shown, diagnostics);
+            rename(table, {"api_key_env", "token_env"}, llms[i].shown, diagnostics);
+            map_timeout(table, llms[i].shown, diagnostics);
+        }
+    }
+    std::ranges::sort(llms, {}, &LlmTable::position);
+    return llms;
+}
+
+void map_route(TomlNode& route, const std::string& shown, Diagnostics& diagnostics) {
+    if (route.kind == TomlKind::table) {
+        rename(route, {"path", "path_prefix"}, shown, diagnostics);
+        rename(route, {"provider", "target_llm"}, shown, diagnostics);
+    }
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,239 @@
+// The steps of loading, in order.
+#include "config/load.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/bind.h"
+#include "config/default_config.h"
+#include "config/forms.h"
+#include "config/nearest.h"
+#include "config/places.h"
+#include "config/read_file.h"
+#include "config/schema.h"
+#include "config/secrets.h"
+#include "config/toml_document.h"
+#include "config/validate.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view kRootKeys[] = {"server", "llm", "route", "provider"};
+
+class Loader {
+public:
+    Loader(const LoadOptions& options, Diagnostics& diagnostics)
+        : options_(options), diagnostics_(diagnostics), binder_(places_, diagnostics) {}
+
+    Config load(TomlNode root);
+
+private:
+    void unknown_roots(const TomlNode& root);
+    void bind_server(TomlNode& root);
+    void bind_certificates(TomlNode& server);
+    void bind_llms(TomlNode& root);
+    void bind_routes(TomlNode& root);
+    void apply_overrides();
+
+    const LoadOptions& options_;
+    Diagnostics& diagnostics_;
+    Places places_;
+    Binder binder_;
+    Config config_;
+};
+
+Config Loader::load(TomlNode root) {
+    unknown_roots(root);
+    bind_server(root);
+    bind_llms(root);
+    bind_routes(root);
+    apply_overrides();
+    // Sockets want an address, and this is the one name everybody writes for one.
+    if (config_.server.host == "localhost") {
+        config_.server.host = "127.0.0.1";
+    }
+    resolve_secrets(config_, options_.environment, places_, diagnostics_);
+    validate(config_, places_, diagnostics_);
+    return std::move(config_);
+}
+
+void Loader::unknown_roots(const TomlNode& root) {
+    for (const TomlMember& member : root.members) {
+        if (std::ranges::find(kRootKeys, member.key) != std::end(kRootKeys)) {
+            continue;
+        }
+        std::string hint = did_you_mean(member.key, kRootKeys);
+        if (find_setting(Section::server, member.key) != nullptr) {
+            hint = fmt::format("; did you mean \"server.{}\"?", member.key);
+        } else if (hint.empty()) {
+            hint = "; expected [server], [llm.NAME], [provider.NAME] or [[route]]";
+        }
+        diagnostics_.error(member.position, toml_key(member.key),
+                           fmt::format("unknown setting{}", hint));
+    }
+}
+
+void Loader::bind_server(TomlNode& root) {
+    TomlNode* server = root.find("server");
+    if (server == nullptr) {
+        return;
+    }
+    binder_.bind(Section::server, &config_.server, *server, {"server", "server"}, server->position);
+    bind_certificates(*server);
+}
+
+void Loader::bind_certificates(TomlNode& server) {
+    TomlNode* tls = server.find("tls");
+    TomlNode* certificates = tls == nullptr ? nullptr : tls->find("certificate");
+    if (certificates == nullptr) {
+        return;
+    }
+    if (certificates->kind != TomlKind::array) {
+        diagnostics_.error(certificates->position, "server.tls.certificate",
+                           fmt::format("is {}; expected [[server.tls.certificate]], with two "
+                                       "brackets on either side",
+                                       describe(certificates->kind)));
+        return;
+    }
+    for (const TomlNode& table : certificates->items) {
+        auto& list = config_.server.tls.certificates;
+        const std::string path = fmt::format("server.tls.certificate[{}]", list.size());
+        list.emplace_back();
+        binder_.bind(Section::certificate, &list.back(), table, {path, path}, table.position);
+    }
+}
+
+void Loader::bind_llms(TomlNode& root) {
+    for (const LlmTable& llm : map_llms(root, diagnostics_)) {
+        if (config_.upstreams.size() == kUpstreamsMax) {
+            diagnostics_.error(llm.position, llm.shown,
+                               fmt::format("there are more than {} upstreams", kUpstreamsMax));
+            return;
+        }
+        upstream::UpstreamOptions upstream;
+        upstream.name = llm.name;
+        binder_.bind(Section::llm, &upstream, *llm.table, {"llm." + llm.name, llm.shown},
+                     llm.position);
+        config_.upstreams.push_back(std::move(upstream));
+    }
+}
+
+void Loader::bind_routes(TomlNode& root) {
+    TomlNode* routes = root.find("route");
+    if (routes == nullptr) {
+        return;
+    }
+    places_.record("route", {diagnostics_.file_name(), routes->position, "route"});
+    if (routes->kind != TomlKind::array) {
+        diagnostics_.error(routes->position, "route",
+                           fmt::format("is {}; expected [[route]], with two brackets on either "
+                                       "side",
+                                       describe(routes->kind)));
+        return;
+    }
+    for (TomlNode& table : routes->items) {
+        if (config_.routes.size() == kRoutesMax) {
+            diagnostics_.error(table.position, "route",
+                               fmt::format("there are more than {} routes", kRoutesMax));
+            return;
+        }
+        const std::string path = fmt::format("route[{}]", config_.routes.size());
+        map_route(table, path, diagnostics_);
+        config_.routes.emplace_back();
+        binder_.bind(Section::route, &config_.routes.back(), table, {path, path}, table.position);
+    }
+}
+
+void Loader::apply_overrides() {
+    for (const Override& override : options_.overrides) {
+        const Setting& setting = *override.setting;
+        const std::string path = fmt::format("server.{}", setting.key);
+        const auto value = parse_value(setting, override.text);
+        if (!value) {
+            diagnostics_.add({Severity::error, override.origin, {}, path, value.error()});
+            continue;
+        }
+        setting.access.set(&config_.server, *value);
+        places_.record(path, {override.origin, {}, path});
+    }
+}
+
+}  // namespace
+
+std::vector<Override> environment_overrides(const Environment& environment) {
+    std::vector<Override> overrides;
+    for (const Setting& setting : settings(Section::server)) {
+        std::string name = environment_of(setting);
+        std::optional<std::string> value = environment(name);
+        // Kubernetes sets SLUICE_PORT=tcp://10.0.0.1:3000 in every pod beside a service of our
+        // name.
+        const bool is_meant =
+            value && (setting.access.type != ValueType::integer || !value->contains("://"));
+        if (is_meant) {
+            overrides.push_back({&setting, *std::move(value), std::move(name)});
+        }
+    }
+    return overrides;
+}
+
+uint32_t LoadResult::error_count() const {
+    return static_cast<uint32_t>(
+        std::ranges::count(diagnostics, Severity::error, &Diagnostic::severity));
+}
+
+std::string LoadResult::report() const {
+    std::string all;
+    for (const Diagnostic& diagnostic : diagnostics) {
+        all += diagnostic.to_string();
+        all += '\n';
+    }
+    return all;
+}
+
+LoadResult load_text(std::string_view name, std::string_view text, const LoadOptions& options) {
+    LoadResult result;
+    result.source = name;
+    Diagnostics diagnostics(name);
+    TomlNode root;
+    if (parse_toml(text, root, diagnostics)) {
+        Config config = Loader(options, diagnostics).load(std::move(root));
+        if (diagnostics.error_count() == 0) {
+            result.config = std::move(config);
+        }
+    }
+    result.diagnostics = diagnostics.take();
+    return result;
+}
+
+LoadResult load_file(const std::string& path, const LoadOptions& options) {
+    const auto text = read_file(path, kConfigBytesMax);
+    if (text) {
+        return load_text(path, *text, options);
+    }
+    LoadResult result;
+    result.source = path;
+    result.diagnostics.push_back({Severity::error, path, {}, "", text.error()});
+    return result;
+}
+
+LoadResult load_default(const LoadOptions& options) {
+    const std::optional<std::string> key = options.environment(kDefaultKeyVariable);
+    return load_text(kDefaultConfigName, default_config_text(key.has_value() && !key->empty()),
+                     options);
+}
+
+std::vector<std::string> restart_needed(const Config& running, const Config& next) {
+    std::vector<std::string> keys;
+    for (const Setting& setting : settings(Section::server)) {
+        if (setting.reload == Reload::restart &&
+            setting.access.get(&running.server) != setting.access.get(&next.server)) {
+            keys.push_back(fmt::format("server.{}", setting.key));
+        }
+    }
+    return keys;
+}
+
+}  // namespace sluice::config

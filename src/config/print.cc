@@ -1,0 +1,149 @@
+// print_config: the table of settings, read from a Config and written as TOML.
+#include "config/print.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/schema.h"
+#include "config/setting.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr size_t kCommentColumn = 48;  // Where the remark behind a value begins, if it can.
+
+class Printer {
+public:
+    // One section's table with its groups. A group that cannot have an effect is left out unless
+    // it was changed.
+    void section(Section section,
+                 const void* object,
+                 const std::string& title,
+                 const std::string& table,
+                 std::string_view key_state,
+                 std::span<const std::string_view> idle_groups);
+
+    std::string text;
+
+private:
+    void group(Section section,
+               const void* object,
+               std::string_view group,
+               std::string_view key_state);
+    void line(const Setting& setting,
+              const void* object,
+              const void* defaults,
+              std::string_view key_state);
+};
+
+bool differs(const Setting& setting, const void* object, const void* defaults) {
+    return setting.access.get(object) != setting.access.get(defaults);
+}
+
+bool group_changed(Section section, const void* object, std::string_view group) {
+    for (const Setting& setting : settings(section)) {
+        if (group_of(setting.key) == group && differs(setting, object, defaults_of(section))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void Printer::line(const Setting& setting,
+                   const void* object,
+                   const void* defaults,
+                   std::string_view key_state) {
+    std::string text_of_line =
+        fmt::format("{} = {}", name_in_group(setting.key), to_toml(setting.access.get(object)));
+    std::string remark;
+    if (setting.key.starts_with("token_") && differs(setting, object, defaults)) {
+        remark = key_state;
+    } else if (!setting.is_required && differs(setting, object, defaults)) {
+        remark = fmt::format("default: {}", to_toml(setting.access.get(defaults)));
+    }
+    if (!remark.empty()) {
+        text_of_line.append(
+            text_of_line.size() < kCommentColumn ? kCommentColumn - text_of_line.size() : 1, ' ');
+        text_of_line += "# " + remark;
+    }
+    text += text_of_line + '\n';
+}
+
+void Printer::group(Section section,
+                    const void* object,
+                    std::string_view group,
+                    std::string_view key_state) {
+    for (const Setting& setting : settings(section)) {
+        if (group_of(setting.key) == group) {
+            line(setting, object, defaults_of(section), key_state);
+        }
+    }
+}
+
+void Printer::section(Section section,
+                      const void* object,
+                      const std::string& title,
+                      const std::string& table,
+                      std::string_view key_state,
+                      std::span<const std::string_view> idle_groups) {
+    text += fmt::format("\n{}\n", title);
+    group(section, object, "", key_state);
+    std::string_view last;
+    for (const Setting& setting : settings(section)) {
+        const std::string_view name = group_of(setting.key);
+        if (name.empty() || name == last ||
+            (std::ranges::find(idle_groups, name) != idle_groups.end() &&
+             !group_changed(section, object, name))) {
+            continue;
+        }
+        last = name;
+        text += fmt::format("\n[{}.{}]\n", table, name);
+        group(section, object, name, key_state);
+    }
+}
+
+// "env:OPENAI_API_KEY (set)"
+std::string key_state(const upstream::UpstreamOptions& upstream) {
+    const bool from_file = !upstream.token_file.empty();
+    return fmt::format("{}:{} ({})", from_file ? "file" : "env",
+                       from_file ? upstream.token_file : upstream.token_env,
+                       upstream.token.empty() ? "not set" : "set");
+}
+
+// The groups that mean nothing to this kind of upstream.
+std::span<const std::string_view> idle_groups(const upstream::UpstreamOptions& upstream) {
+    static constexpr std::string_view kOfRemote[] = {"simulator"};
+    static constexpr std::string_view kOfSimulated[] = {"pool", "tls"};
+    if (upstream.is_simulated()) {
+        return kOfSimulated;
+    }
+    return kOfRemote;
+}
+
+}  // namespace
+
+std::string print_config(const Config& config, std::string_view source) {
+    Printer printer;
+    printer.text = fmt::format("# Effective configuration from {}\n", source);
+    printer.section(Section::server, &config.server, "[server]", "server", "", {});
+    for (const net::CertificateOptions& certificate : config.server.tls.certificates) {
+        printer.section(Section::certificate, &certificate, "[[server.tls.certificate]]", "", "",
+                        {});
+    }
+    for (const upstream::UpstreamOptions& upstream : config.upstreams) {
+        const std::string table = "llm." + toml_key(upstream.name);
+        printer.section(Section::llm, &upstream, fmt::format("[{}]", table), table,
+                        key_state(upstream), idle_groups(upstream));
+    }
+    for (const pipeline::RouteOptions& route : config.routes) {
+        printer.section(Section::route, &route, "[[route]]", "", "", {});
+    }
+    return std::move(printer.text);
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,237 @@
+// Renders the table of settings.
+#include "config/reference.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "config/default_config.h"
+#include "config/schema.h"
+#include "config/setting.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view kIntroduction = R"md(# Configuration
+
+<!-- Made by `sluice config-reference` from the table in src/config/schema.cc; edit that instead. -->
+
+Sluice reads one TOML file, named by `--config FILE` or `SLUICE_CONFIG`. Without one it serves a
+built-in configuration: OpenAI when `OPENAI_API_KEY` is set, else the simulator inside the gateway.
+
+```toml
+[server]
+host = "127.0.0.1"
+port = 3000
+cors_allowed_origins = ["*"]
+
+[llm.openai_chat]
+provider = "openai"
+type = "chat"
+base_url = "https://api.openai.com/v1"
+token_env = "OPENAI_API_KEY"
+supports_streaming = true
+
+[[route]]
+path_prefix = "/v1/chat/completions"
+target_llm = "openai_chat"
+processors = []
+allow_streaming = true
+allow_non_streaming = true
+```
+
+- `sluice check FILE` reports every mistake in a file with its line and column, and what was
+  expected; its exit code is 0 when the file can be served and 1 when it cannot.
+- `sluice print-config` prints the effective value of every setting, defaults included.
+- `SIGHUP` reads the file and the keys again. A file with a mistake changes nothing. Settings marked
+  *restart* below keep their value until the next start.
+
+## Rules
+
+**Precedence.** Command line over environment over file over default. Every setting of `[server]`
+has a flag and an environment variable, named after its key: `server.http.head_timeout_ms` is
+`--http-head-timeout-ms` and `SLUICE_HTTP_HEAD_TIMEOUT_MS`. There, lists are separated by commas.
+
+**Units.** A key ends in its unit: `_ms`, `_s`, `_us`, `_bytes_max` and so on. Values are plain
+integers; `"30s"` is not a spelling of anything.
+
+**Keys of upstreams** never stand in the file. `token_env` names an environment variable,
+`token_file` a file. They are read again on reload and appear in no log, error, metric or output of
+`print-config`, which says `env:OPENAI_API_KEY (set)`.
+
+**TOML 1.1.** Line ends, comments and a trailing comma are accepted inside `{ }`.
+
+**The second form.** Two ways of writing the same thing are in circulation. `[llm.NAME]` is the
+canonical one, which `print-config` prints. `[provider.NAME]` is accepted and mapped at load; both
+may stand in one file, under different names.
+
+| accepted | canonical |
+|---|---|
+| `[provider.NAME]` | `[llm.NAME]` |
+| its `type` (the vendor) | `provider` |
+| its `api_key_env` | `token_env` |
+| its `timeout`, in seconds | `timeouts.first_byte_ms` and `timeouts.silence_ms` |
+| `[[route]]` with `path` | `path_prefix` |
+| `[[route]]` with `provider` | `target_llm` |
+
+`timeout` bounds the wait for the upstream, before its answer and inside it. It is no limit on the
+whole exchange, which would cut streams that are well; that is `timeouts.total_ms`.
+)md";
+
+struct Heading {
+    Section section;
+    std::string_view group;
+    std::string_view title;
+    std::string_view about;
+};
+
+constexpr Heading kHeadings[] = {
+    {Section::server, "", "Listening and the process", ""},
+    {Section::server, "access_log", "Access log", "One line for each exchange."},
+    {Section::server, "tls", "TLS towards clients",
+     "On as soon as there is a `[[server.tls.certificate]]`."},
+    {Section::server, "buffers", "Receive buffers", ""},
+    {Section::server, "sockets", "Sockets", ""},
+    {Section::server, "http", "HTTP from clients", ""},
+    {Section::certificate, "", "Certificates",
+     "One table for each certificate. The first is shown when no name matches."},
+    {Section::llm, "", "Upstreams", "Whom requests go to, one table for each."},
+    {Section::llm, "timeouts", "Time limits of an upstream", ""},
+    {Section::llm, "pool", "Connections to an upstream", ""},
+    {Section::llm, "tls", "TLS towards an upstream", ""},
+    {Section::llm, "simulator", "The simulator", "For `provider = \"simulated\"`."},
+    {Section::route, "", "Routes",
+     "Which requests go to which upstream. A request without a route gets a 404."},
+};
+
+// The table's name with its group: "[server.http]", "[llm.NAME.pool]".
+std::string table_title(const Heading& heading) {
+    std::string title(section_title(heading.section));
+    if (!heading.group.empty()) {
+        title.insert(title.size() - 1, fmt::format(".{}", heading.group));
+    }
+    return title;
+}
+
+std::string default_of(const Setting& setting, Section section) {
+    return setting.is_required
+               ? "required"
+               : fmt::format("`{}`", to_toml(setting.access.get(defaults_of(section))));
+}
+
+// Text in a table's cell, where bars and stars would be markup.
+std::string cell(std::string_view text) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == '|' || c == '*') {
+            escaped.push_back('\\');
+        }
+        escaped.push_back(c);
+    }
+    return escaped;
+}
+
+void append_table(std::string& page, const Heading& heading) {
+    page += fmt::format("\n## {}\n\n`{}`\n\n", heading.title, table_title(heading));
+    if (!heading.about.empty()) {
+        page += fmt::format("{}\n\n", heading.about);
+    }
+    page += "| key | value | default | meaning |\n|---|---|---|---|\n";
+    for (const Setting& setting : settings(heading.section)) {
+        if (group_of(setting.key) == heading.group) {
+            page += fmt::format("| `{}` | {} | {} | {}{} |\n", name_in_group(setting.key),
+                                cell(expected_value(setting)), default_of(setting, heading.section),
+                                cell(setting.help),
+                                setting.reload == Reload::restart ? " *(restart)*" : "");
+        }
+    }
+}
+
+// What stands for the value behind a flag.
+std::string_view value_word(const Setting& setting) {
+    switch (setting.access.type) {
+        case ValueType::boolean:
+            return "true|false";
+        case ValueType::integer:
+            return "N";
+        case ValueType::choice:
+            return "WORD";
+        case ValueType::text_list:
+            return "A,B,...";
+        case ValueType::text:
+        case ValueType::pairs:
+            break;
+    }
+    return "TEXT";
+}
+
+constexpr size_t kHelpColumns = 80;
+constexpr std::string_view kHelpIndent = "          ";
+
+// Words of `text`, indented and broken before the last column.
+void append_wrapped(std::string& to, std::string_view text) {
+    size_t column = kHelpColumns;  // Makes the first word begin a line.
+    bool is_first = true;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (column + 1 + word.size() > kHelpColumns) {
+            to += is_first ? "" : "\n";
+            to += kHelpIndent;
+            to += word;
+            column = kHelpIndent.size() + word.size();
+        } else {
+            to += fmt::format(" {}", word);
+            column += 1 + word.size();
+        }
+        is_first = false;
+    }
+    to += '\n';
+}
+
+// "Default 3000; an integer from 0 to 65535; SLUICE_PORT"
+std::string facts(const Setting& setting) {
+    const ValueType type = setting.access.type;
+    const bool has_range = type == ValueType::integer || type == ValueType::choice;
+    return fmt::format(
+        "Default {}; {}{}{}", to_toml(setting.access.get(defaults_of(Section::server))),
+        has_range ? expected_value(setting) : "", has_range ? "; " : "", environment_of(setting));
+}
+
+}  // namespace
+
+std::string reference_markdown() {
+    std::string page(kIntroduction);
+    for (const Heading& heading : kHeadings) {
+        append_table(page, heading);
+    }
+    page +=
+        fmt::format("\n## Built-in configuration\n\nWithout `OPENAI_API_KEY`:\n\n```toml{}```\n",
+                    default_config_text(false));
+    page += fmt::format("\nWith it:\n\n```toml{}```\n", default_config_text(true));
+    return page;
+}
+
+std::string flags_help() {
+    std::string help;
+    for (const Heading& heading : kHeadings) {
+        if (heading.section != Section::server) {
+            continue;
+        }
+        help += fmt::format("\n  {}\n", heading.title);
+        for (const Setting& setting : settings(Section::server)) {
+            if (group_of(setting.key) != heading.group) {
+                continue;
+            }
+            help += fmt::format("      {} {}\n", flag_of(setting), value_word(setting));
+            append_wrapped(help, setting.help);
+            append_wrapped(help, facts(setting));
+        }
+    }
+    return help;
+}
+
+}  // namespace sluice::config

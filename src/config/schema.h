@@ -1,0 +1,26 @@
+// The table of all settings, by section. There is no second list of them anywhere.
+//
+// Constant data, readable from every thread.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "config/setting.h"
+
+namespace sluice::config {
+
+inline constexpr Section kSections[] = {Section::server, Section::certificate, Section::llm,
+                                        Section::route};
+
+std::span<const Setting> settings(Section section);
+// Null when there is none.
+const Setting* find_setting(Section section, std::string_view key);
+
+// How the section's table is written: "[server]", "[llm.NAME]" ...
+std::string_view section_title(Section section);
+
+// An options struct of the section with every default in place, to read defaults from.
+const void* defaults_of(Section section);
+
+}  // namespace sluice::config

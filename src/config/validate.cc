@@ -1,0 +1,286 @@
+// The checks across settings, one function a topic.
+#include "config/validate.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "config/checks.h"
+#include "config/nearest.h"
+#include "config/read_file.h"
+#include "http/url.h"
+
+namespace sluice::config {
+
+namespace {
+
+using pipeline::RouteOptions;
+using upstream::UpstreamOptions;
+
+class Validator {
+public:
+    Validator(const Config& config, const Places& places, Diagnostics& diagnostics)
+        : config_(config), places_(places), diagnostics_(diagnostics) {}
+
+    void run();
+
+private:
+    void server_limits();
+    void server_tls();
+    void upstream(const UpstreamOptions& upstream);
+    void upstream_tls(const UpstreamOptions& upstream,
+                      const std::string& path,
+                      const http::BaseUrl& url);
+    void route(const RouteOptions& route, size_t index);
+    void route_target(const RouteOptions& route, const std::string& path);
+    void twin_routes(size_t index);
+    void unused_upstreams();
+    void file(std::string_view path_of_setting, const std::string& file_path);
+
+    void error(std::string_view path, std::string text) {
+        report(diagnostics_, places_, Severity::error, path, std::move(text));
+    }
+    void warning(std::string_view path, std::string text) {
+        report(diagnostics_, places_, Severity::warning, path, std::move(text));
+    }
+
+    const Config& config_;
+    const Places& places_;
+    Diagnostics& diagnostics_;
+};
+
+std::string route_path(size_t index) {
+    return fmt::format("route[{}]", index);
+}
+
+// Whether the URL's host is this machine.
+bool is_loopback(const http::BaseUrl& url) {
+    return url.host == "localhost" || url.host == "::1" ||
+           (url.host_kind == http::HostKind::ipv4 && url.host.starts_with("127."));
+}
+
+// A model that both routes name in the same words; "" when there is none.
+std::string_view shared_model(const RouteOptions& a, const RouteOptions& b) {
+    const auto names = [](const RouteOptions& route) {
+        std::vector<std::string_view> all(route.models.begin(), route.models.end());
+        for (const upstream::ModelAlias& alias : route.model_aliases) {
+            all.push_back(alias.alias);
+        }
+        return all;
+    };
+    const std::vector<std::string_view> of_b = names(b);
+    for (const std::string_view model : names(a)) {
+        if (std::ranges::find(of_b, model) != of_b.end()) {
+            return model;
+        }
+    }
+    return "";
+}
+
+void Validator::run() {
+    server_limits();
+    server_tls();
+    for (const UpstreamOptions& upstream : config_.upstreams) {
+        this->upstream(upstream);
+    }
+    for (size_t i = 0; i < config_.routes.size(); ++i) {
+        route(config_.routes[i], i);
+        twin_routes(i);
+    }
+    unused_upstreams();
+    // Said once: when routes are there but wrong, their own messages are enough.
+    if (config_.routes.empty() && !places_.has("route")) {
+        error("", "there is no [[route]]; expected at least one, or every request gets a 404");
+    }
+}
+
+void Validator::file(std::string_view path_of_setting, const std::string& file_path) {
+    if (file_path.empty()) {
+        return;
+    }
+    if (const std::string problem = unreadable(file_path); !problem.empty()) {
+        error(path_of_setting, fmt::format("{} {}", in_quotes(file_path), problem));
+    }
+}
+
+void Validator::server_limits() {
+    const auto at_most = [this](std::string_view key, uint64_t value, std::string_view other_key,
+                                uint64_t other) {
+        if (value > other) {
+            error(fmt::format("server.{}", key),
+                  fmt::format("{} is more than {} has ({}); expected at most that", value,
+                              other_key, other));
+        }
+    };
+    const net::SocketOptions& sockets = config_.server.sockets;
+    at_most("sockets.queue_low_bytes", sockets.queue_low_bytes, "queue_high_bytes",
+            sockets.queue_high_bytes);
+    const net::BufferRingOptions& buffers = config_.server.buffers;
+    at_most("buffers.window_blocks", buffers.window_blocks, "blocks_max", buffers.blocks_max);
+    const http::ServerConnectionOptions& http = config_.server.http;
+    at_most("http.field_bytes_max", http.limits.field_bytes_max, "head_bytes_max",
+            http.limits.head_bytes_max);
+    at_most("http.request_line_bytes_max", http.limits.request_line_bytes_max, "head_bytes_max",
+            http.limits.head_bytes_max);
+}
+
+void Validator::server_tls() {
+    const net::TlsServerOptions& tls = config_.server.tls;
+    for (size_t i = 0; i < tls.certificates.size(); ++i) {
+        const std::string path = fmt::format("server.tls.certificate[{}]", i);
+        file(path + ".certificate_file", tls.certificates[i].certificate_file);
+        file(path + ".private_key_file", tls.certificates[i].private_key_file);
+    }
+    file("server.tls.client_ca_file", tls.client_ca_file);
+    if (!tls.client_ca_file.empty() && tls.certificates.empty()) {
+        error("server.tls.client_ca_file",
+              "there is no [[server.tls.certificate]], so clients connect without TLS and are not "
+              "asked for theirs; expected at least one");
+    }
+}
+
+void Validator::upstream(const UpstreamOptions& upstream) {
+    const std::string path = "llm." + upstream.name;
+    if (upstream.is_simulated()) {
+        const auto idle = [&](std::string_view key, const std::string& value) {
+            if (!value.empty()) {
+                warning(fmt::format("{}.{}", path, key),
+                        "has no effect with provider \"simulated\"");
+            }
+        };
+        idle("base_url", upstream.base_url);
+        idle("token_env", upstream.token_env);
+        idle("token_file", upstream.token_file);
+        return;
+    }
+    if (upstream.base_url.empty() && !places_.has(path + ".base_url")) {
+        error(path + ".base_url",
+              "is missing; expected where the upstream is, such as \"https://api.openai.com/v1\"");
+    } else if (upstream.base_url.empty()) {
+        error(path + ".base_url", "is empty; expected a URL such as \"https://api.openai.com/v1\"");
+    }
+    const bool has_key = !upstream.token_env.empty() || !upstream.token_file.empty();
+    const Result<http::BaseUrl> url = http::parse_base_url(upstream.base_url);
+    if (has_key && url && !url->is_https() && !is_loopback(*url)) {
+        warning(path + ".base_url",
+                "the key travels unencrypted over http; expected https outside a trusted network");
+    }
+    const upstream::UpstreamTimeouts& timeouts = upstream.timeouts;
+    if (timeouts.total_ms != 0 && timeouts.total_ms < timeouts.connect_ms) {
+        error(path + ".timeouts.total_ms",
+              fmt::format("{} is less than connect_ms has ({}); expected more, or 0 for no limit",
+                          timeouts.total_ms, timeouts.connect_ms));
+    }
+    if (url) {
+        upstream_tls(upstream, path, *url);
+    }
+}
+
+void Validator::upstream_tls(const UpstreamOptions& upstream,
+                             const std::string& path,
+                             const http::BaseUrl& url) {
+    const net::TlsClientOptions& tls = upstream.tls;
+    file(path + ".tls.ca_file", tls.ca_file);
+    file(path + ".tls.certificate_file", tls.certificate_file);
+    file(path + ".tls.private_key_file", tls.private_key_file);
+    if (tls.certificate_file.empty() != tls.private_key_file.empty()) {
+        error(path + (tls.certificate_file.empty() ? ".tls.private_key_file"
+                                                   : ".tls.certificate_file"),
+              "certificate_file and private_key_file belong together; expected both or neither");
+    }
+    if (!url.is_https() && tls != net::TlsClientOptions{}) {
+        warning(path + ".tls", "has no effect, because base_url does not begin with https");
+    } else if (!tls.verify) {
+        warning(path + ".tls.verify",
+                "the upstream's certificate is not verified: the key and every prompt go to "
+                "whoever answers");
+    }
+}
+
+void Validator::route(const RouteOptions& route, size_t index) {
+    const std::string path = route_path(index);
+    if (!route.target_llm.empty()) {
+        route_target(route, path);
+    }
+    if (!route.allow_streaming && !route.allow_non_streaming) {
+        error(path + ".allow_non_streaming",
+              "allow_streaming is false as well, so that no request is taken; expected one of "
+              "them to be true");
+    }
+    for (size_t i = 0; i < route.processors.size(); ++i) {
+        error(fmt::format("{}.processors[{}]", path, i),
+              fmt::format("{} is not a processor; expected an empty list, this version has none",
+                          in_quotes(route.processors[i])));
+    }
+}
+
+void Validator::route_target(const RouteOptions& route, const std::string& path) {
+    const UpstreamOptions* target = config_.find_upstream(route.target_llm);
+    if (target == nullptr) {
+        // One that is there, but too broken to be bound, has had its own message.
+        if (!places_.has("llm." + route.target_llm)) {
+            std::vector<std::string_view> names;
+            for (const UpstreamOptions& upstream : config_.upstreams) {
+                names.emplace_back(upstream.name);
+            }
+            error(path + ".target_llm",
+                  fmt::format("there is no [llm.NAME] or [provider.NAME] called {}{}",
+                              in_quotes(route.target_llm), did_you_mean(route.target_llm, names)));
+        }
+        return;
+    }
+    if (route.allow_streaming && !target->supports_streaming) {
+        warning(path + ".allow_streaming",
+                fmt::format("is true, but \"{}\" has supports_streaming = false; streamed requests "
+                            "will get an error",
+                            target->name));
+    }
+}
+
+// Two routes that take the same requests: the second would never be used.
+void Validator::twin_routes(size_t index) {
+    const RouteOptions& route = config_.routes[index];
+    const auto takes_all = [](const RouteOptions& other) { return other.models.empty(); };
+    for (size_t i = 0; i < index && !route.path_prefix.empty(); ++i) {
+        const RouteOptions& earlier = config_.routes[i];
+        if (earlier.path_prefix != route.path_prefix) {
+            continue;
+        }
+        const std::string_view model = shared_model(earlier, route);
+        const uint32_t line = places_.find(route_path(i)).position.line;
+        if (!model.empty()) {
+            error(route_path(index) + ".models",
+                  fmt::format("route[{}] in line {} takes {} of {} already; expected another model "
+                              "or path",
+                              i, line, in_quotes(model), in_quotes(route.path_prefix)));
+        } else if (takes_all(earlier) && takes_all(route)) {
+            error(route_path(index) + ".path_prefix",
+                  fmt::format("route[{}] in line {} takes every model of {} already; expected "
+                              "another path, or models on one of the two",
+                              i, line, in_quotes(route.path_prefix)));
+        }
+    }
+}
+
+void Validator::unused_upstreams() {
+    for (const UpstreamOptions& upstream : config_.upstreams) {
+        const auto uses = [&upstream](const RouteOptions& route) {
+            return route.target_llm == upstream.name;
+        };
+        if (std::ranges::none_of(config_.routes, uses)) {
+            warning("llm." + upstream.name, "no route uses it");
+        }
+    }
+}
+
+}  // namespace
+
+void validate(const Config& config, const Places& places, Diagnostics& diagnostics) {
+    Validator(config, places, diagnostics).run();
+}
+
+}  // namespace sluice::config
