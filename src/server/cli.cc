@@ -1,0 +1,268 @@
+// Reading the command line, and the commands that only print.
+#include "server/cli.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "config/checks.h"
+#include "config/nearest.h"
+#include "config/print.h"
+#include "config/reference.h"
+#include "config/schema.h"
+
+namespace sluice::server {
+
+namespace {
+
+constexpr const char* kConfigVariable = "SLUICE_CONFIG";
+
+struct CommandName {
+    std::string_view name;
+    Command command;
+};
+
+constexpr CommandName kCommands[] = {
+    {"check", Command::check},
+    {"print-config", Command::print_config},
+    {"config-reference", Command::config_reference},
+};
+
+// Options without a value that stand for a command.
+constexpr CommandName kCommandOptions[] = {
+    {"--help", Command::help},
+    {"-h", Command::help},
+    {"--version", Command::version},
+    {"-V", Command::version},
+};
+
+constexpr std::string_view kUsage = R"(sluice - a gateway for LLM APIs
+
+USAGE
+  sluice [--config FILE] [SETTING...]
+      Serves until SIGTERM or SIGINT, then lets open streams finish. SIGHUP reads
+      the configuration and the keys again.
+  sluice check FILE
+      Reports every mistake in FILE with its line and column.
+  sluice print-config [--config FILE] [SETTING...]
+      Prints the effective value of every setting as a configuration file.
+  sluice config-reference
+      Prints the reference of all settings as Markdown.
+  sluice --help | --version
+
+OPTIONS
+  -c, --config FILE
+          The configuration, in TOML. Without one a built-in configuration is
+          served: OpenAI when OPENAI_API_KEY is set, else a simulated provider.
+          SLUICE_CONFIG
+  -h, --help
+          This text.
+  -V, --version
+          The version.
+
+SETTINGS
+  Each is a key of [server] in the file, a flag and an environment variable. The
+  command line wins over the environment, the environment over the file. A value
+  follows its flag as the next argument or behind "=".
+)";
+
+constexpr std::string_view kEnding = R"(
+EXIT CODES
+  0  done; for check: the file can be served
+  1  the configuration has a mistake, or the gateway could not run
+  2  the command line has a mistake
+)";
+
+std::optional<Command> find_command(std::span<const CommandName> names, std::string_view text) {
+    const auto found = std::ranges::find(names, text, &CommandName::name);
+    return found == names.end() ? std::nullopt : std::optional(found->command);
+}
+
+class Parser {
+public:
+    Parser(std::span<const char* const> arguments, const config::Environment& environment)
+        : arguments_(arguments) {
+        line_.config_file = environment(kConfigVariable).value_or("");
+        line_.overrides = config::environment_overrides(environment);
+    }
+
+    std::expected<CommandLine, std::string> run();
+
+private:
+    void argument(std::string_view text);
+    void option(std::string_view text);
+    void word(std::string_view text);
+    void unknown_option(std::string_view name);
+    void fail(std::string text) { error_ = error_.empty() ? std::move(text) : error_; }
+
+    std::span<const char* const> arguments_;
+    size_t next_ = 0;
+    bool has_command_ = false;
+    bool has_file_ = false;
+    CommandLine line_;
+    std::string error_;
+};
+
+std::expected<CommandLine, std::string> Parser::run() {
+    while (next_ < arguments_.size() && error_.empty()) {
+        argument(arguments_[next_++]);
+        if (line_.command == Command::help || line_.command == Command::version) {
+            return std::move(line_);  // Whatever else was asked for.
+        }
+    }
+    if (line_.command == Command::check && !has_file_) {
+        fail("check: no file is named; expected `sluice check FILE`");
+    }
+    if (!error_.empty()) {
+        return std::unexpected(std::move(error_));
+    }
+    return std::move(line_);
+}
+
+void Parser::argument(std::string_view text) {
+    if (const auto command = find_command(kCommandOptions, text)) {
+        line_.command = *command;
+    } else if (text.starts_with('-')) {
+        option(text);
+    } else {
+        word(text);
+    }
+}
+
+// --name VALUE, --name=VALUE or -c VALUE
+void Parser::option(std::string_view text) {
+    const size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    const config::Setting* found = nullptr;
+    for (const config::Setting& setting : config::settings(config::Section::server)) {
+        found = config::flag_of(setting) == name ? &setting : found;
+    }
+    const bool is_config = name == "--config" || name == "-c";
+    if (found == nullptr && !is_config) {
+        unknown_option(name);
+        return;
+    }
+    const bool is_inline = equals != std::string_view::npos;
+    if (!is_inline && next_ == arguments_.size()) {
+        fail(fmt::format("{}: the value is missing; expected {}", name,
+                         is_config ? "a file" : config::expected_value(*found)));
+        return;
+    }
+    const std::string_view value = is_inline ? text.substr(equals + 1) : arguments_[next_++];
+    if (!is_config) {
+        line_.overrides.push_back({found, std::string(value), std::string(name)});
+    } else if (value.empty()) {
+        fail(fmt::format("{}: the value is empty; expected a file", name));
+    } else {
+        line_.config_file = value;
+        has_file_ = true;
+    }
+}
+
+void Parser::unknown_option(std::string_view name) {
+    std::vector<std::string> flags = {"--config", "--help", "--version"};
+    for (const config::Setting& setting : config::settings(config::Section::server)) {
+        flags.push_back(config::flag_of(setting));
+    }
+    const std::vector<std::string_view> views(flags.begin(), flags.end());
+    const std::string hint = config::did_you_mean(name, views);
+    fail(fmt::format("unknown option {}{}", config::in_quotes(name),
+                     hint.empty() ? "; `sluice --help` lists all" : hint));
+}
+
+void Parser::word(std::string_view text) {
+    if (line_.command == Command::check && !has_file_) {
+        line_.config_file = text;
+        has_file_ = true;
+        return;
+    }
+    if (has_command_) {
+        fail(fmt::format("unexpected argument {}", config::in_quotes(text)));
+        return;
+    }
+    if (const auto command = find_command(kCommands, text)) {
+        line_.command = *command;
+        has_command_ = true;
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const CommandName& command : kCommands) {
+        names.push_back(command.name);
+    }
+    const std::string hint = config::did_you_mean(text, names);
+    fail(fmt::format("unknown command {}{}", config::in_quotes(text),
+                     hint.empty() ? fmt::format("; expected {}", fmt::join(names, ", ")) : hint));
+}
+
+CommandOutput check(const config::LoadResult& loaded) {
+    CommandOutput output;
+    output.standard_error = loaded.report();
+    if (loaded.config) {
+        output.standard_output = fmt::format("{}: ok\n", loaded.source);
+    } else {
+        output.exit_code = kExitFailure;
+        const uint32_t count = loaded.error_count();
+        output.standard_error +=
+            fmt::format("{}: {} {}\n", loaded.source, count, count == 1 ? "error" : "errors");
+    }
+    return output;
+}
+
+CommandOutput print(const config::LoadResult& loaded) {
+    CommandOutput output;
+    output.standard_error = loaded.report();
+    if (loaded.config) {
+        output.standard_output = config::print_config(*loaded.config, loaded.source);
+    } else {
+        output.exit_code = kExitFailure;
+    }
+    return output;
+}
+
+}  // namespace
+
+std::expected<CommandLine, std::string> parse_command_line(std::span<const char* const> arguments,
+                                                           const config::Environment& environment) {
+    return Parser(arguments, environment).run();
+}
+
+config::LoadResult load_config(const CommandLine& line, const config::Environment& environment) {
+    const config::LoadOptions options = {line.overrides, environment};
+    return line.config_file.empty() ? config::load_default(options)
+                                    : config::load_file(line.config_file, options);
+}
+
+CommandOutput run_command(const CommandLine& line, const config::Environment& environment) {
+    switch (line.command) {
+        case Command::check:
+            return check(load_config(line, environment));
+        case Command::print_config:
+            return print(load_config(line, environment));
+        case Command::config_reference:
+            return {kExitOk, config::reference_markdown(), ""};
+        case Command::version:
+            return {kExitOk, version_text(), ""};
+        case Command::help:
+            return {kExitOk, help_text(), ""};
+        case Command::serve:
+            break;
+    }
+    SLUICE_UNREACHABLE();
+}
+
+std::string version_text() {
+    return "sluice " SLUICE_VERSION "\n";
+}
+
+std::string help_text() {
+    std::string text(kUsage);
+    text += config::flags_help();
+    text += kEnding;
+    return text;
+}
+
+}  // namespace sluice::server

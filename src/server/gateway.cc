@@ -1,0 +1,209 @@
+// The gateway's own endpoints, and the way into the pipeline.
+#include "server/gateway.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/local_ptr.h"
+#include "base/log.h"
+#include "base/metric_families.h"
+#include "base/metrics.h"
+#include "base/slice.h"
+#include "config/config.h"
+#include "coro/task.h"
+#include "http/h1_writer.h"
+#include "http/header_names.h"
+#include "http/message.h"
+#include "http/server_exchange.h"
+#include "http/types.h"
+#include "net/resolver.h"
+#include "net/shard.h"
+#include "pipeline/cors.h"
+#include "pipeline/exchange.h"
+#include "pipeline/respond_error.h"
+#include "pipeline/route_table.h"
+#include "pipeline/snapshot.h"
+#include "server/telemetry.h"
+#include "upstream/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::server {
+
+namespace {
+
+using http::HeaderId;
+
+constexpr std::string_view kHealthPath = "/healthz";
+constexpr std::string_view kReadyPath = "/readyz";
+constexpr std::string_view kMetricsPath = "/metrics";
+
+}  // namespace
+
+Gateway::Gateway(net::Shard& shard,
+                 net::ResolverClient& resolver,
+                 net::TlsBlocks& tls_blocks,
+                 ShardTelemetry& telemetry,
+                 const ProcessState& process)
+    : shard_(shard),
+      resolver_(resolver),
+      tls_blocks_(tls_blocks),
+      telemetry_(telemetry),
+      process_(process),
+      services_{.proactor = shard.proactor(),
+                .prng = shard.prng(),
+                .telemetry = telemetry,
+                .document = {},
+                .head_scratch = {}} {}
+
+LocalPtr<upstream::Upstream> Gateway::upstream_for(size_t index) {
+    const upstream::UpstreamOptions& options = config_->config.upstreams[index];
+    const net::TlsContext& tls = config_->upstreams[index];
+    for (const LocalPtr<upstream::Upstream>& existing : upstreams_) {
+        if (existing->options() == options && existing->tls() == tls) {
+            return existing;
+        }
+    }
+    const upstream::Surroundings surroundings = {
+        .proactor = shard_.proactor(),
+        .resolver = resolver_,
+        .tls_blocks = tls_blocks_,
+        .sockets = config_->config.server.sockets,
+        .limits = config_->config.server.http.limits,
+    };
+    return LocalPtr(new upstream::Upstream(surroundings, options, tls));
+}
+
+void Gateway::use(RuntimeConfigPtr runtime) {
+    config_ = std::move(runtime);
+    const config::Config& config = config_->config;
+    const ServerOptions& server = config.server;
+    std::vector<LocalPtr<upstream::Upstream>> upstreams;
+    for (size_t i = 0; i < config.upstreams.size(); ++i) {
+        upstreams.push_back(upstream_for(i));
+    }
+    std::vector<pipeline::Route> routes;
+    for (const pipeline::RouteOptions& options : config.routes) {
+        for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
+            if (config.upstreams[i].name == options.target_llm) {
+                routes.push_back({.options = &options,
+                                  .upstream = upstreams[i],
+                                  .index = static_cast<uint32_t>(routes.size()),
+                                  .upstream_index = i});
+            }
+        }
+    }
+    // What the new configuration does not name any more keeps nothing idle.
+    for (const LocalPtr<upstream::Upstream>& old : upstreams_) {
+        bool kept = false;
+        for (const LocalPtr<upstream::Upstream>& current : upstreams) {
+            kept = kept || current.get() == old.get();
+        }
+        if (!kept) {
+            old->pool().retire();
+        }
+    }
+    upstreams_ = std::move(upstreams);
+    services_.head_scratch.resize(server.http.limits.fields_max);
+    telemetry_.use(config);
+    LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(routes)));
+    snapshot->connections = server.http;
+    snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
+                      .max_age_s = server.cors_max_age_s};
+    snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
+    snapshot->sends_server_timing = server.server_timing;
+    snapshot_ = std::move(snapshot);
+}
+
+void Gateway::retire() {
+    for (const LocalPtr<upstream::Upstream>& upstream : upstreams_) {
+        upstream->pool().retire();
+    }
+    upstreams_.clear();
+    snapshot_ = {};
+}
+
+coro::Task<void> Gateway::handle(http::ServerExchange& exchange) {
+    if (pipeline::is_preflight(exchange.head())) {
+        answer_preflight(exchange);
+        co_return;
+    }
+    if (config_->config.server.admin_endpoints && answer_own_endpoint(exchange)) {
+        co_return;
+    }
+    pipeline::Exchange run(services_, snapshot_, exchange);
+    co_await run.run();
+}
+
+bool Gateway::answer_own_endpoint(http::ServerExchange& exchange) {
+    const http::RequestHead& head = exchange.head();
+    const std::string_view path = head.path;
+    if (path != kHealthPath && path != kReadyPath && path != kMetricsPath) {
+        return false;
+    }
+    if (head.method != http::Method::get && head.method != http::Method::head) {
+        answer_text(exchange, 405, "method not allowed\n");
+    } else if (path == kMetricsPath) {
+        answer_metrics(exchange);
+    } else if (path == kReadyPath && process_.is_draining.load(std::memory_order_relaxed)) {
+        answer_text(exchange, 503, "draining\n");
+    } else {
+        answer_text(exchange, 200, "ok\n");
+    }
+    return true;
+}
+
+void Gateway::answer_text(http::ServerExchange& exchange, uint16_t status, std::string_view text) {
+    http::HeadWriter writer = exchange.begin_response(status);
+    writer.field(HeaderId::content_type, "text/plain; charset=utf-8");
+    if (status == 405) {
+        writer.field(HeaderId::allow, "GET, HEAD");
+    }
+    [[maybe_unused]] const Status sent = exchange.respond(writer, status, Slice::copy_of(text));
+}
+
+void Gateway::answer_preflight(http::ServerExchange& exchange) {
+    http::HeadWriter writer = exchange.begin_response(204);
+    pipeline::write_preflight_fields(writer, snapshot_->cors, exchange.head());
+    [[maybe_unused]] const Status sent = exchange.respond(writer, 204, Slice());
+}
+
+void Gateway::answer_metrics(http::ServerExchange& exchange) {
+    telemetry_.publish_engine();
+    publish_upstreams();
+    std::string text;
+    MetricsText::append(text, process_.metrics);
+    http::HeadWriter writer = exchange.begin_response(200);
+    writer.field(HeaderId::content_type, MetricsText::kContentType);
+    [[maybe_unused]] const Status sent = exchange.respond(writer, 200, Slice::copy_of(text));
+}
+
+void Gateway::publish_upstreams() {
+    MetricStore& store = telemetry_.store();
+    for (const LocalPtr<upstream::Upstream>& upstream : upstreams_) {
+        const upstream::ConnectionPool& pool = upstream->pool();
+        const std::string_view name = upstream->options().name;
+        store.gauge(MetricId::upstream_connections, {name, "idle"}).set(pool.idle());
+        store.gauge(MetricId::upstream_connections, {name, "busy"})
+            .set(int64_t{pool.connections()} - pool.idle());
+        store.gauge(MetricId::upstream_waiters, {name}).set(pool.waiting());
+    }
+}
+
+// The head was not understood, so nothing of it is known but the error.
+void Gateway::refuse(http::ServerExchange& exchange, const Error& error) {
+    const pipeline::ErrorAnswer answer = pipeline::answer_for(error);
+    const std::string body = pipeline::error_body(answer, pipeline::error_message(error, {}));
+    SLUICE_LOG(debug, "server", "a request was refused", {"error", error}, {"status", answer.status});
+    exchange.close_after();
+    http::HeadWriter writer = exchange.begin_response(answer.status);
+    writer.field(HeaderId::content_type, "application/json");
+    [[maybe_unused]] const Status sent =
+        exchange.respond(writer, answer.status, Slice::copy_of(body));
+}
+
+}  // namespace sluice::server

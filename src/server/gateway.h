@@ -1,0 +1,78 @@
+// Gateway: what one shard does with requests. Answers its own endpoints, and runs an Exchange for
+// everything else. One per shard, on its thread; lives as long as its connections.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "base/local_ptr.h"
+#include "base/metrics.h"
+#include "coro/task.h"
+#include "http/options.h"
+#include "http/server_connection.h"
+#include "http/server_exchange.h"
+#include "net/resolver.h"
+#include "net/shard.h"
+#include "net/tls_blocks.h"
+#include "pipeline/exchange.h"
+#include "pipeline/snapshot.h"
+#include "server/runtime_config.h"
+#include "server/telemetry.h"
+#include "upstream/upstream.h"
+
+namespace sluice::server {
+
+// What the shards of one process share besides their mailboxes.
+struct ProcessState {
+    std::atomic<bool> is_draining = false;
+    // Shards that serve. A shard stays in memory until the last one has ended, because the others
+    // may still send it messages.
+    std::atomic<uint32_t> running = 0;
+    // The metrics of all shards; filled before any shard serves.
+    std::vector<const MetricStore*> metrics;
+};
+
+class Gateway final : public http::RequestHandler {
+public:
+    Gateway(net::Shard& shard,
+            net::ResolverClient& resolver,
+            net::TlsBlocks& tls_blocks,
+            ShardTelemetry& telemetry,
+            const ProcessState& process);
+
+    // Compiles the configuration for this shard; requests that begin from now on go by it.
+    // Upstreams whose settings did not change keep their connections.
+    void use(RuntimeConfigPtr config);
+    // Lets go of the snapshot; idle connections to upstreams end.
+    void retire();
+
+    coro::Task<void> handle(http::ServerExchange& exchange) override;
+    void refuse(http::ServerExchange& exchange, const Error& error) override;
+    const http::ServerConnectionOptions& connection_options() override {
+        return snapshot_->connections;
+    }
+    // Publishes the state of the upstreams' pools.
+    void publish_upstreams();
+
+private:
+    bool answer_own_endpoint(http::ServerExchange& exchange);
+    void answer_text(http::ServerExchange& exchange, uint16_t status, std::string_view text);
+    void answer_preflight(http::ServerExchange& exchange);
+    void answer_metrics(http::ServerExchange& exchange);
+    LocalPtr<upstream::Upstream> upstream_for(size_t index);
+
+    net::Shard& shard_;
+    net::ResolverClient& resolver_;
+    net::TlsBlocks& tls_blocks_;
+    ShardTelemetry& telemetry_;
+    const ProcessState& process_;
+    pipeline::Services services_;
+    RuntimeConfigPtr config_;
+    std::vector<LocalPtr<upstream::Upstream>> upstreams_;
+    LocalPtr<pipeline::Snapshot> snapshot_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,71 @@
+// What can be set about the process: where it listens, how many shards, what it logs, how it stops.
+// Plain values: filled by config/, read by main and by each shard when it starts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "http/options.h"
+#include "net/options.h"
+
+namespace sluice::server {
+
+enum class LogLevel : uint8_t { debug, info, warning, error };
+enum class AccessLogFormat : uint8_t { human, json };
+
+// What to do with an x-request-id that a client sends.
+enum class RequestIdPolicy : uint8_t {
+    accept,   // Keep it when it is a short token, else make one.
+    replace,  // Always make one: for gateways that face strangers.
+};
+
+struct AccessLogOptions {
+    // "off", "stdout", "stderr" or the path of a file, which is opened again on SIGHUP.
+    std::string target = "stdout";
+    AccessLogFormat format = AccessLogFormat::human;
+    // Lines waiting for the writer, in bytes per shard; above it lines are dropped and counted, so
+    // that a full disk never slows a request.
+    uint32_t buffer_bytes_max = 1024 * 1024;
+
+    bool operator==(const AccessLogOptions&) const = default;
+};
+
+struct ServerOptions {
+    std::string host = "127.0.0.1";  // An address; loopback until somebody decides otherwise.
+    uint16_t port = 3000;            // 0 takes a free one and says which.
+    uint32_t shards = 0;             // 0 is one per core that the process may use.
+    bool pin_shards = true;          // Each shard to its own core: caches stay warm.
+    // Origins that browsers may call from: exact ("https://app.example.org") or "*". Empty answers
+    // no CORS request.
+    std::vector<std::string> cors_allowed_origins;
+    // How long a browser may keep the answer of a preflight; Chromium's own maximum is 2 h.
+    uint32_t cors_max_age_s = 7'200;
+
+    // From SIGTERM to the end of the last stream. Orchestrators kill after 30 s by default.
+    uint32_t drain_timeout_ms = 30'000;
+    LogLevel log_level = LogLevel::info;
+    RequestIdPolicy request_id = RequestIdPolicy::accept;
+    // /healthz, /readyz and /metrics on the same port. They take no input and show no secret.
+    bool admin_endpoints = true;
+    // server-timing header with the phases and our own share.
+    bool server_timing = true;
+    // While at least stream_batch_streams_min streams are open on a shard, a loop turn waits this
+    // long for more events before it runs: fewer wake-ups per event, at a delay that no reader of
+    // tokens can see. 0 never waits.
+    uint32_t stream_batch_us = 150;
+    uint32_t stream_batch_streams_min = 256;
+    // A new connection goes to the emptiest shard when its own has this many more than that one.
+    // Long streams do not even out by themselves. 0 leaves connections where the kernel put them.
+    uint32_t rebalance_connections_min = 8;
+
+    AccessLogOptions access_log;
+    net::TlsServerOptions tls;
+    net::BufferRingOptions buffers;
+    net::SocketOptions sockets;
+    http::ServerConnectionOptions http;
+
+    bool operator==(const ServerOptions&) const = default;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,84 @@
+// One TLS context for clients, one for each upstream with https.
+#include "server/runtime_config.h"
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/config.h"
+#include "net/tls_context.h"
+#include "net/tls_ticket_keys.h"
+#include "upstream/options.h"
+
+namespace sluice::server {
+
+namespace {
+
+bool uses_tls(const upstream::UpstreamOptions& options) {
+    return std::string_view(options.base_url).starts_with("https://");
+}
+
+// The running context of the same upstream, where nothing can have changed; else an empty one.
+net::TlsContext running_context(const RuntimeConfigPtr& running,
+                                const upstream::UpstreamOptions& options) {
+    if (running == nullptr || !options.tls.ca_file.empty() ||
+        !options.tls.certificate_file.empty()) {
+        return {};
+    }
+    const auto& upstreams = running->config.upstreams;
+    for (size_t i = 0; i < upstreams.size(); ++i) {
+        if (upstreams[i].name == options.name && upstreams[i].tls == options.tls &&
+            uses_tls(upstreams[i])) {
+            return running->upstreams[i];
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
+    config::Config config,
+    const RuntimeConfigPtr& running,
+    const std::shared_ptr<net::TlsTicketKeys>& ticket_keys,
+    int64_t wall_clock_ns,
+    std::vector<std::string>& warnings) {
+    auto made = std::make_shared<RuntimeConfig>();
+    made->config = std::move(config);
+    const auto take = [&](net::TlsContextResult result, net::TlsContext& to) {
+        warnings.insert(warnings.end(), result.warnings.begin(), result.warnings.end());
+        to = std::move(result.context);
+        return result.error;
+    };
+    if (made->config.server.tls.enabled()) {
+        std::string error = take(
+            net::TlsContext::make_server(made->config.server.tls, ticket_keys, wall_clock_ns),
+            made->client_side);
+        if (!made->client_side) {
+            return std::unexpected("server.tls: " + error);
+        }
+    }
+    net::TlsTrustStores stores;
+    for (const upstream::UpstreamOptions& options : made->config.upstreams) {
+        net::TlsContext& context = made->upstreams.emplace_back();
+        if (!uses_tls(options)) {
+            continue;
+        }
+        context = running_context(running, options);
+        if (context) {
+            continue;
+        }
+        std::string error =
+            take(net::TlsContext::make_client(options.tls, stores, wall_clock_ns), context);
+        if (!context) {
+            return std::unexpected("llm." + options.name + ".tls: " + error);
+        }
+    }
+    return made;
+}
+
+}  // namespace sluice::server

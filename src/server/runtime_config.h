@@ -1,0 +1,37 @@
+// RuntimeConfig: a configuration with what had to be read from disk for it: TLS contexts.
+//
+// Built wholly or not at all, on the main thread, at start and on reload; immutable afterwards and
+// shared by all shards.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "net/tls_context.h"
+#include "net/tls_ticket_keys.h"
+
+namespace sluice::server {
+
+struct RuntimeConfig {
+    config::Config config;
+    net::TlsContext client_side;             // Towards clients; empty without TLS.
+    std::vector<net::TlsContext> upstreams;  // In the order of the upstreams; empty for plain http.
+};
+
+using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;
+
+// Fails with a text that names the file and the reason. `warnings` gets what works but should not
+// stay as it is. `running`: the one in force, or null; contexts of unchanged upstreams that read no
+// file of their own are kept, and with them their connections.
+std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
+    config::Config config,
+    const RuntimeConfigPtr& running,
+    const std::shared_ptr<net::TlsTicketKeys>& ticket_keys,
+    int64_t wall_clock_ns,
+    std::vector<std::string>& warnings);
+
+}  // namespace sluice::server

@@ -1,0 +1,181 @@
+// References to cells per route, and the engine's own counters published on demand.
+#include "server/telemetry.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/log_writer.h"
+#include "base/metric_families.h"
+#include "base/metrics.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "net/buffer_ring.h"
+#include "net/proactor.h"
+#include "net/shard.h"
+#include "pipeline/exchange_record.h"
+#include "server/access_log.h"
+#include "server/options.h"
+
+namespace sluice::server {
+
+// What an exchange of one route adds to. Rare things (errors, odd statuses) are looked up.
+struct ShardTelemetry::RouteSeries {
+    RouteSeries(MetricStore& store, std::string_view route_name, std::string_view upstream_name)
+        : route(route_name),
+          upstream(upstream_name),
+          ok(store.counter(MetricId::requests_total, {route, upstream, "200"})),
+          duration(store.histogram(MetricId::request_duration_seconds, {route, upstream})),
+          first_byte(store.histogram(MetricId::time_to_first_byte_seconds, {route, upstream})),
+          overhead(store.histogram(MetricId::overhead_seconds, {route, upstream})),
+          request_bytes(store.counter(MetricId::request_body_bytes_total, {route, upstream})),
+          response_bytes(store.counter(MetricId::response_body_bytes_total, {route, upstream})),
+          events(store.counter(MetricId::stream_events_total, {route, upstream})),
+          prompt(store.counter(MetricId::tokens_total, {route, upstream, "prompt"})),
+          cached(store.counter(MetricId::tokens_total, {route, upstream, "cached"})),
+          completion(store.counter(MetricId::tokens_total, {route, upstream, "completion"})),
+          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})) {}
+
+    std::string_view route;
+    std::string_view upstream;
+    Counter& ok;
+    Histogram& duration;
+    Histogram& first_byte;
+    Histogram& overhead;
+    Counter& request_bytes;
+    Counter& response_bytes;
+    Counter& events;
+    Counter& prompt;
+    Counter& cached;
+    Counter& completion;
+    Counter& reasoning;
+};
+
+ShardTelemetry::ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLogFormat format)
+    : shard_(shard),
+      access_log_(access_log),
+      format_(format),
+      shard_name_(std::to_string(shard.index())),
+      exchanges_(store_.gauge(MetricId::exchanges, {shard_name_})),
+      connections_(store_.gauge(MetricId::client_connections, {shard_name_})),
+      connections_total_(store_.counter(MetricId::client_connections_total, {shard_name_})),
+      moved_(store_.counter(MetricId::connections_moved_total, {shard_name_})) {}
+
+ShardTelemetry::~ShardTelemetry() = default;
+
+void ShardTelemetry::use(const config::Config& config) {
+    series_.clear();
+    route_names_.clear();
+    upstream_names_.clear();
+    for (const auto& route : config.routes) {
+        route_names_.push_back(route.path_prefix);
+        upstream_names_.push_back(route.target_llm);
+    }
+    route_names_.emplace_back("");
+    upstream_names_.emplace_back("");
+    for (size_t i = 0; i < route_names_.size(); ++i) {
+        series_.push_back(
+            std::make_unique<RouteSeries>(store_, route_names_[i], upstream_names_[i]));
+    }
+}
+
+ShardTelemetry::RouteSeries& ShardTelemetry::series_for(const pipeline::ExchangeRecord& record) {
+    // After a reload an old exchange may name a route that is gone.
+    const size_t index = std::min<size_t>(record.route, series_.size() - 1);
+    return *series_[index];
+}
+
+void ShardTelemetry::on_exchange_begin() { exchanges_.add(1); }
+
+void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
+    exchanges_.add(-1);
+    RouteSeries& series = series_for(record);
+    if (record.status == 200) {
+        series.ok.add();
+    } else {
+        store_
+            .counter(MetricId::requests_total,
+                     {series.route, series.upstream, std::to_string(record.status)})
+            .add();
+    }
+    series.duration.record(record.ended - record.began);
+    if (record.first_byte.is_set()) {
+        series.first_byte.record(record.first_byte - record.began);
+        const Duration outside =
+            (record.leased - record.lease_begun) + (record.first_byte - record.sent);
+        series.overhead.record((record.responded - record.received) - outside);
+    }
+    series.request_bytes.add(record.request_body_bytes);
+    series.response_bytes.add(record.response_body_bytes);
+    series.events.add(record.events);
+    series.prompt.add(record.usage.prompt_tokens);
+    series.cached.add(record.usage.cached_tokens);
+    series.completion.add(record.usage.completion_tokens);
+    series.reasoning.add(record.usage.reasoning_tokens);
+    if (record.error.kind == ErrorKind::cancelled) {
+        store_
+            .counter(MetricId::cancels_total,
+                     {series.route, series.upstream, pipeline::phase_name(record.ended_in)})
+            .add();
+    } else if (record.error.kind != ErrorKind::none) {
+        store_
+            .counter(MetricId::errors_total,
+                     {series.route, series.upstream, error_kind_name(record.error.kind),
+                      error_source_name(record.error.source)})
+            .add();
+    }
+    if (record.attempts > 1) {
+        store_
+            .counter(MetricId::retries_total, {series.route, series.upstream, "idle_death"})
+            .add(record.attempts - 1U);
+    }
+    log(record);
+}
+
+void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {
+    if (access_log_ == nullptr) {
+        return;
+    }
+    const RouteSeries& series = series_for(record);
+    line_.clear();
+    append_access_line(line_, format_, record,
+                       {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
+                       shard_.proactor().ring().wall_clock_ns());
+    access_log_->push(line_);
+}
+
+void ShardTelemetry::on_client_connected(uint32_t open) {
+    connections_.set(open);
+    connections_total_.add();
+}
+
+void ShardTelemetry::on_client_gone(uint32_t open) { connections_.set(open); }
+
+void ShardTelemetry::on_connection_moved() { moved_.add(); }
+
+void ShardTelemetry::publish_engine() {
+    net::Proactor& proactor = shard_.proactor();
+    const net::RingCounters& ring = proactor.ring().counters();
+    const net::BufferRing& buffers = proactor.buffers();
+    store_.counter(MetricId::ring_submissions_total, {shard_name_}).publish(ring.submissions);
+    store_.counter(MetricId::ring_completions_total, {shard_name_}).publish(ring.completions);
+    store_.counter(MetricId::ring_enter_calls_total, {shard_name_}).publish(ring.enter_calls);
+    store_.counter(MetricId::ring_other_system_calls_total, {shard_name_})
+        .publish(ring.other_system_calls);
+    store_.counter(MetricId::turns_total, {shard_name_}).publish(proactor.counters().turns);
+    store_.gauge(MetricId::longest_turn_seconds, {shard_name_})
+        .set(static_cast<int64_t>(proactor.counters().longest_turn_ns));
+    store_.gauge(MetricId::buffer_blocks, {shard_name_, "free"}).set(buffers.free_blocks());
+    store_.gauge(MetricId::buffer_blocks, {shard_name_, "used"}).set(buffers.blocks_in_use());
+    store_.counter(MetricId::buffers_exhausted_total, {shard_name_})
+        .publish(buffers.counters().exhausted);
+    if (access_log_ != nullptr) {
+        store_.counter(MetricId::log_dropped_total, {"access"})
+            .publish(access_log_->dropped());
+    }
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,62 @@
+// ShardTelemetry: what one shard's exchanges add to the metrics and to the access log.
+//
+// Series are looked up when a snapshot arrives and kept as references, so an exchange that ends
+// costs some additions and one formatted line. One shard; the cells are read by scrapes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log_writer.h"
+#include "base/metrics.h"
+#include "config/config.h"
+#include "net/shard.h"
+#include "pipeline/exchange_record.h"
+#include "server/options.h"
+
+namespace sluice::server {
+
+class ShardTelemetry final : public pipeline::Telemetry {
+public:
+    // `access_log`: null when it is off.
+    ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLogFormat format);
+    ~ShardTelemetry();
+
+    // Names of routes and upstreams from now on.
+    void use(const config::Config& config);
+
+    void on_exchange_begin() override;
+    void on_exchange_end(const pipeline::ExchangeRecord& record) override;
+
+    void on_client_connected(uint32_t open);
+    void on_client_gone(uint32_t open);
+    void on_connection_moved();
+    // Publishes what the engine counts by itself.
+    void publish_engine();
+
+    MetricStore& store() { return store_; }
+
+private:
+    struct RouteSeries;
+
+    RouteSeries& series_for(const pipeline::ExchangeRecord& record);
+    void log(const pipeline::ExchangeRecord& record);
+
+    net::Shard& shard_;
+    LogLane* access_log_;
+    const AccessLogFormat format_;
+    const std::string shard_name_;
+    MetricStore store_;
+    std::vector<std::string> route_names_;
+    std::vector<std::string> upstream_names_;
+    std::vector<std::unique_ptr<RouteSeries>> series_;  // One per route; the last is for none.
+    Gauge& exchanges_;
+    Gauge& connections_;
+    Counter& connections_total_;
+    Counter& moved_;
+    std::string line_;  // Reused, so that a line does not allocate.
+};
+
+}  // namespace sluice::server
