@@ -287,7 +287,9 @@ Log::Log(LogLane& lane, LogFormat format)
     clock_.set(0);
 }
 
-Log::~Log() { current_log = outer_; }
+Log::~Log() {
+    current_log = outer_;
+}
 
 void Log::write(LogSite& site, std::initializer_list<LogField> fields) {
     if (current_log != nullptr) {

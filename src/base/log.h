@@ -129,7 +129,7 @@ private:
     std::atomic<uint32_t> lines_ = 0;
     std::atomic<uint64_t> suppressed_ = 0;
     std::atomic<bool> is_listed_ = false;
-    LogSite* next_ = nullptr;    // In the list of places that suppressed a line.
+    LogSite* next_ = nullptr;   // In the list of places that suppressed a line.
     int64_t second_seen_ = -1;  // The writer's.
 };
 
@@ -183,11 +183,11 @@ private:
 }  // namespace sluice
 
 // `level` is an enumerator of LogLevel; `room` and `text` are string literals.
-#define SLUICE_LOG(level, room, text, ...)                                               \
-    do {                                                                                 \
-        if (::sluice::log_is_on(::sluice::LogLevel::level)) [[unlikely]] {               \
-            static constinit ::sluice::LogSite sluice_log_site(::sluice::LogLevel::level, \
-                                                               room, text);              \
-            ::sluice::Log::write(sluice_log_site, {__VA_ARGS__});                        \
-        }                                                                                \
+#define SLUICE_LOG(level, room, text, ...)                                                      \
+    do {                                                                                        \
+        if (::sluice::log_is_on(::sluice::LogLevel::level)) [[unlikely]] {                      \
+            static constinit ::sluice::LogSite sluice_log_site(::sluice::LogLevel::level, room, \
+                                                               text);                           \
+            ::sluice::Log::write(sluice_log_site, {__VA_ARGS__});                               \
+        }                                                                                       \
     } while (false)

@@ -1,15 +1,6 @@
-// The writer's thread. While it runs it counts the time it slept, which is all that its delays need.
-// Descriptors that may block are asked first and written to in pieces that then fit.
+// The writer's thread. While it runs it counts the time it slept, which is all that its delays
+// need. Descriptors that may block are asked first and written to in pieces that then fit.
 #include "base/log_writer.h"
-
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -26,6 +17,15 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -113,7 +113,7 @@ struct LogWriter::Outlet {
     Kind kind = Kind::other;
     std::vector<std::unique_ptr<LogLane>> lanes;
     std::string batch;
-    size_t written = 0;  // Of the batch.
+    size_t written = 0;    // Of the batch.
     uint32_t rest_ms = 0;  // Left alone for so long, after an error.
 };
 
@@ -125,7 +125,9 @@ bool LogLane::push(std::string_view lines) {
 
 LogWriter::LogWriter(const LogWriterOptions& options) : options_(options) {}
 
-LogWriter::~LogWriter() { stop(); }
+LogWriter::~LogWriter() {
+    stop();
+}
 
 Result<LogWriter::Sink> LogWriter::add_sink(std::string_view target) {
     std::string path;
@@ -165,8 +167,8 @@ void LogWriter::start() {
 }
 
 void LogWriter::wake() {
-    // Between the line in its lane and the look at the flag, as the writer raises the flag before it
-    // looks at the lanes: one of the two sees the other.
+    // Between the line in its lane and the look at the flag, as the writer raises the flag before
+    // it looks at the lanes: one of the two sees the other.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (is_asleep_.load(std::memory_order_relaxed) != 0 && is_asleep_.exchange(0) != 0) {
         futex_wake(is_asleep_);

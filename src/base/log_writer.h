@@ -102,7 +102,8 @@ private:
     const LogWriterOptions options_;
     std::vector<std::unique_ptr<Outlet>> outlets_;
     LogWriterCounters counters_;
-    std::atomic<uint32_t> is_asleep_ = 0;  // A futex; the writer sets it, whoever wakes it clears it.
+    std::atomic<uint32_t> is_asleep_ =
+        0;  // A futex; the writer sets it, whoever wakes it clears it.
     std::atomic<uint32_t> is_stopping_ = 0;  // A futex.
     std::atomic<bool> wants_reopen_ = false;
     uint32_t since_report_ms_ = 0;

@@ -72,88 +72,145 @@ struct MetricFamily {
     }
 };
 
-namespace detail {
+// How the table is written.
+namespace metric_table {
 
-using enum MetricType;
-using enum MetricUnit;
-using enum MetricMerge;
+using Labels = std::array<std::string_view, kMetricLabelsMax>;
 
-// What a person waits for: 100 us to 10 minutes. What we add ourselves: 1 us to 6 s.
-inline constexpr uint32_t kFirstBoundOfWaitsUs = 100;
-inline constexpr uint32_t kFirstBoundOfOverheadUs = 1;
+consteval MetricFamily counter(std::string_view name,
+                               std::string_view help,
+                               const Labels& labels = {},
+                               MetricUnit unit = MetricUnit::none) {
+    return {.name = name, .help = help, .unit = unit, .labels = labels};
+}
 
-}  // namespace detail
+consteval MetricFamily gauge(std::string_view name,
+                             std::string_view help,
+                             const Labels& labels = {}) {
+    return {.name = name, .help = help, .type = MetricType::gauge, .labels = labels};
+}
 
-// clang-format off
-inline constexpr auto kMetricFamilies = std::to_array<MetricFamily>({
-    {"sluice_requests_total", "Exchanges that ended, by the status sent to the client.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream", "status"}},
-    {"sluice_request_duration_seconds", "From the first byte of a request to the last byte of its answer.",
-     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfWaitsUs},
-    {"sluice_time_to_first_byte_seconds", "From the first byte of a request to the first byte of the answer's body.",
-     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfWaitsUs},
-    {"sluice_overhead_seconds", "Time of an exchange that was spent in the gateway itself.",
-     detail::histogram, detail::seconds, detail::sum, {"route", "upstream"}, detail::kFirstBoundOfOverheadUs},
-    {"sluice_request_body_bytes_total", "Bytes of request bodies taken from clients.",
-     detail::counter, detail::bytes, detail::sum, {"route", "upstream"}},
-    {"sluice_response_body_bytes_total", "Bytes of response bodies sent to clients.",
-     detail::counter, detail::bytes, detail::sum, {"route", "upstream"}},
-    {"sluice_stream_events_total", "Server-sent events relayed to clients.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream"}},
-    {"sluice_tokens_total", "Tokens that upstreams reported, by kind: prompt, cached, completion, reasoning.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream", "kind"}},
-    {"sluice_errors_total", "Exchanges that ended with an error, by its kind and who caused it.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream", "kind", "source"}},
-    {"sluice_cancels_total", "Exchanges that the client left, by phase.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream", "phase"}},
-    {"sluice_retries_total", "Requests that were sent again.",
-     detail::counter, detail::none, detail::sum, {"route", "upstream", "reason"}},
-    {"sluice_exchanges", "Exchanges that are going on.",
-     detail::gauge, detail::none, detail::sum, {"shard"}},
-    {"sluice_client_connections", "Open connections of clients.",
-     detail::gauge, detail::none, detail::sum, {"shard"}},
-    {"sluice_client_connections_total", "Connections of clients that were accepted.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_connections_moved_total", "New connections that were handed to a less busy shard.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_upstream_connections", "Connections to upstreams, by state: idle, busy.",
-     detail::gauge, detail::none, detail::sum, {"upstream", "state"}},
-    {"sluice_upstream_connects_total", "Connections to upstreams that were begun, by result: ok, failed.",
-     detail::counter, detail::none, detail::sum, {"upstream", "result"}},
-    {"sluice_upstream_waiters", "Exchanges that wait for a connection to an upstream.",
-     detail::gauge, detail::none, detail::sum, {"upstream"}},
-    {"sluice_dns_questions_total", "Names that were asked for, as they were not in the cache.",
-     detail::counter, detail::none, detail::sum},
-    {"sluice_dns_failures_total", "Names that could not be resolved.",
-     detail::counter, detail::none, detail::sum},
-    {"sluice_buffer_blocks", "Receive buffers, by state: free, window (lent to the kernel), used.",
-     detail::gauge, detail::none, detail::sum, {"shard", "state"}},
-    {"sluice_buffers_exhausted_total", "Times that reading stopped because no receive buffer was left.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_ring_submissions_total", "Operations handed to the kernel.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_ring_completions_total", "Completions taken from the kernel.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_ring_enter_calls_total", "Calls of io_uring_enter.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_ring_other_system_calls_total", "System calls besides: sockets opened, options set.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_turns_total", "Turns of the shards' loops.",
-     detail::counter, detail::none, detail::sum, {"shard"}},
-    {"sluice_longest_turn_seconds", "Longest turn since the start, without its wait.",
-     detail::gauge, detail::seconds, detail::maximum, {"shard"}},
-    {"sluice_log_dropped_total", "Log lines dropped because their buffer was full, by log: app, access.",
-     detail::counter, detail::none, detail::sum, {"log"}},
-    {"sluice_log_write_errors_total", "Failed writes of log lines.",
-     detail::counter, detail::none, detail::sum},
-    {"sluice_config_reloads_total", "Reloads of the configuration, by result: ok, refused.",
-     detail::counter, detail::none, detail::sum, {"result"}},
-    {"sluice_start_time_seconds", "When the process started, in seconds since 1970.",
-     detail::gauge, detail::seconds, detail::maximum},
-    {"sluice_build_info", "Always 1; the labels tell what runs.",
-     detail::gauge, detail::none, detail::maximum, {"version", "compiler"}},
+// A gauge of which the shards' largest value counts.
+consteval MetricFamily maximum(std::string_view name,
+                               std::string_view help,
+                               const Labels& labels = {},
+                               MetricUnit unit = MetricUnit::none) {
+    return {.name = name,
+            .help = help,
+            .type = MetricType::gauge,
+            .unit = unit,
+            .merge = MetricMerge::maximum,
+            .labels = labels};
+}
+
+consteval MetricFamily histogram(std::string_view name,
+                                 std::string_view help,
+                                 const Labels& labels,
+                                 uint32_t first_bound_us) {
+    return {.name = name,
+            .help = help,
+            .type = MetricType::histogram,
+            .unit = MetricUnit::seconds,
+            .labels = labels,
+            .first_bound_us = first_bound_us};
+}
+
+// What a person waits for: 100 us to 10 minutes.
+inline constexpr uint32_t kWaitsUs = 100;
+// What we add ourselves: 1 us to 6 s.
+inline constexpr uint32_t kOverheadUs = 1;
+
+inline constexpr auto kFamilies = std::to_array<MetricFamily>({
+    counter("sluice_requests_total",
+            "Exchanges that ended, by the status sent to the client.",
+            {"route", "upstream", "status"}),
+    histogram("sluice_request_duration_seconds",
+              "From the first byte of a request to the last byte of its answer.",
+              {"route", "upstream"},
+              kWaitsUs),
+    histogram("sluice_time_to_first_byte_seconds",
+              "From the first byte of a request to the first byte of the answer's body.",
+              {"route", "upstream"},
+              kWaitsUs),
+    histogram("sluice_overhead_seconds",
+              "Time of an exchange that was spent in the gateway itself.",
+              {"route", "upstream"},
+              kOverheadUs),
+    counter("sluice_request_body_bytes_total",
+            "Bytes of request bodies taken from clients.",
+            {"route", "upstream"},
+            MetricUnit::bytes),
+    counter("sluice_response_body_bytes_total",
+            "Bytes of response bodies sent to clients.",
+            {"route", "upstream"},
+            MetricUnit::bytes),
+    counter("sluice_stream_events_total",
+            "Server-sent events relayed to clients.",
+            {"route", "upstream"}),
+    counter("sluice_tokens_total",
+            "Tokens that upstreams reported, by kind: prompt, cached, completion, reasoning.",
+            {"route", "upstream", "kind"}),
+    counter("sluice_errors_total",
+            "Exchanges that ended with an error, by its kind and who caused it.",
+            {"route", "upstream", "kind", "source"}),
+    counter("sluice_cancels_total",
+            "Exchanges that the client left, by phase.",
+            {"route", "upstream", "phase"}),
+    counter(
+        "sluice_retries_total", "Requests that were sent again.", {"route", "upstream", "reason"}),
+    gauge("sluice_exchanges", "Exchanges that are going on.", {"shard"}),
+    gauge("sluice_client_connections", "Open connections of clients.", {"shard"}),
+    counter(
+        "sluice_client_connections_total", "Connections of clients that were accepted.", {"shard"}),
+    counter("sluice_connections_moved_total",
+            "New connections that were handed to a less busy shard.",
+            {"shard"}),
+    gauge("sluice_upstream_connections",
+          "Connections to upstreams, by state: idle, busy.",
+          {"upstream", "state"}),
+    counter("sluice_upstream_connects_total",
+            "Connections to upstreams that were begun, by result: ok, failed.",
+            {"upstream", "result"}),
+    gauge("sluice_upstream_waiters",
+          "Exchanges that wait for a connection to an upstream.",
+          {"upstream"}),
+    counter("sluice_dns_questions_total",
+            "Names that were asked for, as they were not in the cache."),
+    counter("sluice_dns_failures_total", "Names that could not be resolved."),
+    gauge("sluice_buffer_blocks",
+          "Receive buffers, by state: free, window (lent to the kernel), used.",
+          {"shard", "state"}),
+    counter("sluice_buffers_exhausted_total",
+            "Times that reading stopped because no receive buffer was left.",
+            {"shard"}),
+    counter("sluice_ring_submissions_total", "Operations handed to the kernel.", {"shard"}),
+    counter("sluice_ring_completions_total", "Completions taken from the kernel.", {"shard"}),
+    counter("sluice_ring_enter_calls_total", "Calls of io_uring_enter.", {"shard"}),
+    counter("sluice_ring_other_system_calls_total",
+            "System calls besides: sockets opened, options set.",
+            {"shard"}),
+    counter("sluice_turns_total", "Turns of the shards' loops.", {"shard"}),
+    maximum("sluice_longest_turn_seconds",
+            "Longest turn since the start, without its wait.",
+            {"shard"},
+            MetricUnit::seconds),
+    counter("sluice_log_dropped_total",
+            "Log lines dropped because their buffer was full, by log: app, access.",
+            {"log"}),
+    counter("sluice_log_write_errors_total", "Failed writes of log lines."),
+    counter("sluice_config_reloads_total",
+            "Reloads of the configuration, by result: ok, refused.",
+            {"result"}),
+    maximum("sluice_start_time_seconds",
+            "When the process started, in seconds since 1970.",
+            {},
+            MetricUnit::seconds),
+    maximum("sluice_build_info", "Always 1; the labels tell what runs.", {"version", "compiler"}),
 });
-// clang-format on
+
+}  // namespace metric_table
+
+inline constexpr const auto& kMetricFamilies = metric_table::kFamilies;
 
 static_assert(kMetricFamilies.size() == static_cast<size_t>(MetricId::build_info) + 1);
 

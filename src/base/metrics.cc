@@ -1,5 +1,5 @@
-// Series and their text. A scrape walks lists that their owners may be adding to: nodes are complete
-// before they are linked, and never go away.
+// Series and their text. A scrape walks lists that their owners may be adding to: nodes are
+// complete before they are linked, and never go away.
 #include "base/metrics.h"
 
 #include <algorithm>
@@ -273,8 +273,8 @@ MetricStore::Series& MetricStore::find_or_make(MetricId id,
             return *series;
         }
     }
-    const bool is_other = std::ranges::all_of(
-        label_values, [](std::string_view value) { return value == kOther; });
+    const bool is_other =
+        std::ranges::all_of(label_values, [](std::string_view value) { return value == kOther; });
     if (series_count_ >= kSeriesMax && !is_other) {
         std::array<std::string_view, kMetricLabelsMax> others;
         others.fill(kOther);

@@ -1,9 +1,9 @@
 // Metrics: counters, gauges and histograms that their shard writes and anybody may read.
 //
-// A cell is written by one thread only, so adding is a load and a store without a lock prefix. Which
-// families there are stands in one table (base/metric_families.h). Series are made when a snapshot
-// is built; the hot path holds references to cells. A scrape reads the cells of all shards, adds
-// them up and prints the text format of Prometheus, version 0.0.4.
+// A cell is written by one thread only, so adding is a load and a store without a lock prefix.
+// Which families there are stands in one table (base/metric_families.h). Series are made when a
+// snapshot is built; the hot path holds references to cells. A scrape reads the cells of all
+// shards, adds them up and prints the text format of Prometheus, version 0.0.4.
 #pragma once
 
 #include <array>

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>

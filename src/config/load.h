@@ -17,7 +17,7 @@
 
 namespace sluice::config {
 
-inline constexpr size_t kConfigBytesMax = 4 * 1024 * 1024;
+inline constexpr size_t kConfigBytesMax = size_t{4} * 1024 * 1024;
 
 // A setting of [server] given outside the file.
 struct Override {

@@ -10,7 +10,11 @@
 
 #include "config/accessor.h"
 #include "config/checks.h"
-#include "config/config.h"
+#include "http/options.h"
+#include "net/options.h"
+#include "pipeline/options.h"
+#include "server/options.h"
+#include "upstream/options.h"
 
 namespace sluice::config {
 

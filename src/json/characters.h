@@ -6,6 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace sluice::json {
 
 // What the character after a backslash stands for, or 0 when it is not a one-letter escape.
@@ -36,6 +40,24 @@ constexpr bool is_space(char c) {
 
 constexpr bool is_digit(char c) {
     return static_cast<unsigned char>(c - '0') < 10;
+}
+
+constexpr size_t kDigitsProbeBytes = 16;
+
+// How many digits the 16 bytes at `at` begin with.
+inline size_t digits_prefix(const char* at) {
+#if defined(__SSE2__)
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+    return static_cast<size_t>(__builtin_ctz(~static_cast<unsigned>(_mm_movemask_epi8(digits))));
+#else
+    size_t count = 0;
+    while (count < kDigitsProbeBytes && is_digit(at[count])) {
+        ++count;
+    }
+    return count;
+#endif
 }
 
 // The value of a hexadecimal digit, or -1.

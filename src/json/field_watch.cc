@@ -19,8 +19,6 @@ namespace {
 constexpr std::string_view kLongS = "\xC5\xBF";       // U+017F, as s.
 constexpr std::string_view kKelvin = "\xE2\x84\xAA";  // U+212A, as k.
 
-constexpr uint8_t kKeyTooLong = 0xFF;  // As key_bytes_: equal to no watched key.
-
 ValueType type_from(char first) {
     switch (first) {
         case '{':
@@ -97,11 +95,11 @@ void Validator::Machine::keep_code_unit() {
 // `at` is at the closing quote.
 const char* Validator::Machine::end_key(const char* at) {
     v_.state_ = State::colon;
-    if (v_.depth_ <= v_.watch_depth_) {
+    if (is_watched_key()) {
         keep_key(std::string_view(mark_, static_cast<size_t>(at - mark_)));
         if (v_.key_bytes_ != kKeyTooLong) {
             const auto [key, is_folded] = fold_to_ascii({v_.key_.data(), v_.key_bytes_});
-            if (!look_up(key, v_.key_begin_, is_folded)) {
+            if (is_folded ? !check_lookalike(key, v_.key_begin_) : !look_up(key, v_.key_begin_)) {
                 return end_;
             }
         }
@@ -110,25 +108,33 @@ const char* Validator::Machine::end_key(const char* at) {
 }
 
 // A key that may be watched began at `key_begin`. False when it must not be there.
-bool Validator::Machine::look_up(std::string_view key, uint32_t key_begin, bool is_folded) {
+bool Validator::Machine::look_up(std::string_view key, uint32_t key_begin) {
     FieldWatch& watch = *v_.watch_;
-    const uint8_t parent = v_.depth_ == 1 ? WatchList::kNone : v_.open_[0];
-    uint8_t index = is_folded ? WatchList::kNone : watch.list_->find(key, parent);
-    if (index != WatchList::kNone) {
-        FieldWatch::Slot& slot = watch.slots_[index];
-        if (slot.type == ValueType::absent) {
-            slot.key_begin = key_begin;
-            v_.slot_ = index;
-            return true;
-        }
-    } else {
-        index = v_.refuses_lookalikes_ ? watch.list_->find_lookalike(key, parent) : index;
-        if (index == WatchList::kNone) {
-            return true;
-        }
+    const uint8_t index = watch.list_->find(key, parent());
+    if (index == WatchList::kNone) {
+        return check_lookalike(key, key_begin);
     }
+    FieldWatch::Slot& slot = watch.slots_[index];
+    if (slot.type != ValueType::absent) {
+        return refuse_key(index, key_begin);
+    }
+    slot.key_begin = key_begin;
+    v_.slot_ = index;
+    return true;
+}
+
+// False when `key`, which is not watched, could be taken for one that is.
+bool Validator::Machine::check_lookalike(std::string_view key, uint32_t key_begin) {
+    if (!v_.refuses_lookalikes_) {
+        return true;
+    }
+    const uint8_t index = v_.watch_->list_->find_lookalike(key, parent());
+    return index == WatchList::kNone || refuse_key(index, key_begin);
+}
+
+bool Validator::Machine::refuse_key(uint8_t index, uint32_t key_begin) {
     v_.fail_at(key_begin, ErrorKind::invalid_field, "expected a key once, in one spelling");
-    v_.error_where_ = watch.list_->path(index);
+    v_.error_where_ = v_.watch_->list_->path(index);
     return false;
 }
 
@@ -150,10 +156,10 @@ void Validator::Machine::begin_watched(const char* at) {
 }
 
 void Validator::Machine::end_scalar(const char* text_end, const char* value_end) {
-    v_.watch_->append_text(v_.scalar_,
-                           std::string_view(mark_, static_cast<size_t>(text_end - mark_)));
-    v_.watch_->slots_[v_.scalar_].end = offset(value_end);
+    const uint8_t index = v_.scalar_;
     v_.scalar_ = WatchList::kNone;
+    v_.watch_->slots_[index].end = offset(value_end);
+    v_.watch_->append_text(index, std::string_view(mark_, static_cast<size_t>(text_end - mark_)));
 }
 
 // The container that ended before `at` was the value of a member at this depth.

@@ -60,9 +60,10 @@ public:
     // True when `index` is the parent of another entry.
     bool is_parent(size_t index) const { return children_[index] != 0; }
 
-    // Whether any key has this length: rules out most keys of a document.
-    bool has_key_of(size_t size_bytes) const {
-        return size_bytes <= kKeyBytesMax && by_length_[size_bytes] != 0;
+    // False for most keys that are none of ours and no lookalikes: goes by the length and the first
+    // letter. `key` is ASCII.
+    bool may_have(std::string_view key) const {
+        return !key.empty() && (filter_ >> filter_bit(key) & 1U) != 0;
     }
 
     // The entry for `key` (unescaped) inside entry `parent`, or kNone. `parent` is kNone for the
@@ -90,6 +91,11 @@ public:
     }
 
 private:
+    // The same for both cases of a letter.
+    static constexpr unsigned filter_bit(std::string_view key) {
+        return static_cast<unsigned>((key.front() & 0x1F) + 9 * key.size()) & 0x3FU;
+    }
+
     constexpr uint32_t children_of(uint8_t parent) const {
         return children_[parent == kNone ? kWatchesMax : parent];
     }
@@ -125,6 +131,7 @@ private:
     // is the top object).
     std::array<uint32_t, kKeyBytesMax + 1> by_length_{};
     std::array<uint32_t, kWatchesMax + 1> children_{};
+    uint64_t filter_ = 0;
     uint8_t count_ = 0;
 };
 
@@ -196,6 +203,7 @@ consteval WatchList::WatchList(std::initializer_list<Watch> watches) {
         std::copy(key.begin(), key.end(), keys_[count_].begin());
         const uint32_t bit = 1U << count_;
         by_length_[key.size()] |= bit;
+        filter_ |= uint64_t{1} << filter_bit(key);
         children_[parent == kNone ? kWatchesMax : parent] |= bit;
         text_offset += watch.text_bytes_max;
         SLUICE_ASSERT(text_offset <= kTextBytesMax);

@@ -2,6 +2,8 @@
 // Instruction Per Byte" (2021): three look-ups by half bytes name every possible two-byte fault.
 #include "json/text_scan.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -29,6 +31,15 @@ const char* skip_text_plain(const char* from, const char* end) {
     return from;
 }
 
+uint64_t text_stops_plain(const char* block) {
+    uint64_t stops = 0;
+    for (size_t i = 0; i < kTextBlockBytes; ++i) {
+        const bool is_plain = block[i] >= 0x20 && block[i] != '"' && block[i] != '\\';
+        stops |= uint64_t{!is_plain} << i;
+    }
+    return stops;
+}
+
 const char* find_pair_plain(const char* from, const char* end, char first, char second) {
     while (end - from > 1) {
         const auto room = static_cast<size_t>(end - from - 1);
@@ -44,17 +55,31 @@ const char* find_pair_plain(const char* from, const char* end, char first, char 
     return from;
 }
 
-constexpr TextScan kPlain{skip_text_plain, find_pair_plain, ScanLevel::plain};
+constexpr TextScan kPlain{skip_text_plain, text_stops_plain, find_pair_plain, ScanLevel::plain};
 
 #if defined(__x86_64__)
 
 #define SLUICE_TARGET_AVX2 [[gnu::target("avx2,bmi")]]
 
+uint64_t text_stops_sse2(const char* block) {
+    uint64_t stops = 0;
+    for (size_t i = 0; i < kTextBlockBytes; i += 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i));
+        // Signed: bytes from 0x80 on are below a space too.
+        const __m128i found =
+            _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                         _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                      _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+        stops |= static_cast<uint64_t>(_mm_movemask_epi8(found)) << i;
+    }
+    return stops;
+}
+
 const char* skip_text_sse2(const char* from, const char* end) {
     while (end - from >= 64) {
         const char* const block = from;
         from += 64;
-        for (uint64_t stops = text_stops(block); stops != 0;) {
+        for (uint64_t stops = text_stops_sse2(block); stops != 0;) {
             const auto index = static_cast<unsigned>(__builtin_ctzll(stops));
             const char* const at = block + index;
             const size_t count = *at == '\\' ? escape_bytes(at, end) : 0;
@@ -208,47 +233,56 @@ SLUICE_TARGET_AVX2 inline uint32_t mask_avx2(__m256i bytes) {
     return static_cast<uint32_t>(_mm256_movemask_epi8(bytes));
 }
 
+struct WideEnd {
+    const char* at;
+    bool is_stop;  // What is at `at` is not to be skipped; otherwise the caller goes on there.
+};
+
 // `from` is at the start of a character that is not ASCII. Goes on until a stop, a fault, the last
 // block, or a block of ASCII alone, which the quicker loop can do.
-SLUICE_TARGET_AVX2 const char* skip_wide_text_avx2(const char* from, const char* end) {
+SLUICE_TARGET_AVX2 WideEnd skip_wide_text_avx2(const char* from, const char* end) {
     // Loaded at 32 - n: n bytes to keep, then bytes to blank.
     alignas(32) static constexpr auto kKeep = [] {
-        struct {
-            uint8_t bytes[64] = {};
-        } keep;
-        for (int i = 0; i < 32; ++i) {
-            keep.bytes[i] = 0xFF;
-        }
+        std::array<uint8_t, 64> keep{};
+        std::fill_n(keep.begin(), 32, uint8_t{0xFF});
         return keep;
     }();
     const __m256i last_control = _mm256_set1_epi8(0x1F);
     __m256i before = _mm256_setzero_si256();
     const char* at = from;
-    for (; end - at >= 32; at += 32) {
+    while (end - at >= 32) {
         __m256i block = load_avx2(at);
         const __m256i controls = _mm256_cmpeq_epi8(_mm256_min_epu8(block, last_control), block);
         const uint32_t stops = mask_avx2(_mm256_or_si256(quotes_avx2(block), controls));
-        const int count = stops != 0 ? __builtin_ctz(stops) : 32;
-        if (stops != 0) {
-            block = _mm256_and_si256(
-                block, load_avx2(reinterpret_cast<const char*>(kKeep.bytes) + 32 - count));
+        if (stops == 0) {  // The next address must not wait for what is found in this block.
+            if (has_utf8_fault_avx2(block, before)) {
+                return {whole_characters_end(from, at), true};
+            }
+            at += 32;
+            if (mask_avx2(block) == 0) {
+                return {at, false};
+            }
+            before = block;
+            continue;
         }
+        const int count = __builtin_ctz(stops);
+        block = _mm256_and_si256(
+            block, load_avx2(reinterpret_cast<const char*>(kKeep.data()) + 32 - count));
         if (has_utf8_fault_avx2(block, before)) {
-            return whole_characters_end(from, at);
+            return {whole_characters_end(from, at), true};
         }
-        if (stops != 0) {
-            return at + count;
+        at += count;
+        const size_t escape = *at == '\\' ? escape_bytes(at, end) : 0;
+        if (escape == 0) {
+            return {at, true};
         }
-        if (mask_avx2(block) == 0) {
-            return at + 32;
-        }
-        before = block;
+        at += escape;
+        before = _mm256_setzero_si256();
     }
-    return whole_characters_end(from, at);
+    return {whole_characters_end(from, at), true};
 }
 
-// One bit for each of the 64 bytes that is not plain ASCII text.
-SLUICE_TARGET_AVX2 inline uint64_t stops_avx2(const char* from) {
+SLUICE_TARGET_AVX2 uint64_t text_stops_avx2(const char* from) {
     const __m256i space = _mm256_set1_epi8(0x20);
     const __m256i low = load_avx2(from);
     const __m256i high = load_avx2(from + 32);
@@ -264,14 +298,15 @@ SLUICE_TARGET_AVX2 const char* skip_text_avx2(const char* from, const char* end)
     while (end - from >= 64) {
         const char* const block = from;
         from += 64;
-        for (uint64_t stops = stops_avx2(block); stops != 0;) {
+        for (uint64_t stops = text_stops_avx2(block); stops != 0;) {
             const auto index = static_cast<unsigned>(__builtin_ctzll(stops));
             const char* const at = block + index;
             if (*at < 0) {
-                from = skip_wide_text_avx2(at, end);
-                if (from == at) {
-                    return at;
+                const WideEnd wide = skip_wide_text_avx2(at, end);
+                if (wide.is_stop) {
+                    return wide.at;
                 }
+                from = wide.at;
                 break;
             }
             const size_t count = *at == '\\' ? escape_bytes(at, end) : 0;
@@ -313,8 +348,8 @@ SLUICE_TARGET_AVX2 const char* find_pair_avx2(const char* from,
     }
 }
 
-constexpr TextScan kSse2{skip_text_sse2, find_pair_sse2, ScanLevel::sse2};
-constexpr TextScan kAvx2{skip_text_avx2, find_pair_avx2, ScanLevel::avx2};
+constexpr TextScan kSse2{skip_text_sse2, text_stops_sse2, find_pair_sse2, ScanLevel::sse2};
+constexpr TextScan kAvx2{skip_text_avx2, text_stops_avx2, find_pair_avx2, ScanLevel::avx2};
 
 constinit const TextScan* best = &kSse2;
 
@@ -333,27 +368,6 @@ constinit const TextScan* best = &kPlain;
 #endif
 
 }  // namespace
-
-uint64_t text_stops(const char* block) {
-    uint64_t stops = 0;
-#if defined(__SSE2__)
-    for (size_t i = 0; i < kTextBlockBytes; i += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i));
-        // Signed: bytes from 0x80 on are below a space too.
-        const __m128i found =
-            _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                         _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                      _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-        stops |= static_cast<uint64_t>(_mm_movemask_epi8(found)) << i;
-    }
-#else
-    for (size_t i = 0; i < kTextBlockBytes; ++i) {
-        const bool is_plain = block[i] >= 0x20 && block[i] != '"' && block[i] != '\\';
-        stops |= uint64_t{!is_plain} << i;
-    }
-#endif
-    return stops;
-}
 
 const TextScan& text_scan() {
     return *best;

@@ -20,18 +20,19 @@ using SkipText = const char* (*)(const char* from, const char* end);
 // there is none, `end - 1`, or `end` when the range is empty.
 using FindPair = const char* (*)(const char* from, const char* end, char first, char second);
 
+// One bit for each of the 64 bytes at `block`, lowest first, that is not plain ASCII text: a quote,
+// a backslash, a control character, or a byte from 0x80 on.
+using TextStops = uint64_t (*)(const char* block);
+constexpr size_t kTextBlockBytes = 64;
+
 enum class ScanLevel : uint8_t { plain, sse2, avx2 };
 
 struct TextScan {
     SkipText skip_text;
+    TextStops text_stops;
     FindPair find_pair;
     ScanLevel level;
 };
-
-// One bit for each of the 64 bytes at `block`, lowest first, that is not plain ASCII text: a quote,
-// a backslash, a control character, or a byte from 0x80 on.
-constexpr size_t kTextBlockBytes = 64;
-uint64_t text_stops(const char* block);
 
 // The best that this processor can run. Chosen before main.
 const TextScan& text_scan();

@@ -6,10 +6,6 @@
 #include <cstring>
 #include <string_view>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/assert.h"
 #include "json/characters.h"
 #include "json/validator_machine.h"
@@ -25,25 +21,8 @@ constexpr bool may_be_space(char c) {
     return static_cast<unsigned char>(c) <= ' ';
 }
 
-constexpr size_t kProbeBytes = 16;
 // Sign, two probes with a point between them, and the byte after.
-constexpr size_t kNumberProbeBytes = 2 * kProbeBytes + 3;
-
-// How many digits the 16 bytes at `at` begin with.
-SLUICE_INLINE size_t digits_prefix(const char* at) {
-#if defined(__SSE2__)
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i values = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
-    const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
-    return static_cast<size_t>(__builtin_ctz(~static_cast<unsigned>(_mm_movemask_epi8(digits))));
-#else
-    size_t count = 0;
-    while (count < kProbeBytes && is_digit(at[count])) {
-        ++count;
-    }
-    return count;
-#endif
-}
+constexpr size_t kNumberProbeBytes = 2 * kDigitsProbeBytes + 3;
 
 }  // namespace
 
@@ -205,7 +184,7 @@ SLUICE_INLINE const char* Validator::Machine::begin_key(const char* at) {
         v_.state_ = State::colon;
         if (v_.depth_ <= v_.watch_depth_) {
             const std::string_view key(at, static_cast<size_t>(stop - at));
-            if (v_.watch_->list_->has_key_of(key.size()) && !look_up(key, offset(at - 1), false)) {
+            if (v_.watch_->list_->may_have(key) && !look_up(key, offset(at - 1))) {
                 return end_;
             }
         }
@@ -240,12 +219,16 @@ SLUICE_INLINE const char* Validator::Machine::begin_number(const char* at) {
             ++stop;
         }
         const size_t count = digits_prefix(stop);
-        if (count > 0 && count < kProbeBytes && (count == 1 || *stop != '0')) {
+        if (count > 0 && count < kDigitsProbeBytes && (count == 1 || *stop != '0')) {
             stop += count;
             if (*stop == '.' && is_digit(stop[1])) {
                 stop += 1 + digits_prefix(stop + 1);
             }
-            if (*stop != '.' && !is_digit(*stop) && (*stop | 0x20) != 'e') {
+            if ((*stop | 0x20) == 'e') {
+                v_.state_ = State::exponent_mark;
+                return number(stop + 1);
+            }
+            if (*stop != '.' && !is_digit(*stop)) {
                 return end_unquoted(stop);
             }
         }
@@ -314,7 +297,7 @@ void Validator::Machine::run() {
 
 Validator::Validator(const Options& options)
     : watch_(options.watch),
-      skip_text_((options.scan != nullptr ? *options.scan : text_scan()).skip_text),
+      scan_(options.scan != nullptr ? options.scan : &text_scan()),
       depth_max_(options.depth_max),
       source_(options.source),
       watch_depth_(options.watch != nullptr ? 1 : 0),

@@ -94,7 +94,7 @@ private:
     Status status() const;
 
     FieldWatch* watch_;
-    SkipText skip_text_;
+    const TextScan* scan_;
     const char* error_text_ = "";
     const char* error_where_ = "";
     const char* literal_left_ = "";

@@ -60,15 +60,23 @@ private:
 
     // Numbers and literals. end_unquoted takes the byte after the value, which may be the end.
     const char* begin_number(const char* at);
+    const char* digits_end(const char* at) const;
     const char* number(const char* at);
     const char* literal(const char* at, std::string_view word);
     const char* literal_rest(const char* at);
     const char* end_unquoted(const char* at);
 
     // Watching.
-    bool is_watched_key() const { return v_.is_key_ && v_.depth_ <= v_.watch_depth_; }
+    static constexpr uint8_t kKeyTooLong = 0xFF;  // As key_bytes_: equal to no watched key.
+    // Whether the key that we are inside of may still turn out to be a watched one.
+    bool is_watched_key() const {
+        return v_.is_key_ && v_.depth_ <= v_.watch_depth_ && v_.key_bytes_ != kKeyTooLong;
+    }
     void keep_key(std::string_view part);
-    bool look_up(std::string_view key, uint32_t key_begin, bool is_folded);
+    uint8_t parent() const { return v_.depth_ == 1 ? WatchList::kNone : v_.open_[0]; }
+    bool look_up(std::string_view key, uint32_t key_begin);
+    bool check_lookalike(std::string_view key, uint32_t key_begin);
+    bool refuse_key(uint8_t index, uint32_t key_begin);
     void begin_watched(const char* at);
     void end_scalar(const char* text_end, const char* value_end);
     void end_container(const char* at);

@@ -15,14 +15,14 @@ void Validator::Machine::load_block(const char* block) {
     block_ = block;
     const auto left = static_cast<size_t>(end_ - block);
     if (left >= kTextBlockBytes) [[likely]] {
-        stops_ = text_stops(block);
+        stops_ = v_.scan_->text_stops(block);
         return;
     }
     char padded[kTextBlockBytes] = {};  // Zeros are stops.
     if (left > 0) {
         std::memcpy(padded, block, left);
     }
-    stops_ = text_stops(padded);
+    stops_ = v_.scan_->text_stops(padded);
 }
 
 const char* Validator::Machine::plain_end_in_next_block(const char* at) {
@@ -37,7 +37,7 @@ const char* Validator::Machine::plain_end_in_next_block(const char* at) {
 const char* Validator::Machine::text(const char* at) {
     while (true) {
         if (!is_watched_key()) {  // Their escapes have to be read.
-            at = v_.skip_text_(at, end_);
+            at = v_.scan_->skip_text(at, end_);
         }
         while (at != end_ && *at >= 0x20 && *at != '"' && *at != '\\') {
             ++at;
@@ -146,61 +146,63 @@ const char* Validator::Machine::continuation(const char* at) {
     return at;
 }
 
+const char* Validator::Machine::digits_end(const char* at) const {
+    while (static_cast<size_t>(end_ - at) >= kDigitsProbeBytes) {
+        const size_t count = digits_prefix(at);
+        at += count;
+        if (count < kDigitsProbeBytes) {
+            return at;
+        }
+    }
+    while (at != end_ && is_digit(*at)) {
+        ++at;
+    }
+    return at;
+}
+
+// Each round takes one byte that decides, or a run of digits.
 const char* Validator::Machine::number(const char* at) {
-    for (; at != end_; ++at) {
+    while (at != end_) {
         const char c = *at;
         const bool has_digit = is_digit(c);
         switch (v_.state_) {
             case State::minus:
-                if (!has_digit) {
-                    return fail(at, "expected a digit");
-                }
                 v_.state_ = c == '0' ? State::zero : State::integer;
-                continue;
-            case State::integer:
-                if (has_digit) {
-                    continue;
-                }
-                [[fallthrough]];
-            case State::zero:
-                if (c == '.') {
-                    v_.state_ = State::point;
-                    continue;
-                }
                 break;
             case State::point:
-                if (!has_digit) {
-                    return fail(at, "expected a digit");
-                }
                 v_.state_ = State::fraction;
-                continue;
-            case State::fraction:
-                if (has_digit) {
-                    continue;
-                }
                 break;
             case State::exponent_mark:
                 if (c == '+' || c == '-') {
                     v_.state_ = State::exponent_sign;
+                    ++at;
                     continue;
                 }
                 [[fallthrough]];
             case State::exponent_sign:
-                if (!has_digit) {
-                    return fail(at, "expected a digit");
-                }
                 v_.state_ = State::exponent;
-                continue;
-            default:
-                if (has_digit) {
-                    continue;
+                break;
+            default: {  // A number could end here.
+                at = v_.state_ == State::zero ? at : digits_end(at);
+                if (at == end_) {
+                    return at;
                 }
-                return end_unquoted(at);
+                const bool can_have_point = v_.state_ == State::zero || v_.state_ == State::integer;
+                if (*at == '.' && can_have_point) {
+                    v_.state_ = State::point;
+                } else if ((*at == 'e' || *at == 'E') && v_.state_ != State::exponent) {
+                    v_.state_ = State::exponent_mark;
+                } else {
+                    return end_unquoted(at);
+                }
+                ++at;
+                continue;
+            }
         }
-        if (c != 'e' && c != 'E') {
-            return end_unquoted(at);
+        if (!has_digit) {
+            return fail(at, "expected a digit");
         }
-        v_.state_ = State::exponent_mark;
+        ++at;
     }
     return at;
 }

@@ -20,6 +20,7 @@ constexpr size_t kNumberBytesMax = 32;  // The longest shortest double has 24 ch
 
 // The first byte of [at, end) that is not plain ASCII text.
 const char* plain_end(const char* at, const char* end) {
+    const TextStops text_stops = text_scan().text_stops;
     for (; static_cast<size_t>(end - at) >= kTextBlockBytes; at += kTextBlockBytes) {
         if (const uint64_t stops = text_stops(at); stops != 0) {
             return at + __builtin_ctzll(stops);

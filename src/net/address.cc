@@ -23,7 +23,7 @@ std::optional<Address> Address::parse(std::string_view host, uint16_t port) {
         host = host.substr(1, host.size() - 2);
     }
     char text[INET6_ADDRSTRLEN];
-    if (host.empty() || host.size() >= sizeof text) {
+    if (host.empty() || host.size() >= sizeof text || host.find('\0') != std::string_view::npos) {
         return std::nullopt;
     }
     std::memcpy(text, host.data(), host.size());

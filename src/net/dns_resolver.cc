@@ -3,10 +3,6 @@
 // freed under a caller's feet, and the next time-out is armed after each call.
 #include "net/dns_resolver.h"
 
-#include <ares.h>
-#include <poll.h>
-#include <sys/time.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +12,10 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <ares.h>
+#include <poll.h>
+#include <sys/time.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -92,7 +92,8 @@ struct DnsResolver::Impl {
 
     // A socket of c-ares. Lives until c-ares has closed it and the ring has let go of it.
     struct Watch : ListNode {
-        Watch(Impl& resolver, ares_socket_t socket) : impl(resolver), fd(socket), op(&on_poll, this) {
+        Watch(Impl& resolver, ares_socket_t socket)
+            : impl(resolver), fd(socket), op(&on_poll, this) {
             impl.proactor().object_made();
         }
         ~Watch() { impl.proactor().object_gone(); }
@@ -282,7 +283,10 @@ void DnsResolver::Impl::on_timer(Timer& timer) {
     timer.owner_as<Impl>().process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-void DnsResolver::Impl::on_socket(void* context, ares_socket_t fd, int wants_read, int wants_write) {
+void DnsResolver::Impl::on_socket(void* context,
+                                  ares_socket_t fd,
+                                  int wants_read,
+                                  int wants_write) {
     auto& impl = *static_cast<Impl*>(context);
     Watch* watch = impl.watches.front();
     while (watch != nullptr && watch->fd != fd) {
@@ -358,14 +362,15 @@ Result<std::unique_ptr<DnsResolver>> DnsResolver::create(Shard& control,
     return std::unique_ptr<DnsResolver>(new DnsResolver(std::move(impl)));
 }
 
-void DnsResolver::shut_down() { impl_->close(); }
+void DnsResolver::shut_down() {
+    impl_->close();
+}
 
 void ShardNameSource::ask(ResolverClient& client, std::string_view name) {
     DnsResolver::Impl& impl = *resolver_.impl_;
-    impl.shard.mailbox().post(
-        shard_.proactor().ring(),
-        std::make_unique<DnsResolver::Impl::QuestionMessage>(
-            impl, DnsResolver::Impl::Asker{&shard_, &client}, name));
+    impl.shard.mailbox().post(shard_.proactor().ring(),
+                              std::make_unique<DnsResolver::Impl::QuestionMessage>(
+                                  impl, DnsResolver::Impl::Asker{&shard_, &client}, name));
 }
 
 void ShardNameSource::hurry(ResolverClient& client) {

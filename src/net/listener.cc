@@ -22,11 +22,13 @@ constexpr Duration kRetryAfter = Duration::milliseconds(100);
 
 }  // namespace
 
-Listener::Listener(Proactor& proactor, Handler handler, void* owner)
+Listener::Listener(Proactor& proactor, Handler accepted, void* owner, Handler handed_over)
     : proactor_(proactor),
-      handler_(handler),
+      accepted_(accepted),
+      handed_over_(handed_over),
       owner_(owner),
       accept_op_(&on_accept, this),
+      handed_over_op_(&on_handed_over, this),
       retry_timer_(&on_retry, this) {}
 
 Listener::~Listener() { SLUICE_ASSERT(fd_ < 0 && is_idle()); }
@@ -43,14 +45,22 @@ void Listener::arm() { proactor_.ring().accept_multishot(fd_, accept_op_); }
 void Listener::on_accept(Op& op, int32_t result, uint32_t /*flags*/) {
     auto& listener = op.owner_as<Listener>();
     if (result >= 0) {
+        const int fd = listener.proactor_.ring().accepted(result);
         if (listener.stopping_) {
-            listener.proactor_.ring().close(result);
+            listener.proactor_.ring().close(fd);
         } else {
-            listener.handler_(listener.owner_, result);
+            listener.accepted_(listener.owner_, fd);
         }
     }
     if (op.pending == 0) {
         listener.accept_ended(result);
+    }
+}
+
+void Listener::on_handed_over(Op& op, int32_t result, uint32_t /*flags*/) {
+    auto& listener = op.owner_as<Listener>();
+    if (result >= 0) {
+        listener.handed_over_(listener.owner_, listener.proactor_.ring().accepted(result));
     }
 }
 

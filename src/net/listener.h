@@ -21,7 +21,7 @@ public:
     // Receives ownership of the descriptor.
     using Handler = void (*)(void* owner, int fd);
 
-    Listener(Proactor& proactor, Handler handler, void* owner);
+    Listener(Proactor& proactor, Handler accepted, void* owner, Handler handed_over = nullptr);
     // stop() must have been called and is_idle() be true.
     ~Listener();
     Listener(const Listener&) = delete;
@@ -34,20 +34,26 @@ public:
     bool is_idle() const { return accept_op_.pending == 0; }
     // A descriptor became free.
     void resume();
+    // Where another shard sends a connection that this one should serve (Ring::send_descriptor);
+    // it comes to the second handler.
+    Op& handed_over() { return handed_over_op_; }
     // With port 0, the one that was given.
     Address local_address() const { return local_address_; }
     uint64_t pauses() const { return pauses_; }
 
 private:
     static void on_accept(Op& op, int32_t result, uint32_t flags);
+    static void on_handed_over(Op& op, int32_t result, uint32_t flags);
     static void on_retry(Timer& timer);
     void accept_ended(int32_t result);
     void arm();
 
     Proactor& proactor_;
-    const Handler handler_;
+    const Handler accepted_;
+    const Handler handed_over_;  // Null: nobody hands over.
     void* const owner_;
     Op accept_op_;
+    Op handed_over_op_;
     Timer retry_timer_;
     Address local_address_;
     uint64_t pauses_ = 0;

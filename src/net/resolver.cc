@@ -88,13 +88,13 @@ Resolution::~Resolution() {
 }
 
 Status Resolution::status() const {
-    SLUICE_ASSERT(is_done());
+    SLUICE_ASSERT(addresses_ || error_);
     return error_ ? Status(fail(*error_)) : Status();
 }
 
 Address Resolution::at(size_t index) const {
-    // Neighbours of one family count as equal: rule 9 of RFC 6724 (longest common prefix) would send
-    // every connection to the same one.
+    // Neighbours of one family count as equal: rule 9 of RFC 6724 (longest common prefix) would
+    // send every connection to the same one.
     const AddressList& list = *addresses_;
     const int family = list[index].family();
     size_t first = index;
@@ -115,14 +115,18 @@ void Resolution::finish(LocalPtr<AddressList> addresses, uint32_t turn) {
     turn_ = turn;
 }
 
-void Resolution::finish(const Error& error) { error_ = error; }
+void Resolution::finish(const Error& error) {
+    error_ = error;
+}
 
 ResolverClient::ResolverClient(Proactor& proactor,
                                NameSource* source,
                                const ResolverOptions& options)
     : proactor_(proactor), source_(source), options_(options) {}
 
-ResolverClient::~ResolverClient() { SLUICE_ASSERT(outstanding_ == 0 && waiters_ == 0); }
+ResolverClient::~ResolverClient() {
+    SLUICE_ASSERT(outstanding_ == 0 && waiters_ == 0);
+}
 
 void ResolverClient::close() {
     is_closed_ = true;
@@ -146,7 +150,8 @@ void ResolverClient::resolve(Resolution& resolution, std::string_view host) {
     }
     std::string name = lower_case(host);
     if (is_localhost(name)) {
-        resolution.finish(make_list({*Address::parse("127.0.0.1", 0), *Address::parse("::1", 0)}), 0);
+        resolution.finish(make_list({*Address::parse("127.0.0.1", 0), *Address::parse("::1", 0)}),
+                          0);
     } else if (name.empty() || name.size() > kNameBytesMax) {
         resolution.finish(name_error(ErrorKind::dns_failed, "not a host name"));
     } else if (source_ == nullptr) {

@@ -101,8 +101,9 @@ public:
     Resolution(ResolverClient& client, std::string_view host, uint16_t port, coro::Signal& signal);
     ~Resolution();
 
-    // The signal is raised when this becomes true.
-    bool is_done() const { return addresses_ || error_; }
+    // The signal is raised when this becomes true. Not const, so that nobody makes a const one: the
+    // client changes it while it waits.
+    bool is_done() { return addresses_ || error_; }
     // Once done: dns_failed or overloaded when there is no address.
     Status status() const;
     // In the order to try them, port included. Resolutions of one name begin at different addresses

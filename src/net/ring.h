@@ -31,6 +31,9 @@ struct RingOptions {
     uint32_t submission_entries = 1024;
     // Room for a multishot burst of every stream of a busy shard between two turns.
     uint32_t completion_entries = 16384;
+    // Connections that the ring keeps for itself (see accepted()); fewer where the process may not
+    // have that many. 0: none.
+    uint32_t own_descriptors_max = 0;
 };
 
 // What the running kernel offers, probed once per process (net/uring_features.h).
@@ -73,8 +76,14 @@ public:
 
     // --- Operations. `op.pending` grows by one; every completion but the last has the more flag.
 
-    // Result: a connected descriptor. Goes on until it fails or is cancelled.
+    // Goes on until it fails or is cancelled. A result that is not negative is to be given to
+    // accepted(), which makes the descriptor of it.
     void accept_multishot(int fd, Op& op);
+    // Descriptors of this ring can be ones that only the ring knows: numbers that mean nothing to
+    // the system, cost no entry in the process's table, and do not count against its limit.
+    int accepted(int32_t result) const;
+    // Whether it is one of the system's; shutdown() takes only those.
+    static bool is_known_to_system(int fd);
     // Result: bytes in the buffer named by the flags; 0 at end of stream; -ENOBUFS when the buffer
     // ring is empty. May end at any time without an error.
     void receive_multishot(int fd, uint16_t buffer_group, Op& op);
@@ -98,6 +107,9 @@ public:
     void shutdown_send(int fd);
     // Without a completion; the descriptor must have no pending operation.
     void close(int fd);
+    // Hands an accepted descriptor to another ring and closes it here. There `op` completes with a
+    // result for its accepted(), flag kCompletionWake, or is told of a failure by a negative one.
+    void send_descriptor(Ring& to, int fd, Op& op);
     // Makes `to` complete `op` (result 0, flag kCompletionWake) on the other ring's thread. `op`
     // belongs there and its `pending` is not touched.
     void wake(Ring& to, Op& op);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -100,6 +101,36 @@ struct BufferGroup {
 
 constexpr uint16_t kBufferGroupsMax = 1;
 
+// Descriptors in the ring's own table begin here; the system's are far below.
+constexpr int kOwnDescriptors = 1 << 24;
+
+bool is_own(int fd) { return fd >= kOwnDescriptors; }
+
+// Names the descriptor of an operation that was prepared with some other.
+void set_descriptor(io_uring_sqe* sqe, int fd) {
+    sqe->fd = is_own(fd) ? fd - kOwnDescriptors : fd;
+    if (is_own(fd)) {
+        sqe->flags |= IOSQE_FIXED_FILE;
+    }
+}
+
+// Read by the kernel when a reset is asked for.
+constinit linger reset_at_once = {.l_onoff = 1, .l_linger = 0};
+
+// Shuts down the sending direction of one of the ring's own descriptors: the kernel gives it a
+// number of the system's for the moment that this takes.
+struct SendShutdown {
+    Op op{&SendShutdown::on_number, this};
+
+    static void on_number(Op& op, int32_t result, uint32_t /*flags*/) {
+        const std::unique_ptr<SendShutdown> self(static_cast<SendShutdown*>(op.owner));
+        if (result >= 0) {
+            ::shutdown(result, SHUT_WR);
+            ::close(result);
+        }
+    }
+};
+
 Error setup_error(int os_errno) {
     Error error = os_error(os_errno, ErrorSource::gateway, "io_uring_setup");
     return error;
@@ -149,6 +180,7 @@ struct Ring::Impl {
     RingCounters counters;
     SubmitScratch scratch;
     BufferGroup groups[kBufferGroupsMax];
+    bool has_own_descriptors = false;
 
     ~Impl() {
         for (uint16_t id = 0; id < kBufferGroupsMax; ++id) {
@@ -172,6 +204,16 @@ struct Ring::Impl {
             SLUICE_ASSERT(sqe != nullptr);
         }
         return sqe;
+    }
+
+    // The table may be as large as the process's limit, and is apart from it.
+    void make_own_descriptors(uint32_t wanted) {
+        rlimit limit = {};
+        if (wanted == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            return;
+        }
+        const auto count = static_cast<unsigned>(std::min<rlim_t>(wanted, limit.rlim_cur));
+        has_own_descriptors = io_uring_register_files_sparse(&ring, count) == 0;
     }
 
     // Called after a prep function, which clears user_data and flags.
@@ -204,6 +246,7 @@ Result<std::unique_ptr<Ring>> Ring::create(const RingOptions& options) {
     io_uring_register_ring_fd(&impl->ring);
     impl->features.minimum_wait = (params.features & IORING_FEAT_MIN_TIMEOUT) != 0;
     impl->features.receive_bundles = (params.features & IORING_FEAT_RECVSEND_BUNDLE) != 0;
+    impl->make_own_descriptors(options.own_descriptors_max);
     return std::unique_ptr<Ring>(new Ring(std::move(impl)));
 }
 
@@ -215,13 +258,24 @@ int64_t Ring::wall_clock_ns() const { return read_clock(CLOCK_REALTIME); }
 
 void Ring::accept_multishot(int fd, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, SOCK_CLOEXEC);
+    if (impl_->has_own_descriptors) {
+        io_uring_prep_multishot_accept_direct(sqe, fd, nullptr, nullptr, 0);
+    } else {
+        io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, SOCK_CLOEXEC);
+    }
     Impl::start(sqe, op);
 }
 
+int Ring::accepted(int32_t result) const {
+    return impl_->has_own_descriptors ? result + kOwnDescriptors : result;
+}
+
+bool Ring::is_known_to_system(int fd) { return !is_own(fd); }
+
 void Ring::receive_multishot(int fd, uint16_t buffer_group, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+    io_uring_prep_recv_multishot(sqe, 0, nullptr, 0, 0);
+    set_descriptor(sqe, fd);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = buffer_group;
     Impl::start(sqe, op);
@@ -229,7 +283,8 @@ void Ring::receive_multishot(int fd, uint16_t buffer_group, Op& op) {
 
 void Ring::send(int fd, const char* data, size_t size_bytes, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_send(sqe, fd, data, size_bytes, MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_send(sqe, 0, data, size_bytes, MSG_NOSIGNAL | MSG_WAITALL);
+    set_descriptor(sqe, fd);
     Impl::start(sqe, op);
 }
 
@@ -241,7 +296,8 @@ void Ring::send_vector(int fd, std::span<const iovec> parts, Op& op) {
     message->msg_iov = iov;
     message->msg_iovlen = parts.size();
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_sendmsg(sqe, fd, message, MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_sendmsg(sqe, 0, message, MSG_NOSIGNAL | MSG_WAITALL);
+    set_descriptor(sqe, fd);
     Impl::start(sqe, op);
 }
 
@@ -261,7 +317,8 @@ void Ring::poll(int fd, uint32_t events, Op& op) {
 
 void Ring::watch_hangup(int fd, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_poll_multishot(sqe, fd, 0);
+    io_uring_prep_poll_multishot(sqe, 0, 0);
+    set_descriptor(sqe, fd);
     Impl::start(sqe, op);
 }
 
@@ -286,13 +343,24 @@ void Ring::shutdown(int fd) {
 }
 
 void Ring::shutdown_send(int fd) {
+    if (is_own(fd)) {
+        auto* shutdown = new SendShutdown;
+        io_uring_sqe* sqe = impl_->next_sqe();
+        io_uring_prep_fixed_fd_install(sqe, fd - kOwnDescriptors, 0);
+        Impl::start(sqe, shutdown->op);
+        return;
+    }
     ++impl_->counters.other_system_calls;
     ::shutdown(fd, SHUT_WR);
 }
 
 void Ring::close(int fd) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_close(sqe, fd);
+    if (is_own(fd)) {
+        io_uring_prep_close_direct(sqe, static_cast<unsigned>(fd - kOwnDescriptors));
+    } else {
+        io_uring_prep_close(sqe, fd);
+    }
     Impl::without_completion(sqe);
 }
 
@@ -302,6 +370,21 @@ void Ring::wake(Ring& to, Op& op) {
     io_uring_prep_msg_ring(sqe, to.impl_->ring.ring_fd, 0, user_data, 0);
     wake_leaves(&op);
     Impl::without_completion(sqe);
+}
+
+void Ring::send_descriptor(Ring& to, int fd, Op& op) {
+    const uint64_t user_data = reinterpret_cast<uint64_t>(&op) | kWakeTag;
+    io_uring_sqe* sqe = impl_->next_sqe();
+    if (!is_own(fd)) {
+        // The system's descriptors are the whole process's: the number is enough.
+        io_uring_prep_msg_ring(sqe, to.impl_->ring.ring_fd, static_cast<unsigned>(fd), user_data, 0);
+        Impl::without_completion(sqe);
+        return;
+    }
+    io_uring_prep_msg_ring_fd_alloc(sqe, to.impl_->ring.ring_fd, fd - kOwnDescriptors, user_data, 0);
+    Impl::without_completion(sqe);
+    sqe->flags |= IOSQE_IO_HARDLINK;  // The close must not overtake the sending.
+    close(fd);
 }
 
 void Ring::submit(const WaitOptions& wait) {
@@ -417,6 +500,9 @@ Address Ring::local_address(int fd) {
 }
 
 Address Ring::peer_address(int fd) {
+    if (is_own(fd)) {
+        return {};  // The system knows no such number.
+    }
     ++impl_->counters.other_system_calls;
     sockaddr_storage storage = {};
     socklen_t length = sizeof storage;
@@ -427,6 +513,7 @@ Address Ring::peer_address(int fd) {
 }
 
 uint64_t Ring::acknowledged_bytes(int fd) {
+    SLUICE_ASSERT(!is_own(fd));
     ++impl_->counters.other_system_calls;
     // The system's own header: libc's tcp_info lacks the newer members.
     struct {
@@ -444,9 +531,16 @@ uint64_t Ring::acknowledged_bytes(int fd) {
 }
 
 void Ring::reset_on_close(int fd) {
+    if (is_own(fd)) {
+        io_uring_sqe* sqe = impl_->next_sqe();
+        io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, 0, SOL_SOCKET, SO_LINGER,
+                               &reset_at_once, sizeof reset_at_once);
+        set_descriptor(sqe, fd);
+        Impl::without_completion(sqe);
+        return;
+    }
     ++impl_->counters.other_system_calls;
-    const linger now = {.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset_at_once, sizeof reset_at_once);
 }
 
 std::string ring_error_text(const Error& error) {

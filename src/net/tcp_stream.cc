@@ -22,6 +22,7 @@
 #include "net/options.h"
 #include "net/os_error.h"
 #include "net/proactor.h"
+#include "net/ring.h"
 #include "net/timer_wheel.h"
 
 namespace sluice::net {
@@ -343,13 +344,14 @@ void TcpStream::start_closing() {
     Proactor::Flushable::unlink();
     BufferRing::Waiter::unlink();
     if (has_pending()) {
-        if (!reset_) {
-            // Ends a receive with 0 and a blocked send with EPIPE, and tells the peer at once. Not
-            // before a reset: the peer would see an orderly end first.
+        // A shutdown ends a receive with 0 and a blocked send with EPIPE, and tells the peer at
+        // once. Not before a reset: the peer would see an orderly end first.
+        const bool shut_down = !reset_ && Ring::is_known_to_system(fd_);
+        if (shut_down) {
             proactor_.ring().shutdown(fd_);
         }
         for (Op* op : {&receive_op_, &send_op_, &hangup_op_}) {
-            if (op->pending > 0 && (reset_ || op == &hangup_op_)) {
+            if (op->pending > 0 && (!shut_down || op == &hangup_op_)) {
                 proactor_.ring().cancel(*op);
             }
         }

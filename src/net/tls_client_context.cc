@@ -7,11 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
-
 #include <openssl/base.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "net/options.h"

@@ -68,11 +68,8 @@ int select_protocol(SSL* ssl,
                     void* /*argument*/) {
     const auto& ours = tls_context_state(SSL_get_SSL_CTX(ssl)).protocols;
     uint8_t* selected = nullptr;
-    if (SSL_select_next_proto(&selected,
-                              out_length,
-                              ours.data(),
-                              static_cast<unsigned>(ours.size()),
-                              offered,
+    if (SSL_select_next_proto(&selected, out_length, ours.data(),
+                              static_cast<unsigned>(ours.size()), offered,
                               offered_length) != OPENSSL_NPN_NEGOTIATED) {
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
@@ -108,7 +105,9 @@ TlsContext::~TlsContext() {
     }
 }
 
-bool TlsContext::is_server() const { return tls_context_state(native_).is_server; }
+bool TlsContext::is_server() const {
+    return tls_context_state(native_).is_server;
+}
 
 const TlsContextState& tls_context_state(const ssl_ctx_st* context) {
     return *static_cast<const TlsContextState*>(SSL_CTX_get_ex_data(context, state_index()));
@@ -139,8 +138,8 @@ TlsContext new_tls_context(std::unique_ptr<TlsContextState> state,
         SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
     } else if (!state->protocols.empty()) {
         // Returns 0 on success, unlike its neighbours.
-        const int failed = SSL_CTX_set_alpn_protos(
-            context, state->protocols.data(), static_cast<unsigned>(state->protocols.size()));
+        const int failed = SSL_CTX_set_alpn_protos(context, state->protocols.data(),
+                                                   static_cast<unsigned>(state->protocols.size()));
         SLUICE_ASSERT(failed == 0);
     }
     SSL_CTX_set_ex_data(context, state_index(), state.release());

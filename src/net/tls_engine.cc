@@ -39,7 +39,11 @@ TlsEngine::TlsEngine(const TlsContext& context,
                      TlsBlocks& blocks,
                      const TlsTime& time,
                      ErrorSource peer)
-    : context_(context), blocks_(blocks), ssl_(SSL_new(context.native())), time_(time), peer_(peer) {
+    : context_(context),
+      blocks_(blocks),
+      ssl_(SSL_new(context.native())),
+      time_(time),
+      peer_(peer) {
     SLUICE_ASSERT(context.is_server());
     attach();
     SSL_set_accept_state(ssl_);
@@ -82,7 +86,9 @@ void TlsEngine::attach() {
     SSL_set_bio(ssl_, bio, bio);
 }
 
-TlsEngine::~TlsEngine() { SSL_free(ssl_); }
+TlsEngine::~TlsEngine() {
+    SSL_free(ssl_);
+}
 
 TlsEngine& TlsEngine::of(const ssl_st* ssl) {
     return *static_cast<TlsEngine*>(SSL_get_app_data(ssl));
@@ -232,7 +238,9 @@ TlsEngine::Step TlsEngine::read(SliceQueue& to, size_t size_bytes_max) {
     return Step::done;
 }
 
-bool TlsEngine::has_partial_record() const { return SSL_has_pending(ssl_) == 1; }
+bool TlsEngine::has_partial_record() const {
+    return SSL_has_pending(ssl_) == 1;
+}
 
 // --- Writing.
 
@@ -284,13 +292,17 @@ std::string_view TlsEngine::application_protocol() const {
     return {reinterpret_cast<const char*>(name), length};
 }
 
-std::string_view TlsEngine::version() const { return SSL_get_version(ssl_); }
+std::string_view TlsEngine::version() const {
+    return SSL_get_version(ssl_);
+}
 
 std::string_view TlsEngine::cipher() const {
     const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_);
     return cipher != nullptr ? SSL_CIPHER_standard_name(cipher) : "";
 }
 
-bool TlsEngine::is_resumed() const { return SSL_session_reused(ssl_) == 1; }
+bool TlsEngine::is_resumed() const {
+    return SSL_session_reused(ssl_) == 1;
+}
 
 }  // namespace sluice::net

@@ -102,10 +102,7 @@ bool is_about_handshake(int alert) {
 
 Error tls_handshake_error(ErrorSource peer, const char* where) {
     // No byte of a request is sent before the handshake is done.
-    return {.kind = ErrorKind::tls_handshake,
-            .source = peer,
-            .retry = Retry::safe,
-            .where = where};
+    return {.kind = ErrorKind::tls_handshake, .source = peer, .retry = Retry::safe, .where = where};
 }
 
 Error take_tls_error(ErrorSource peer, bool handshaking) {

@@ -116,8 +116,12 @@ bool is_host_name(std::string_view name) {
 
 }  // namespace
 
-void TlsPemFree::operator()(x509_st* certificate) const { X509_free(certificate); }
-void TlsPemFree::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
+void TlsPemFree::operator()(x509_st* certificate) const {
+    X509_free(certificate);
+}
+void TlsPemFree::operator()(evp_pkey_st* key) const {
+    EVP_PKEY_free(key);
+}
 
 std::vector<TlsCertificate> read_certificates(const std::string& file, std::string& error) {
     FileBytes bytes;

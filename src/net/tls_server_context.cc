@@ -194,8 +194,8 @@ TlsContext ServerBuilder::make_one(const CertificateOptions& identity,
     state->ticket_keys = ticket_keys_;
     TlsContext context = new_tls_context(std::move(state), options_.version_min, protocols_);
     SSL_CTX* native = context.native();
-    const std::vector<TlsCertificate> chain = use_identity(
-        native, identity.certificate_file, identity.private_key_file, result_.error);
+    const std::vector<TlsCertificate> chain =
+        use_identity(native, identity.certificate_file, identity.private_key_file, result_.error);
     if (chain.empty()) {
         return {};
     }

@@ -208,7 +208,8 @@ void TlsStream::send_output() {
 // Unsent is what was not yet encrypted and what the stream below still has.
 void TlsStream::count_unsent() {
     sent_bytes_total_ = below_->sent_bytes_total();
-    const size_t now = unsent_.size_bytes() + engine_.output().size_bytes() + below_->unsent_bytes();
+    const size_t now =
+        unsent_.size_bytes() + engine_.output().size_bytes() + below_->unsent_bytes();
     if (now > unsent_bytes_) {
         count_queued(now - unsent_bytes_);
     } else if (now < unsent_bytes_) {

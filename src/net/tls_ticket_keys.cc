@@ -30,22 +30,22 @@ constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 constexpr size_t kPrefixBytes = TlsTicketKeys::kNameBytes + kNonceBytes;
 
-void fill_random(std::span<uint8_t> bytes) { RAND_bytes(bytes.data(), bytes.size()); }
+void fill_random(std::span<uint8_t> bytes) {
+    RAND_bytes(bytes.data(), bytes.size());
+}
 
 TlsTicketKeys& keys_of(const SSL* ssl) {
     return *tls_context_state(SSL_get_SSL_CTX(ssl)).ticket_keys;
 }
 
 bool set_up(bssl::ScopedEVP_AEAD_CTX& aead, const TlsTicketKeys::Key& key) {
-    return EVP_AEAD_CTX_init(aead.get(),
-                             EVP_aead_aes_256_gcm(),
-                             key.secret.data(),
-                             key.secret.size(),
-                             kTagBytes,
-                             nullptr) == 1;
+    return EVP_AEAD_CTX_init(aead.get(), EVP_aead_aes_256_gcm(), key.secret.data(),
+                             key.secret.size(), kTagBytes, nullptr) == 1;
 }
 
-size_t ticket_overhead(SSL* /*ssl*/) { return kPrefixBytes + kTagBytes; }
+size_t ticket_overhead(SSL* /*ssl*/) {
+    return kPrefixBytes + kTagBytes;
+}
 
 int seal_ticket(SSL* ssl,
                 uint8_t* out,
@@ -64,16 +64,10 @@ int seal_ticket(SSL* ssl,
     // `in` and `out` may begin together: move first, then seal in place.
     uint8_t* const body = out + kPrefixBytes;
     std::memmove(body, in, in_length);
-    if (!set_up(aead, key) || EVP_AEAD_CTX_seal(aead.get(),
-                                                body,
-                                                &sealed_length,
-                                                out_length_max - kPrefixBytes,
-                                                nonce.data(),
-                                                nonce.size(),
-                                                body,
-                                                in_length,
-                                                key.name.data(),
-                                                key.name.size()) != 1) {
+    if (!set_up(aead, key) ||
+        EVP_AEAD_CTX_seal(aead.get(), body, &sealed_length, out_length_max - kPrefixBytes,
+                          nonce.data(), nonce.size(), body, in_length, key.name.data(),
+                          key.name.size()) != 1) {
         return 0;
     }
     std::ranges::copy(key.name, out);
@@ -96,16 +90,9 @@ ssl_ticket_aead_result_t open_ticket(SSL* ssl,
     const auto key = keys_of(ssl).find(name, TlsEngine::of(ssl).started_at());
     bssl::ScopedEVP_AEAD_CTX aead;
     if (!key.has_value() || !set_up(aead, *key) ||
-        EVP_AEAD_CTX_open(aead.get(),
-                          out,
-                          out_length,
-                          out_length_max,
-                          in + key->name.size(),
-                          kNonceBytes,
-                          in + kPrefixBytes,
-                          in_length - kPrefixBytes,
-                          key->name.data(),
-                          key->name.size()) != 1) {
+        EVP_AEAD_CTX_open(aead.get(), out, out_length, out_length_max, in + key->name.size(),
+                          kNonceBytes, in + kPrefixBytes, in_length - kPrefixBytes,
+                          key->name.data(), key->name.size()) != 1) {
         ERR_clear_error();  // Left there, it would fail the handshake.
         return ssl_ticket_aead_ignore_ticket;
     }
@@ -116,14 +103,18 @@ constexpr SSL_TICKET_AEAD_METHOD kMethod = {&ticket_overhead, &seal_ticket, &ope
 
 }  // namespace
 
-TlsTicketKeys::Key::~Key() { OPENSSL_cleanse(secret.data(), secret.size()); }
+TlsTicketKeys::Key::~Key() {
+    OPENSSL_cleanse(secret.data(), secret.size());
+}
 
 TlsTicketKeys::TlsTicketKeys() {
     fill_random(current_.name);
     fill_random(current_.secret);
 }
 
-const ssl_ticket_aead_method_st& TlsTicketKeys::method() { return kMethod; }
+const ssl_ticket_aead_method_st& TlsTicketKeys::method() {
+    return kMethod;
+}
 
 TlsTicketKeys::Key TlsTicketKeys::current(Instant now) {
     const std::scoped_lock lock(mutex_);

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-
 #include <openssl/base.h>
 #include <openssl/err.h>
 #include <openssl/pool.h>
@@ -87,9 +86,7 @@ bool set_demand(X509_STORE_CTX* verification, const TlsPeerDemand& demand) {
 
 }  // namespace
 
-TlsVerdict verify_peer_chain(const ssl_st* ssl,
-                             x509_store_st* trust,
-                             const TlsPeerDemand& demand) {
+TlsVerdict verify_peer_chain(const ssl_st* ssl, x509_store_st* trust, const TlsPeerDemand& demand) {
     bssl::UniquePtr<X509> leaf;
     bssl::UniquePtr<STACK_OF(X509)> others;
     TlsVerdict verdict;
@@ -104,8 +101,7 @@ TlsVerdict verify_peer_chain(const ssl_st* ssl,
         verdict = {"the verification could not be set up", SSL_AD_INTERNAL_ERROR};
     } else if (X509_verify_cert(verification.get()) != 1) {
         const int result = X509_STORE_CTX_get_error(verification.get());
-        verdict = {reason_text(result),
-                   static_cast<uint8_t>(SSL_alert_from_verify_result(result))};
+        verdict = {reason_text(result), static_cast<uint8_t>(SSL_alert_from_verify_result(result))};
     }
     ERR_clear_error();
     return verdict;

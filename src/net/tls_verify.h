@@ -24,9 +24,7 @@ struct TlsVerdict {
 };
 
 // Checks the chain that the peer of `ssl` has sent against the anchors in `trust`.
-TlsVerdict verify_peer_chain(const ssl_st* ssl,
-                             x509_store_st* trust,
-                             const TlsPeerDemand& demand);
+TlsVerdict verify_peer_chain(const ssl_st* ssl, x509_store_st* trust, const TlsPeerDemand& demand);
 
 // Whether `host` is an address: verified as such and never sent as a server name.
 bool is_ip_literal(const std::string& host);

@@ -42,6 +42,14 @@ uint64_t hash_of(std::string_view text) {
     return meter.hash();
 }
 
+uint32_t dimensions_of(const SimulatedRequest& request, const SimulatedSettings& settings) {
+    const uint64_t fitting =
+        SimulatedAnswer::kEmbeddingValuesMax / std::max<size_t>(request.inputs.size(), 1);
+    const uint64_t max = std::clamp<uint64_t>(fitting, 1, SimulatedAnswer::kDimensionsMax);
+    return static_cast<uint32_t>(
+        std::clamp<uint64_t>(request.dimensions.value_or(settings.embedding_dimensions), 1, max));
+}
+
 uint64_t id_seed_of(const SimulatedRequest& request, const SimulatedSettings& settings) {
     return mix(mix(hash_of(request.model), request.prompt.hash()), settings.id_seed);
 }
@@ -100,23 +108,21 @@ uint32_t PromptMeter::tokens() const {
         std::clamp<uint64_t>(tokens, 1, std::numeric_limits<uint32_t>::max()));
 }
 
-SimulatedAnswer::SimulatedAnswer(const SimulatedRequest& request,
-                                 const SimulatedSettings& settings)
+SimulatedAnswer::SimulatedAnswer(const SimulatedRequest& request, const SimulatedSettings& settings)
     : endpoint_(request.endpoint),
       include_usage_(request.include_usage),
       base64_(request.base64),
       tool_force_(request.tool_force),
       choices_(is_responses() ? 1 : std::clamp(request.choices, 1U, kChoicesMax)),
-      dimensions_(std::clamp(request.dimensions.value_or(settings.embedding_dimensions), 1U,
-                             kDimensionsMax)),
+      dimensions_(dimensions_of(request, settings)),
       created_s_(settings.created_s),
       tokens_max_(request.tokens_max),
       model_hash_(hash_of(request.model)),
       seed_(mix(model_hash_, request.prompt.hash())),
       model_(request.model),
       id_(make_id(id_prefix(request.endpoint), id_seed_of(request, settings))),
-      item_id_(make_id(may_call_tool(request) ? "fc_" : "msg_",
-                       mix(id_seed_of(request, settings), 1))),
+      item_id_(
+          make_id(may_call_tool(request) ? "fc_" : "msg_", mix(id_seed_of(request, settings), 1))),
       call_id_(make_id("call_", mix(id_seed_of(request, settings), 2))),
       tool_name_(may_call_tool(request) ? request.tool_name : std::string_view()),
       tool_arguments_(arguments_for(request)),
@@ -147,7 +153,9 @@ std::string_view SimulatedAnswer::finish_reason() const {
 
 // --- The text. ---------------------------------------------------------------------------------
 
-uint64_t SimulatedAnswer::seed_of(uint32_t choice) const { return mix(seed_, choice); }
+uint64_t SimulatedAnswer::seed_of(uint32_t choice) const {
+    return mix(seed_, choice);
+}
 
 std::string_view SimulatedAnswer::current_token() const {
     if (!calls_tool()) {

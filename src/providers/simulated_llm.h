@@ -85,7 +85,7 @@ public:
     // The limits on what one request may ask for; the caller refuses more (400).
     static constexpr uint32_t kChoicesMax = 128;
     static constexpr uint32_t kDimensionsMax = 8192;
-    // All vectors of one answer together: about 12 MiB of JSON.
+    // All vectors of one answer together, about 12 MiB of JSON; they are cut to that.
     static constexpr uint64_t kEmbeddingValuesMax = 1'000'000;
 
     SimulatedAnswer(const SimulatedRequest& request, const SimulatedSettings& settings);

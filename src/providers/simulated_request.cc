@@ -22,6 +22,9 @@ namespace {
 using json::Document;
 using json::ValueType;
 
+// OpenAI's own limit on the texts of one request.
+constexpr size_t kEmbeddingInputsMax = 2048;
+
 std::unexpected<Error> bad_field(const char* where) {
     return fail({.kind = ErrorKind::invalid_field, .source = ErrorSource::client, .where = where});
 }
@@ -159,6 +162,10 @@ Result<SimulatedRequestTexts> read_simulated_request(SimulatedEndpoint endpoint,
         TRY(request.dimensions, read_count(document, "/dimensions", SimulatedAnswer::kDimensionsMax,
                                            "'dimensions' must be 1 to 8192"));
         request.base64 = document.string("/encoding_format").value_or("") == "base64";
+        if (document.size("/input").value_or(0) > kEmbeddingInputsMax &&
+            document.type("/input/0") != ValueType::number) {
+            return bad_field("'input' must have at most 2048 entries");
+        }
         read_embedding_inputs(document, texts);
     }
     return texts;

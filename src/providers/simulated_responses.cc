@@ -1,5 +1,5 @@
-// Shapes of POST /responses (OpenAI API reference): the response object, and the events of a stream,
-// each with its name, a sequence number and no [DONE] at the end.
+// Shapes of POST /responses (OpenAI API reference): the response object, and the events of a
+// stream, each with its name, a sequence number and no [DONE] at the end.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -158,7 +158,8 @@ void SimulatedAnswer::append_response(std::string& out, std::string_view status)
         "],\"parallel_tool_calls\":true,\"previous_response_id\":null,"
         "\"reasoning\":{\"effort\":null,\"summary\":null},\"service_tier\":\"default\","
         "\"store\":false,\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},"
-        "\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"usage\":";
+        "\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\","
+        "\"usage\":";
     if (is_over) {
         out += "{\"input_tokens\":";
         append_number(out, usage_.prompt_tokens);

@@ -17,14 +17,17 @@ namespace sluice::providers {
 namespace {
 
 constexpr auto kWords = std::to_array<std::string_view>({
-" the", " a", " stream", " of", " water", " gate", " opens", " slowly", " and", " every",
-    " token", " passes", " through", " in", " order", " with", " its", " meaning", " kept",
-    " whole", " while", " time", " goes", " on", " quiet", " machines", " listen", " to",
-    " questions", " answers", " arrive", " again", " because", " a\u00a0b", " caf\u00e9",
-    " na\u00efve", " \"so\"", " C:\\path", " 100%", " \u20ac5", " \u4f60\u597d", " \U0001f642",
-    " line\n", " tab\there", " it's", " (maybe)", " yes,", " no.", " first", " second", " third",
-    " long", " short", " river", " bridge", " stone", " light", " under", " over", " between",
-    " without", " number", " seven", " end",
+    " the",     " a",         " stream",  " of",       " water",        " gate",
+    " opens",   " slowly",    " and",     " every",    " token",        " passes",
+    " through", " in",        " order",   " with",     " its",          " meaning",
+    " kept",    " whole",     " while",   " time",     " goes",         " on",
+    " quiet",   " machines",  " listen",  " to",       " questions",    " answers",
+    " arrive",  " again",     " because", " a\u00a0b", " caf\u00e9",    " na\u00efve",
+    " \"so\"",  " C:\\path",  " 100%",    " \u20ac5",  " \u4f60\u597d", " \U0001f642",
+    " line\n",  " tab\there", " it's",    " (maybe)",  " yes,",         " no.",
+    " first",   " second",    " third",   " long",     " short",        " river",
+    " bridge",  " stone",     " light",   " under",    " over",         " between",
+    " without", " number",    " seven",   " end",
 });
 static_assert(kWords.size() == 64);
 
@@ -39,7 +42,9 @@ uint64_t mix(uint64_t value) {
     return value ^ (value >> 31);
 }
 
-uint64_t mix(uint64_t a, uint64_t b) { return mix(mix(a) + b); }
+uint64_t mix(uint64_t a, uint64_t b) {
+    return mix(mix(a) + b);
+}
 
 std::string_view word_of(uint64_t seed, uint32_t token) {
     return kWords[mix(seed, token) % kWords.size()].substr(token == 0 ? 1 : 0);

@@ -1,5 +1,5 @@
-// Words, ids and small JSON pieces of the simulated LLM. Everything is a function of a seed, so that
-// no text is kept: a token can be made again at any time.
+// Words, ids and small JSON pieces of the simulated LLM. Everything is a function of a seed, so
+// that no text is kept: a token can be made again at any time.
 #pragma once
 
 #include <cstdint>

@@ -52,6 +52,7 @@ constexpr Duration kWindDownMax = Duration::milliseconds(400);
 
 net::ProactorOptions proactor_options(const ServerOptions& server) {
     net::ProactorOptions options;
+    options.ring.own_descriptors_max = server.http.connections_max;
     options.buffers = server.buffers;
     options.batch_window_us = server.stream_batch_us;
     options.batch_streams_min = server.stream_batch_streams_min;
@@ -95,6 +96,7 @@ public:
 
 private:
     static void on_accept(void* owner, int fd);
+    static void on_handed_over(void* owner, int fd);
     static void on_housekeeping(net::Timer& timer);
     void accepted(int fd);
     void serve_client(int fd);
@@ -140,7 +142,7 @@ ShardRunner::Body::Body(const ShardPlan& plan, std::unique_ptr<net::Shard> shard
       gateway_(*shard_, resolver_, tls_blocks_, telemetry_, plan.process),
       connections_(gateway_),
       scope_(proactor_.ready()),
-      listener_(proactor_, &on_accept, this),
+      listener_(proactor_, &on_accept, this, &on_handed_over),
       housekeeping_(&on_housekeeping, this) {
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);
@@ -166,6 +168,10 @@ Result<net::Address> ShardRunner::Body::listen(const net::Address& address) {
 
 void ShardRunner::Body::on_accept(void* owner, int fd) { static_cast<Body*>(owner)->accepted(fd); }
 
+void ShardRunner::Body::on_handed_over(void* owner, int fd) {
+    static_cast<Body*>(owner)->serve_client(fd);
+}
+
 void ShardRunner::Body::accepted(int fd) {
     if (!give_to_emptier_shard(fd)) {
         serve_client(fd);
@@ -187,9 +193,8 @@ bool ShardRunner::Body::give_to_emptier_shard(int fd) {
     // Counted at once, or a burst of connections would all be sent to the same shard.
     group.load(emptiest).connections.fetch_add(1, std::memory_order_relaxed);
     net::Shard& other = group.shard(emptiest);
-    other.mailbox().post(proactor_.ring(), call([&group, emptiest, fd] {
-                             static_cast<Body*>(group.shard(emptiest).owner())->serve_client(fd);
-                         }));
+    proactor_.ring().send_descriptor(other.proactor().ring(), fd,
+                                     static_cast<Body*>(other.owner())->listener_.handed_over());
     return true;
 }
 

@@ -145,8 +145,7 @@ coro::Task<Result<Lease>> Upstream::lease(Patience& patience, bool fresh) {
 
 // All addresses are tried, one after the other, within the connect timeout of each.
 coro::Task<Result<ConnectionPtr>> Upstream::connect(Patience& patience) {
-    const net::Resolution resolution(surroundings_.resolver, url_.host, url_.port,
-                                     patience.signal());
+    net::Resolution resolution(surroundings_.resolver, url_.host, url_.port, patience.signal());
     while (!resolution.is_done()) {
         if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
