@@ -12,11 +12,11 @@ namespace sluice {
 
 }  // namespace sluice
 
-#define SLUICE_ASSERT(condition)                                      \
-    do {                                                              \
-        if (!(condition)) [[unlikely]] {                              \
+#define SLUICE_ASSERT(condition)                                        \
+    do {                                                                \
+        if (!(condition)) [[unlikely]] {                                \
             ::sluice::assertion_failed(__FILE__, __LINE__, #condition); \
-        }                                                             \
+        }                                                               \
     } while (false)
 
 #if defined(SLUICE_DEBUG_CHECKS)

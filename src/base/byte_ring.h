@@ -94,11 +94,11 @@ private:
         std::memcpy(to + first, bytes_.get(), count - first);
     }
 
+    // Head and tail count bytes since the beginning; they never wrap in practice. Each side has a
+    // cache line of its own, the producer with what it last knew of the other.
+    alignas(kCacheLineBytes) std::atomic<uint64_t> head_ = 0;
     const size_t capacity_;
     const std::unique_ptr<char[]> bytes_;
-    // Counts of bytes since the beginning; they never wrap in practice. Each side on its own cache
-    // line, the producer with what it last knew of the other.
-    alignas(kCacheLineBytes) std::atomic<uint64_t> head_ = 0;
     uint64_t known_tail_ = 0;
     std::atomic<uint64_t> dropped_ = 0;
     alignas(kCacheLineBytes) std::atomic<uint64_t> tail_ = 0;

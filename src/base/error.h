@@ -47,7 +47,7 @@ enum class ErrorKind : uint8_t {
     no_model,
     streaming_not_allowed,
     streaming_required,
-    overloaded,  // A limit of ours is reached: connections, waiters, memory.
+    overloaded,   // A limit of ours is reached: connections, waiters, memory.
     unavailable,  // No upstream can be used at present.
     upstream_status,
     cancelled,  // The client left, or a sibling finished first.

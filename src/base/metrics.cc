@@ -228,6 +228,14 @@ struct MetricStore::Series {
     Gauge gauge;
     std::unique_ptr<Histogram> histogram;
     std::atomic<Series*> next = nullptr;
+
+    void add_to(Merged& merged, MetricMerge merge) const {
+        merged.counter += counter.value();
+        merged.add(gauge, merge);
+        if (histogram != nullptr) {
+            merged.add(*histogram);
+        }
+    }
 };
 
 MetricStore::MetricStore() {
@@ -308,12 +316,7 @@ void MetricsText::append(std::string& text, std::span<const MetricStore* const> 
         for (const MetricStore* store : stores) {
             const auto* series = store->first_[index].load(std::memory_order_acquire);
             for (; series != nullptr; series = series->next.load(std::memory_order_acquire)) {
-                Merged& merged = all[series->labels];
-                merged.counter += series->counter.value();
-                merged.add(series->gauge, family.merge);
-                if (series->histogram != nullptr) {
-                    merged.add(*series->histogram);
-                }
+                series->add_to(all[series->labels], family.merge);
             }
         }
         if (all.empty()) {

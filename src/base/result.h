@@ -16,7 +16,9 @@ using Result = std::expected<T, Error>;
 
 using Status = Result<void>;
 
-inline std::unexpected<Error> fail(const Error& error) { return std::unexpected<Error>(error); }
+inline std::unexpected<Error> fail(const Error& error) {
+    return std::unexpected<Error>(error);
+}
 
 }  // namespace sluice
 
@@ -30,7 +32,7 @@ inline std::unexpected<Error> fail(const Error& error) { return std::unexpected<
     }                                                              \
     declaration = std::move(*temporary)
 
-#define SLUICE_TRY_VOID_IMPL(expression, temporary, leave) \
+#define SLUICE_TRY_VOID_IMPL(expression, temporary, leave)        \
     if (auto temporary = (expression); !temporary) [[unlikely]] { \
         leave ::sluice::fail(temporary.error());                  \
     }

@@ -2,8 +2,9 @@
 //
 // A Block is one piece of memory with a count of the slices that look at it; when the last one
 // goes, the block returns to its owner. Counts are plain integers: a block, its slices and its
-// owner live on one shard. A slice without a block looks at memory that nobody counts. What goes into
-// a stream must be counted or static: a stream, and the kernel behind it, can outlive an exchange.
+// owner live on one shard. A slice without a block looks at memory that nobody counts. What goes
+// into a stream must be counted or static: a stream, and the kernel behind it, can outlive an
+// exchange.
 #pragma once
 
 #include <cstddef>

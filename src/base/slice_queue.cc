@@ -10,7 +10,9 @@
 
 namespace sluice {
 
-SliceQueue::SliceQueue(SliceQueue&& other) noexcept { take_from(other); }
+SliceQueue::SliceQueue(SliceQueue&& other) noexcept {
+    take_from(other);
+}
 
 SliceQueue& SliceQueue::operator=(SliceQueue&& other) noexcept {
     if (this != &other) {

@@ -33,8 +33,8 @@ void append_decimal(std::string& to, uint64_t value);
 // Seconds with six digits after the point, for example 0.000123.
 void append_seconds(std::string& to, int64_t nanoseconds);
 
-// The length of the valid UTF-8 character that `text`, which is not empty, begins with; 0 when there
-// is none (RFC 3629).
+// The length of the valid UTF-8 character that `text`, which is not empty, begins with; 0 when
+// there is none (RFC 3629).
 size_t utf8_length(std::string_view text);
 
 // Appends `text` as the inside of a JSON string: quotes, backslashes and control characters are

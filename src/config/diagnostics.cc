@@ -23,8 +23,9 @@ std::string Diagnostic::to_string() const {
 
 void Diagnostics::add(Diagnostic diagnostic) {
     error_count_ += diagnostic.severity == Severity::error ? 1 : 0;
-    const auto after =
-        std::ranges::upper_bound(list_, diagnostic.position, {}, &Diagnostic::position);
+    const auto after = std::upper_bound(
+        list_.begin(), list_.end(), diagnostic,
+        [](const Diagnostic& a, const Diagnostic& b) { return a.position < b.position; });
     list_.insert(after, std::move(diagnostic));
 }
 

@@ -461,19 +461,19 @@ std::string_view section_title(Section section) {
 }
 
 const void* defaults_of(Section section) {
-    static const ServerOptions server;
-    static const CertificateOptions certificate;
-    static const UpstreamOptions upstream;
-    static const RouteOptions route;
+    static const ServerOptions kServer;
+    static const CertificateOptions kCertificate;
+    static const UpstreamOptions kUpstream;
+    static const RouteOptions kRoute;
     switch (section) {
         case Section::server:
-            return &server;
+            return &kServer;
         case Section::certificate:
-            return &certificate;
+            return &kCertificate;
         case Section::llm:
-            return &upstream;
+            return &kUpstream;
         case Section::route:
-            return &route;
+            return &kRoute;
     }
     return nullptr;
 }

@@ -2,11 +2,11 @@
 #include "config/secrets.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <string.h>
 
 #include "config/checks.h"
 #include "config/read_file.h"
@@ -17,7 +17,8 @@ namespace {
 
 using upstream::UpstreamOptions;
 
-constexpr size_t kSecretBytesMax = 16 * 1024;  // Longer than any token; fits into a request head.
+constexpr size_t kSecretBytesMax =
+    size_t{16} * 1024;  // Longer than any token; fits into a request head.
 
 std::string_view without_line_end(std::string_view text) {
     while (text.ends_with('\n') || text.ends_with('\r')) {

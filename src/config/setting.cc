@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <variant>
 
 #include <fmt/format.h>
 

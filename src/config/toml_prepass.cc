@@ -16,11 +16,13 @@ namespace {
 // What has been seen of the pair that is being read inside an inline table.
 enum class PairPart : uint8_t { nothing, key, equals, value };
 
+constexpr size_t kNoComma = std::string::npos;
+
 struct Bracket {
     char kind = 0;  // '[' or '{'
     Position position;
     PairPart part = PairPart::nothing;
-    std::optional<size_t> last_comma;  // Offset in the rewritten text, when it came last.
+    size_t last_comma = kNoComma;  // Offset in the rewritten text, when it came last.
 };
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // Some editors begin a file with it.
@@ -155,20 +157,20 @@ bool TomlRewriter::newline() {
 void TomlRewriter::open_bracket(char kind) {
     if (in_inline_table()) {
         open_.back().part = PairPart::value;
-        open_.back().last_comma.reset();
+        open_.back().last_comma = kNoComma;
     }
     if (open_.size() == kTomlDepthMax) {
         fail(here_, fmt::format("brackets are nested more than {} deep", kTomlDepthMax));
         return;
     }
-    open_.push_back({.kind = kind, .position = here_, .last_comma = {}});
+    open_.push_back({.kind = kind, .position = here_});
     copy(1);
 }
 
 void TomlRewriter::close_bracket(char kind) {
     if (!open_.empty() && open_.back().kind == kind) {
-        if (kind == '{' && open_.back().last_comma.has_value()) {
-            result_.text_[*open_.back().last_comma] = ' ';
+        if (kind == '{' && open_.back().last_comma != kNoComma) {
+            result_.text_[open_.back().last_comma] = ' ';
         }
         open_.pop_back();
     }
@@ -189,7 +191,7 @@ void TomlRewriter::structural(char c) {
             } else {
                 // Only a comma after a whole pair may be the superfluous last one.
                 const bool ends_pair = table.part == PairPart::value;
-                table.last_comma = ends_pair ? std::optional(result_.text_.size()) : std::nullopt;
+                table.last_comma = ends_pair ? result_.text_.size() : kNoComma;
                 table.part = PairPart::nothing;
             }
         }
@@ -204,7 +206,7 @@ void TomlRewriter::other() {
         Bracket& table = open_.back();
         const bool in_value = table.part == PairPart::equals || table.part == PairPart::value;
         table.part = in_value ? PairPart::value : PairPart::key;
-        table.last_comma.reset();
+        table.last_comma = kNoComma;
     }
     if (c == '"' || c == '\'') {
         copy(string_length(rest()));
@@ -263,7 +265,9 @@ std::expected<TomlPrepass, TomlPrepass::Failure> TomlPrepass::run(std::string_vi
 
 Position TomlPrepass::original(Position rewritten) const {
     // The last anchor at or before the place; anchors of equal place: the last one counts.
-    const auto after = std::ranges::upper_bound(anchors_, rewritten, {}, &Anchor::rewritten);
+    const auto after = std::upper_bound(
+        anchors_.begin(), anchors_.end(), rewritten,
+        [](Position position, const Anchor& anchor) { return position < anchor.rewritten; });
     if (after == anchors_.begin()) {
         return {1, 1};
     }

@@ -224,6 +224,7 @@ void Validator::route_target(const RouteOptions& route, const std::string& path)
         // One that is there, but too broken to be bound, has had its own message.
         if (!places_.has("llm." + route.target_llm)) {
             std::vector<std::string_view> names;
+            names.reserve(config_.upstreams.size());
             for (const UpstreamOptions& upstream : config_.upstreams) {
                 names.emplace_back(upstream.name);
             }

@@ -21,7 +21,9 @@ void* allocate_or_die(size_t size_bytes) {
 
 }  // namespace
 
-FramePool::FramePool() : outer_(current_pool) { current_pool = this; }
+FramePool::FramePool() : outer_(current_pool) {
+    current_pool = this;
+}
 
 FramePool::~FramePool() {
     trim();

@@ -1,13 +1,13 @@
 // Text to address and back, by inet_pton and inet_ntop.
 #include "net/address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <arpa/inet.h>
 
 #include "base/text.h"
 
@@ -42,7 +42,9 @@ std::optional<Address> Address::parse(std::string_view host, uint16_t port) {
     return address;
 }
 
-Address Address::loopback(uint16_t port) { return *parse("127.0.0.1", port); }
+Address Address::loopback(uint16_t port) {
+    return *parse("127.0.0.1", port);
+}
 
 uint16_t Address::port() const {
     return ntohs(family() == AF_INET6 ? storage_.v6.sin6_port : storage_.v4.sin_port);

@@ -1,13 +1,13 @@
 // Address: an IPv4 or IPv6 socket address as a value. No names are resolved here.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace sluice::net {
 

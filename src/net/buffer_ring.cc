@@ -1,11 +1,11 @@
 // Blocks between the kernel, the slices and the free list.
 #include "net/buffer_ring.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+
+#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/result.h"

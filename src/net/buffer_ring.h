@@ -55,7 +55,7 @@ public:
 
     uint32_t free_blocks() const { return free_count_ + (options_.blocks_max - touched_blocks_); }
     // True when so little is left that whoever pins a block for long must copy out.
-    bool is_short() const { return free_blocks() < options_.blocks_max / kShortDivisor; }
+    bool is_short() const { return free_blocks() <= options_.blocks_max / kShortDivisor; }
     const BufferRingCounters& counters() const { return counters_; }
     uint32_t blocks_in_use() const { return options_.blocks_max - free_blocks(); }
 

@@ -182,12 +182,15 @@ Status DnsResolver::Impl::open() {
     settings.sock_state_cb_data = this;
     std::string lookups = kLookups;
     settings.lookups = lookups.data();
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
+    constexpr int kSettings =
+        ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
 #ifdef ARES_OPT_QUERY_CACHE  // c-ares 1.31: we have a cache, with bounds of its own.
     settings.qcache_max_ttl = 0;
-    mask |= ARES_OPT_QUERY_CACHE;
+    constexpr int kMask = kSettings | ARES_OPT_QUERY_CACHE;
+#else
+    constexpr int kMask = kSettings;
 #endif
-    if (ares_init_options(&channel, &settings, mask) != ARES_SUCCESS) {
+    if (ares_init_options(&channel, &settings, kMask) != ARES_SUCCESS) {
         channel = nullptr;
         return fail(dns_error("ares_init_options"));
     }

@@ -31,7 +31,9 @@ Listener::Listener(Proactor& proactor, Handler accepted, void* owner, Handler ha
       handed_over_op_(&on_handed_over, this),
       retry_timer_(&on_retry, this) {}
 
-Listener::~Listener() { SLUICE_ASSERT(fd_ < 0 && is_idle()); }
+Listener::~Listener() {
+    SLUICE_ASSERT(fd_ < 0 && is_idle());
+}
 
 Status Listener::start(const Address& address, const SocketOptions& options) {
     TRY(fd_, proactor_.ring().open_listener(address, options, true));
@@ -40,7 +42,9 @@ Status Listener::start(const Address& address, const SocketOptions& options) {
     return {};
 }
 
-void Listener::arm() { proactor_.ring().accept_multishot(fd_, accept_op_); }
+void Listener::arm() {
+    proactor_.ring().accept_multishot(fd_, accept_op_);
+}
 
 void Listener::on_accept(Op& op, int32_t result, uint32_t /*flags*/) {
     auto& listener = op.owner_as<Listener>();
@@ -85,7 +89,9 @@ void Listener::resume() {
     }
 }
 
-void Listener::on_retry(Timer& timer) { timer.owner_as<Listener>().arm(); }
+void Listener::on_retry(Timer& timer) {
+    timer.owner_as<Listener>().arm();
+}
 
 void Listener::stop() {
     if (stopping_ || fd_ < 0) {

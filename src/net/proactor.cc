@@ -26,8 +26,7 @@ constexpr uint32_t kBatchCompletions = 32;
 Result<std::unique_ptr<Proactor>> Proactor::create(const ProactorOptions& options) {
     TRY(auto ring, Ring::create(options.ring));
     TRY(auto buffers, BufferRing::create(*ring, options.buffers));
-    return std::unique_ptr<Proactor>(
-        new Proactor(options, std::move(ring), std::move(buffers)));
+    return std::unique_ptr<Proactor>(new Proactor(options, std::move(ring), std::move(buffers)));
 }
 
 Proactor::Proactor(const ProactorOptions& options,

@@ -93,7 +93,8 @@ private:
     static constexpr unsigned kReadyRoundsMax = 8;
     static constexpr unsigned kFlushRounds = 2;  // TLS, then TCP.
 
-    Proactor(const ProactorOptions& options, std::unique_ptr<Ring> ring,
+    Proactor(const ProactorOptions& options,
+             std::unique_ptr<Ring> ring,
              std::unique_ptr<BufferRing> buffers);
     size_t run_completions();
     void run_ready_and_flush();

@@ -110,8 +110,8 @@ Address Resolution::at(size_t index) const {
     return address;
 }
 
-void Resolution::finish(LocalPtr<AddressList> addresses, uint32_t turn) {
-    addresses_ = std::move(addresses);
+void Resolution::finish(const LocalPtr<AddressList>& addresses, uint32_t turn) {
+    addresses_ = addresses;
     turn_ = turn;
 }
 
@@ -150,8 +150,8 @@ void ResolverClient::resolve(Resolution& resolution, std::string_view host) {
     }
     std::string name = lower_case(host);
     if (is_localhost(name)) {
-        resolution.finish(make_list({*Address::parse("127.0.0.1", 0), *Address::parse("::1", 0)}),
-                          0);
+        const Address v6 = Address::parse("::1", 0).value_or(Address());
+        resolution.finish(make_list({Address::loopback(0), v6}), 0);
     } else if (name.empty() || name.size() > kNameBytesMax) {
         resolution.finish(name_error(ErrorKind::dns_failed, "not a host name"));
     } else if (source_ == nullptr) {

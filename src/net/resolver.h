@@ -70,14 +70,12 @@ struct NameAnswer {
 // Where the questions of a shard go.
 class NameSource {
 public:
+    virtual ~NameSource() = default;
     // Comes back by client.on_answer() on the client's shard, exactly once, at some time. `name` is
     // lower-case and no literal.
     virtual void ask(ResolverClient& client, std::string_view name) = 0;
     // The client wants its outstanding answers at once, whatever they are.
     virtual void hurry(ResolverClient& client) = 0;
-
-protected:
-    ~NameSource() = default;
 };
 
 // The addresses of one name: immutable, shared by everybody on the shard who uses them.
@@ -113,7 +111,7 @@ public:
 
 private:
     friend class ResolverClient;
-    void finish(LocalPtr<AddressList> addresses, uint32_t turn);
+    void finish(const LocalPtr<AddressList>& addresses, uint32_t turn);
     void finish(const Error& error);
 
     ResolverClient& client_;

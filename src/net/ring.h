@@ -10,14 +10,14 @@
 // except iovec arrays and addresses, which the kernel has copied when submit() returns.
 #pragma once
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -134,7 +134,9 @@ public:
 
     // Options set on a listener are inherited by its connections, which saves them system calls.
     // `reuse_port`: every shard may listen on the same address.
-    Result<int> open_listener(const Address& address, const SocketOptions& options, bool reuse_port);
+    Result<int> open_listener(const Address& address,
+                              const SocketOptions& options,
+                              bool reuse_port);
     Result<int> open_stream_socket(const Address& towards, const SocketOptions& options);
     Address local_address(int fd);
     Address peer_address(int fd);

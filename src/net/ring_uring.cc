@@ -1,14 +1,6 @@
 // The kernel's side of net/ring.h, by liburing: one ring per shard, single issuer, deferred task
 // run, so that the kernel works for this shard only inside the shard's own system call.
-#include <liburing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
+#include "net/ring.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,13 +13,22 @@
 #include <utility>
 #include <vector>
 
+#include <liburing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "base/assert.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "net/address.h"
 #include "net/op.h"
 #include "net/os_error.h"
-#include "net/ring.h"
 
 #ifdef SLUICE_THREAD_SANITIZED
 #include <sanitizer/tsan_interface.h>
@@ -49,8 +50,12 @@ static_assert(alignof(Op) > kWakeTag);
 // What a sender did before its wake happens before what the receiver does after it. The kernel sees
 // to that; the thread sanitizer has to be told.
 #ifdef SLUICE_THREAD_SANITIZED
-void wake_leaves(Op* op) { __tsan_release(op); }
-void wake_arrives(Op* op) { __tsan_acquire(op); }
+void wake_leaves(Op* op) {
+    __tsan_release(op);
+}
+void wake_arrives(Op* op) {
+    __tsan_acquire(op);
+}
 #else
 void wake_leaves(Op*) {}
 void wake_arrives(Op*) {}
@@ -61,7 +66,8 @@ void wake_arrives(Op*) {}
 class SubmitScratch {
 public:
     void* allocate(size_t size_bytes) {
-        size_bytes = (size_bytes + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
+        size_bytes =
+            (size_bytes + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
         if (chunk_ == chunks_.size() || used_bytes_ + size_bytes > kChunkBytes) {
             next_chunk(size_bytes);
         }
@@ -104,7 +110,9 @@ constexpr uint16_t kBufferGroupsMax = 1;
 // Descriptors in the ring's own table begin here; the system's are far below.
 constexpr int kOwnDescriptors = 1 << 24;
 
-bool is_own(int fd) { return fd >= kOwnDescriptors; }
+bool is_own(int fd) {
+    return fd >= kOwnDescriptors;
+}
 
 // Names the descriptor of an operation that was prepared with some other.
 void set_descriptor(io_uring_sqe* sqe, int fd) {
@@ -250,11 +258,19 @@ Result<std::unique_ptr<Ring>> Ring::create(const RingOptions& options) {
     return std::unique_ptr<Ring>(new Ring(std::move(impl)));
 }
 
-const RingFeatures& Ring::features() const { return impl_->features; }
-const RingCounters& Ring::counters() const { return impl_->counters; }
+const RingFeatures& Ring::features() const {
+    return impl_->features;
+}
+const RingCounters& Ring::counters() const {
+    return impl_->counters;
+}
 
-Instant Ring::now() const { return Instant::from_ns(read_clock(CLOCK_MONOTONIC)); }
-int64_t Ring::wall_clock_ns() const { return read_clock(CLOCK_REALTIME); }
+Instant Ring::now() const {
+    return Instant::from_ns(read_clock(CLOCK_MONOTONIC));
+}
+int64_t Ring::wall_clock_ns() const {
+    return read_clock(CLOCK_REALTIME);
+}
 
 void Ring::accept_multishot(int fd, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
@@ -270,7 +286,9 @@ int Ring::accepted(int32_t result) const {
     return impl_->has_own_descriptors ? result + kOwnDescriptors : result;
 }
 
-bool Ring::is_known_to_system(int fd) { return !is_own(fd); }
+bool Ring::is_known_to_system(int fd) {
+    return !is_own(fd);
+}
 
 void Ring::receive_multishot(int fd, uint16_t buffer_group, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
@@ -377,11 +395,13 @@ void Ring::send_descriptor(Ring& to, int fd, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
     if (!is_own(fd)) {
         // The system's descriptors are the whole process's: the number is enough.
-        io_uring_prep_msg_ring(sqe, to.impl_->ring.ring_fd, static_cast<unsigned>(fd), user_data, 0);
+        io_uring_prep_msg_ring(sqe, to.impl_->ring.ring_fd, static_cast<unsigned>(fd), user_data,
+                               0);
         Impl::without_completion(sqe);
         return;
     }
-    io_uring_prep_msg_ring_fd_alloc(sqe, to.impl_->ring.ring_fd, fd - kOwnDescriptors, user_data, 0);
+    io_uring_prep_msg_ring_fd_alloc(sqe, to.impl_->ring.ring_fd, fd - kOwnDescriptors, user_data,
+                                    0);
     Impl::without_completion(sqe);
     sqe->flags |= IOSQE_IO_HARDLINK;  // The close must not overtake the sending.
     close(fd);
@@ -549,7 +569,8 @@ std::string ring_error_text(const Error& error) {
             return "this kernel has no io_uring; Linux 6.1 or newer is needed";
         case EPERM:
         case EACCES:
-            return "io_uring is forbidden here: allow it with sysctl kernel.io_uring_disabled=0, or "
+            return "io_uring is forbidden here: allow it with sysctl kernel.io_uring_disabled=0, "
+                   "or "
                    "in a container with a seccomp profile that permits io_uring_setup, "
                    "io_uring_enter and io_uring_register";
         case EINVAL:

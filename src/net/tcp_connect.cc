@@ -16,7 +16,9 @@
 
 namespace sluice::net {
 
-void TcpConnectAbandoner::operator()(TcpConnect* attempt) const { attempt->abandon(); }
+void TcpConnectAbandoner::operator()(TcpConnect* attempt) const {
+    attempt->abandon();
+}
 
 Result<TcpConnectPtr> TcpConnect::start(Proactor& proactor,
                                         const Address& address,

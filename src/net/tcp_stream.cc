@@ -1,15 +1,15 @@
 // Receiving, sending and ending of one TCP connection.
 #include "net/tcp_stream.h"
 
-#include <poll.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <utility>
+
+#include <poll.h>
+#include <sys/uio.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -67,7 +67,9 @@ TcpStream::~TcpStream() {
     proactor_.object_gone();
 }
 
-Address TcpStream::peer_address() const { return proactor_.ring().peer_address(fd_); }
+Address TcpStream::peer_address() const {
+    return proactor_.ring().peer_address(fd_);
+}
 
 uint64_t TcpStream::acknowledged_bytes() const {
     // The connection's SYN counts as one acknowledged byte.
@@ -228,6 +230,13 @@ void TcpStream::want_flush() {
 }
 
 void TcpStream::flush() {
+    if (life_ == Life::closing) {
+        if (!has_pending()) {
+            proactor_.ring().close(fd_);
+            delete this;
+        }
+        return;
+    }
     if (failed_ || send_op_.pending > 0 || unsent_bytes_ == 0 || life_ > Life::flushing) {
         return;
     }
@@ -307,7 +316,7 @@ void TcpStream::close(CloseMode mode) {
     advance_close();
 }
 
-// Takes the next step that is possible; the last one frees the object.
+// Takes the next step that is possible; after the last one the object goes with the turn.
 void TcpStream::advance_close() {
     if (life_ == Life::flushing) {
         if (unsent_bytes_ > 0 && !failed_) {
@@ -332,8 +341,8 @@ void TcpStream::advance_close() {
         return;
     }
     if (life_ == Life::closing && !has_pending()) {
-        proactor_.ring().close(fd_);
-        delete this;
+        // Freed there: whoever ended us may be a handler of our own.
+        proactor_.flush_at_end_of_turn(*this);
     }
 }
 
@@ -361,6 +370,8 @@ void TcpStream::start_closing() {
     advance_close();
 }
 
-void TcpStream::on_linger_timer(Timer& timer) { timer.owner_as<TcpStream>().start_closing(); }
+void TcpStream::on_linger_timer(Timer& timer) {
+    timer.owner_as<TcpStream>().start_closing();
+}
 
 }  // namespace sluice::net

@@ -69,9 +69,9 @@ private:
     Op hangup_op_;
     Timer linger_timer_;
     int fd_;
-    uint32_t in_flight_bytes_ = 0;   // At the front of unsent_, with the kernel.
-    uint32_t copy_block_used_ = 0;   // Of the last block of unsent_, when it is a copy block.
-    Block* copy_block_ = nullptr;    // Not owned: valid while its slice is last in unsent_.
+    uint32_t in_flight_bytes_ = 0;  // At the front of unsent_, with the kernel.
+    uint32_t copy_block_used_ = 0;  // Of the last block of unsent_, when it is a copy block.
+    Block* copy_block_ = nullptr;   // Not owned: valid while its slice is last in unsent_.
     uint32_t lingered_bytes_ = 0;
     Life life_ = Life::open;
     bool reading_stopped_ = false;  // Above the high mark.

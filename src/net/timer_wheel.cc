@@ -93,7 +93,8 @@ Instant TimerWheel::next_expiry() {
     int64_t earliest = INT64_MAX;
     for (unsigned level = 0; level < kLevels; ++level) {
         const unsigned shift = level * kSlotBits;
-        const auto position = static_cast<unsigned>((static_cast<uint64_t>(tick_) >> shift) & (kSlots - 1));
+        const auto position =
+            static_cast<unsigned>((static_cast<uint64_t>(tick_) >> shift) & (kSlots - 1));
         // Slots after the current one come first; the current one is a full round away.
         uint64_t rotated = std::rotr(occupied_[level], static_cast<int>((position + 1) % kSlots));
         while (rotated != 0) {

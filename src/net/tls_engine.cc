@@ -35,6 +35,45 @@ constexpr uint32_t kReadRoomMin = 512;
 
 }  // namespace
 
+// Never blocks and never fails: reading without input is "later", writing always succeeds.
+struct TlsEngine::Transport {
+    static int read(BIO* bio, char* to, int length) {
+        SliceQueue& input = static_cast<TlsEngine*>(BIO_get_data(bio))->input_;
+        BIO_clear_retry_flags(bio);
+        if (input.empty()) {
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        const std::string_view bytes = input.front().view();
+        const size_t count = std::min(bytes.size(), static_cast<size_t>(length));
+        std::memcpy(to, bytes.data(), count);
+        input.drop_front(count);
+        return static_cast<int>(count);
+    }
+
+    static int write(BIO* bio, const char* from, int length) {
+        BIO_clear_retry_flags(bio);
+        auto& engine = *static_cast<TlsEngine*>(BIO_get_data(bio));
+        engine.append_output({from, static_cast<size_t>(length)});
+        return length;
+    }
+
+    static long control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+
+    static const BIO_METHOD* method() {
+        static const BIO_METHOD* const kMethod = [] {
+            BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "slices");
+            BIO_meth_set_read(made, &read);
+            BIO_meth_set_write(made, &write);
+            BIO_meth_set_ctrl(made, &control);
+            return made;
+        }();
+        return kMethod;
+    }
+};
+
 TlsEngine::TlsEngine(const TlsContext& context,
                      TlsBlocks& blocks,
                      const TlsTime& time,
@@ -79,7 +118,7 @@ void TlsEngine::attach() {
     SLUICE_ASSERT(ssl_ != nullptr);
     SSL_set_app_data(ssl_, this);
     SSL_set_shed_handshake_config(ssl_, 1);  // A connection is idle for most of its life.
-    BIO* bio = BIO_new(bio_method());
+    BIO* bio = BIO_new(Transport::method());
     SLUICE_ASSERT(bio != nullptr);
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
@@ -92,45 +131,6 @@ TlsEngine::~TlsEngine() {
 
 TlsEngine& TlsEngine::of(const ssl_st* ssl) {
     return *static_cast<TlsEngine*>(SSL_get_app_data(ssl));
-}
-
-// --- The transport that the library sees. It never blocks and never fails: reading without input
-// is "later", writing always succeeds.
-
-const bio_method_st* TlsEngine::bio_method() {
-    static const BIO_METHOD* const kMethod = [] {
-        BIO_METHOD* method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "slices");
-        BIO_meth_set_read(method, &TlsEngine::bio_read);
-        BIO_meth_set_write(method, &TlsEngine::bio_write);
-        BIO_meth_set_ctrl(method, &TlsEngine::bio_ctrl);
-        return method;
-    }();
-    return kMethod;
-}
-
-int TlsEngine::bio_read(bio_st* bio, char* to, int length) {
-    auto& engine = *static_cast<TlsEngine*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    if (engine.input_.empty()) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    const std::string_view bytes = engine.input_.front().view();
-    const size_t count = std::min(bytes.size(), static_cast<size_t>(length));
-    std::memcpy(to, bytes.data(), count);
-    engine.input_.drop_front(count);
-    return static_cast<int>(count);
-}
-
-int TlsEngine::bio_write(bio_st* bio, const char* from, int length) {
-    auto& engine = *static_cast<TlsEngine*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    engine.append_output({from, static_cast<size_t>(length)});
-    return length;
-}
-
-long TlsEngine::bio_ctrl(bio_st* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
 void TlsEngine::append_output(std::string_view ciphertext) {

@@ -19,8 +19,6 @@
 #include "net/tls_context.h"
 #include "net/tls_session_cache.h"
 
-struct bio_st;
-struct bio_method_st;
 struct ssl_session_st;
 struct ssl_st;
 
@@ -93,10 +91,7 @@ public:
     static int on_new_session(ssl_st* ssl, ssl_session_st* session);
 
 private:
-    static const bio_method_st* bio_method();
-    static int bio_read(bio_st* bio, char* to, int length);
-    static int bio_write(bio_st* bio, const char* from, int length);
-    static long bio_ctrl(bio_st* bio, int command, long number, void* pointer);
+    struct Transport;  // The library's view of the two queues.
 
     void attach();
     Step fail();

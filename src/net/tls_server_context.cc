@@ -103,7 +103,7 @@ void set_tickets(SSL_CTX* context, bool verifies_clients) {
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
         return;
     }
-    SSL_CTX_set_ticket_aead_method(context, &TlsTicketKeys::method());
+    TlsTicketKeys::serve(context);
     // Not longer than a key surely opens.
     const auto lifetime_s = static_cast<uint32_t>(TlsTicketKeys::kRotationInterval.ms() / 1000);
     SSL_CTX_set_timeout(context, lifetime_s);

@@ -20,7 +20,7 @@ namespace {
 
 // Ciphertext is taken from below in such pieces, two records each, so that a reader who stops
 // leaves the rest where it is counted.
-constexpr size_t kTakeBytes = 32 * 1024;
+constexpr size_t kTakeBytes = size_t{32} * 1024;
 
 TlsTime time_of(const ByteStream& stream) {
     Proactor& proactor = stream.proactor();

@@ -14,7 +14,7 @@
 
 #include "base/time.h"
 
-struct ssl_ticket_aead_method_st;
+struct ssl_ctx_st;
 
 namespace sluice::net {
 
@@ -45,8 +45,8 @@ public:
     std::optional<Key> find(std::span<const uint8_t, kNameBytes> name, Instant now);
     uint64_t rotations() const;
 
-    // For SSL_CTX_set_ticket_aead_method; finds the keys through the context (tls_context_state.h).
-    static const ssl_ticket_aead_method_st& method();
+    // Makes a server context seal and open its tickets with the keys in its state.
+    static void serve(ssl_ctx_st* context);
 
 private:
     void rotate_if_due(Instant now);

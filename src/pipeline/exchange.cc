@@ -142,9 +142,8 @@ Status Exchange::begin() {
     record_.began = client_.started_at();
     record_.method = arena.copy(head.method_text);
     record_.path = arena.copy(head.path.substr(0, kLoggedPathBytesMax));
-    record_.request_id =
-        choose_request_id(head.headers.value(HeaderId::x_request_id),
-                          snapshot_->accepts_request_ids, services_.prng, arena);
+    record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),
+                                           snapshot_->accepts_request_ids, services_.prng, arena);
     if (!snapshot_->cors.allowed_origins.empty()) {
         origin_ = arena.copy(head.headers.value(HeaderId::origin));
     }

@@ -47,7 +47,7 @@ struct Services {
     net::Proactor& proactor;
     Prng& prng;
     Telemetry& telemetry;
-    json::Document document;                     // Scratch for small JSON texts.
+    json::Document document;                      // Scratch for small JSON texts.
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.
 };
 
@@ -120,10 +120,10 @@ private:
     upstream::Lease lease_;
     Relay* relay_ = nullptr;  // While one runs, for probing the client.
     ExchangeRecord record_;
-    std::string_view origin_;     // Of the page that asks, for CORS; in the arena.
-    net::Deadline total_;         // Of the whole exchange, by the upstream's total timeout.
-    net::Deadline next_probe_;    // Of a client that ended its direction.
-    Duration waited_;             // Up to the response head.
+    std::string_view origin_;   // Of the page that asks, for CORS; in the arena.
+    net::Deadline total_;       // Of the whole exchange, by the upstream's total timeout.
+    net::Deadline next_probe_;  // Of a client that ended its direction.
+    Duration waited_;           // Up to the response head.
     http::BodyWriter request_writer_;
     bool wants_stream_ = false;
     bool request_sent_whole_ = false;

@@ -39,13 +39,13 @@ struct ExchangeRecord {
     uint64_t events = 0;
     Usage usage;
 
-    Instant began;           // First byte of the request head.
-    Instant received;        // Last byte of the request (or the point where it began to flow on).
-    Instant lease_begun;     // Asked for a connection.
-    Instant leased;          // Got it.
-    Instant sent;            // Request handed to the kernel as a whole.
-    Instant first_byte;      // Response head of the upstream.
-    Instant responded;       // Response head towards the client.
+    Instant began;        // First byte of the request head.
+    Instant received;     // Last byte of the request (or the point where it began to flow on).
+    Instant lease_begun;  // Asked for a connection.
+    Instant leased;       // Got it.
+    Instant sent;         // Request handed to the kernel as a whole.
+    Instant first_byte;   // Response head of the upstream.
+    Instant responded;    // Response head towards the client.
     Instant ended;
 };
 

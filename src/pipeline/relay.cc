@@ -141,7 +141,9 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
     }
 }
 
-void Relay::hold(http::BodyPiece&& piece) { client_.frame_body(std::move(piece), held_); }
+void Relay::hold(http::BodyPiece&& piece) {
+    client_.frame_body(std::move(piece), held_);
+}
 
 void Relay::release() {
     if (!held_.empty()) {

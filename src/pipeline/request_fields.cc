@@ -51,7 +51,9 @@ json::Field field_of(const json::FieldWatch& watch, RequestField which) {
 
 }  // namespace
 
-const json::WatchList& request_watch_list() { return kWatchList; }
+const json::WatchList& request_watch_list() {
+    return kWatchList;
+}
 
 Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& arena) {
     RequestFields fields;
@@ -65,11 +67,10 @@ Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& 
         }
         TRY(fields.model, json::unescape(arena.copy(fields.model_field.text), arena));
     }
-    TRY(fields.stream, read_bool(field_of(watch, RequestField::stream),
-                                 "'stream' must be true or false"));
-    TRY(fields.include_usage,
-        read_bool(field_of(watch, RequestField::include_usage),
-                  "'stream_options.include_usage' must be true or false"));
+    TRY(fields.stream,
+        read_bool(field_of(watch, RequestField::stream), "'stream' must be true or false"));
+    TRY(fields.include_usage, read_bool(field_of(watch, RequestField::include_usage),
+                                        "'stream_options.include_usage' must be true or false"));
     return fields;
 }
 

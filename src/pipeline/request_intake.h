@@ -2,7 +2,8 @@
 //
 // A body up to the hold limit is held whole, so that nothing of a bad one goes on and a good one
 // can be sent twice. A larger one flows on in a window, still validated: when it turns out bad, the
-// upstream's request is cut, which no upstream takes for complete. Exists until the request is sent.
+// upstream's request is cut, which no upstream takes for complete. Exists until the request is
+// sent.
 #pragma once
 
 #include <cstdint>

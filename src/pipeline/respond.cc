@@ -39,7 +39,9 @@ bool is_event_stream(const http::ResponseHead& head) {
 // Counts an open stream for as long as it is relayed.
 class OpenStream {
 public:
-    explicit OpenStream(net::Proactor& proactor) : proactor_(proactor) { proactor_.stream_opened(); }
+    explicit OpenStream(net::Proactor& proactor) : proactor_(proactor) {
+        proactor_.stream_opened();
+    }
     ~OpenStream() { proactor_.stream_closed(); }
     OpenStream(const OpenStream&) = delete;
     OpenStream& operator=(const OpenStream&) = delete;
@@ -84,8 +86,7 @@ coro::Task<Status> Exchange::relay() {
     Relay relay(client_, *lease_, event_stream, terminator, client_.arena());
     const OpenStream counted(services_.proactor);
     const RelayLimits limits = {
-        .silence =
-            Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
+        .silence = Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
         .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
     };
     relay_ = &relay;

@@ -105,11 +105,13 @@ std::string error_message(const Error& error, std::string_view detail) {
         case ErrorKind::no_route:
             return "Unknown request URL: " + named + ". No route is configured for this path.";
         case ErrorKind::no_model:
-            return "The model '" + named + "' does not exist on this gateway or is not routed here.";
+            return "The model '" + named +
+                   "' does not exist on this gateway or is not routed here.";
         case ErrorKind::method_not_allowed:
             return "The method " + named + " is not allowed for this URL.";
         case ErrorKind::streaming_not_allowed:
-            return "This route does not allow streaming; send the request without \"stream\": true.";
+            return "This route does not allow streaming; send the request without \"stream\": "
+                   "true.";
         case ErrorKind::streaming_required:
             return "This route allows streaming only; send the request with \"stream\": true.";
         case ErrorKind::invalid_json:
@@ -133,7 +135,8 @@ std::string error_message(const Error& error, std::string_view detail) {
             break;
     }
     if (error.source == ErrorSource::upstream) {
-        return "The upstream failed: " + where + " (" + std::string(error_kind_name(error.kind)) + ").";
+        return "The upstream failed: " + where + " (" + std::string(error_kind_name(error.kind)) +
+               ").";
     }
     return "Invalid request: " + where + named + ".";
 }

@@ -57,9 +57,8 @@ coro::Task<Status> Exchange::simulate() {
     }
     const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
     const std::string body = intake_->held().to_string();
-    CO_TRY(const auto texts,
-           providers::read_simulated_request(endpoint, body, services_.document,
-                                             client_.request_arena()));
+    CO_TRY(const auto texts, providers::read_simulated_request(endpoint, body, services_.document,
+                                                               client_.request_arena()));
     SimulatedAnswer answer(texts.request, {.tokens = options.tokens,
                                            .embedding_dimensions = options.embedding_dimensions,
                                            .created_s = now_s,
@@ -73,8 +72,8 @@ coro::Task<Status> Exchange::simulate() {
     }
     const bool thinks = endpoint != providers::SimulatedEndpoint::embeddings;
     const int64_t tokens = thinks ? answer.tokens_to_make() : 0;
-    CO_TRY_VOID(co_await think(Duration::milliseconds(
-        options.time_to_first_token_ms + tokens * options.inter_token_time_ms)));
+    CO_TRY_VOID(co_await think(Duration::milliseconds(options.time_to_first_token_ms +
+                                                      tokens * options.inter_token_time_ms)));
     record_.first_byte = clock();
     std::string text;
     answer.append_body(text);

@@ -39,7 +39,9 @@ uint64_t first_of(const json::Document& document, const char* path, const char* 
 }  // namespace
 
 StreamWatch::StreamWatch(bool is_event_stream, Terminator terminator, Arena& arena)
-    : usage_finder_("\"usage\"", arena), terminator_(terminator), is_event_stream_(is_event_stream) {}
+    : usage_finder_("\"usage\"", arena),
+      terminator_(terminator),
+      is_event_stream_(is_event_stream) {}
 
 uint32_t StreamWatch::see(std::string_view bytes) {
     usage_finder_.feed(bytes);
@@ -87,9 +89,10 @@ void StreamWatch::judge_event() {
     const std::string_view head(head_.data(), head_bytes_);
     const std::string_view data = line_value(head, "data:");
     if (!data.empty()) {
-        saw_terminator_ = saw_terminator_ ||
-                          (terminator_ == Terminator::done && data.starts_with("[DONE]"));
-        saw_error_ = saw_error_ || data.starts_with("{\"error\":") || data.starts_with("{\"error\" :");
+        saw_terminator_ =
+            saw_terminator_ || (terminator_ == Terminator::done && data.starts_with("[DONE]"));
+        saw_error_ =
+            saw_error_ || data.starts_with("{\"error\":") || data.starts_with("{\"error\" :");
         return;
     }
     if (terminator_ != Terminator::responses) {

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/text.h"
 #include "providers/simulated_llm.h"
 #include "providers/simulated_text.h"
 

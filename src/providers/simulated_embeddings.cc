@@ -1,6 +1,5 @@
 // Shapes of POST /embeddings and GET /models (OpenAI API reference). A vector is a function of the
 // model and its input's text, and has length one, as OpenAI's have.
-#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>

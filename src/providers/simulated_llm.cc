@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "base/text.h"
 #include "providers/simulated_text.h"
 
 namespace sluice::providers {
@@ -234,6 +233,7 @@ void SimulatedAnswer::advance() {
         }
     }
     do {
+        SLUICE_ASSERT(step_ != Step::end);
         step_ = static_cast<Step>(static_cast<uint8_t>(step_) + 1);
     } while (!has_step(step_));
 }

@@ -11,7 +11,7 @@
 namespace sluice::server {
 
 struct AccessLogNames {
-    std::string_view route;     // Empty when there was none.
+    std::string_view route;  // Empty when there was none.
     std::string_view upstream;
     uint32_t shard = 0;
 };

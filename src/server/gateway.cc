@@ -198,7 +198,8 @@ void Gateway::publish_upstreams() {
 void Gateway::refuse(http::ServerExchange& exchange, const Error& error) {
     const pipeline::ErrorAnswer answer = pipeline::answer_for(error);
     const std::string body = pipeline::error_body(answer, pipeline::error_message(error, {}));
-    SLUICE_LOG(debug, "server", "a request was refused", {"error", error}, {"status", answer.status});
+    SLUICE_LOG(debug, "server", "a request was refused", {"error", error},
+               {"status", answer.status});
     exchange.close_after();
     http::HeadWriter writer = exchange.begin_response(answer.status);
     writer.field(HeaderId::content_type, "application/json");

@@ -11,7 +11,8 @@
 int main(int argc, char** argv) {
     using namespace sluice;
     const config::Environment environment = config::process_environment();
-    const std::span<const char* const> arguments(argv + 1, argc > 0 ? static_cast<size_t>(argc - 1) : 0);
+    const std::span<const char* const> arguments(argv + 1,
+                                                 argc > 0 ? static_cast<size_t>(argc - 1) : 0);
     const auto line = server::parse_command_line(arguments, environment);
     if (!line) {
         std::fprintf(stderr, "sluice: %s\n", line.error().c_str());

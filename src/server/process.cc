@@ -1,14 +1,6 @@
 // Start in order, signals in between, stop in order.
 #include "server/process.h"
 
-#include <sched.h>
-#include <signal.h>
-#include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +10,13 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -98,7 +97,9 @@ sigset_t handled_signals() {
     return set;
 }
 
-void print_error(const std::string& text) { std::fprintf(stderr, "sluice: %s\n", text.c_str()); }
+void print_error(const std::string& text) {
+    std::fprintf(stderr, "sluice: %s\n", text.c_str());
+}
 
 class Process {
 public:
@@ -118,6 +119,7 @@ private:
     bool make_config();
     bool open_logs();
     bool start_control();
+    bool start_resolver();
     bool start_shards();
     bool listen();
     void announce();
@@ -138,8 +140,7 @@ private:
     const config::Environment& environment_;
     config::Config loaded_;  // Until it is made into config_.
     RuntimeConfigPtr config_;
-    const std::shared_ptr<net::TlsTicketKeys> ticket_keys_ =
-        std::make_shared<net::TlsTicketKeys>();
+    const std::shared_ptr<net::TlsTicketKeys> ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
     ProcessState state_;
     LogWriter log_writer_;
@@ -159,14 +160,9 @@ private:
 };
 
 bool Process::make_config() {
-    if (loaded_.server.shards == 0) {
-        loaded_.server.shards = static_cast<uint32_t>(usable_cores().size());
-    }
     std::vector<std::string> warnings;
-    timespec now = {};
-    ::clock_gettime(CLOCK_REALTIME, &now);
     auto made = make_runtime_config(std::move(loaded_), nullptr, ticket_keys_,
-                                    int64_t{now.tv_sec} * 1'000'000'000, warnings);
+                                    ring().wall_clock_ns(), warnings);
     for (const std::string& warning : warnings) {
         print_error("warning: " + warning);
     }
@@ -212,12 +208,16 @@ bool Process::start_control() {
     proactor.ring = kControlRing;
     proactor.buffers = kControlBuffers;
     Result<std::unique_ptr<net::Shard>> control =
-        net::Shard::create(options().shards, proactor, random_seed());
+        net::Shard::create(loaded_.server.shards, proactor, random_seed());
     if (!control) {
         print_error(net::ring_error_text(control.error()));
         return false;
     }
     control_ = std::move(*control);
+    return true;
+}
+
+bool Process::start_resolver() {
     log_.emplace(*control_lane_, LogFormat::human);
     log_->set_time(ring().wall_clock_ns());
     Result<std::unique_ptr<net::DnsResolver>> resolver = net::DnsResolver::create(*control_, {});
@@ -258,8 +258,7 @@ bool Process::start_shards() {
 }
 
 bool Process::listen() {
-    const std::optional<net::Address> wanted =
-        net::Address::parse(options().host, options().port);
+    const std::optional<net::Address> wanted = net::Address::parse(options().host, options().port);
     if (!wanted) {
         print_error("server.host: \"" + options().host + "\" is not an IP address");
         return false;
@@ -332,8 +331,8 @@ void Process::handle_signal(uint32_t number) {
         return;
     }
     // The second request to stop is meant.
-    const Duration deadline = draining_ ? Duration::milliseconds(1)
-                                        : Duration::milliseconds(options().drain_timeout_ms);
+    const Duration deadline =
+        draining_ ? Duration::milliseconds(1) : Duration::milliseconds(options().drain_timeout_ms);
     SLUICE_LOG(info, "server", "stopping", {"at_once", draining_},
                {"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"});
     draining_ = true;
@@ -431,14 +430,14 @@ int Process::run() {
     const sigset_t signals = handled_signals();
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
-    if (!make_config()) {
+    if (loaded_.server.shards == 0) {
+        loaded_.server.shards = static_cast<uint32_t>(usable_cores().size());
+    }
+    if (!start_control() || !make_config() || !open_logs()) {
         return kExitFailure;
     }
     raise_descriptor_limit(uint64_t{options().http.connections_max} * options().shards * 2 + 1024);
-    if (!open_logs()) {
-        return kExitFailure;
-    }
-    const bool started = start_control() && start_shards() && listen();
+    const bool started = start_resolver() && start_shards() && listen();
     if (started) {
         announce();
         loop();

@@ -1,4 +1,5 @@
-// Process: the gateway as one process: shards, the control shard, signals, reload, drain, exit code.
+// Process: the gateway as one process: shards, the control shard, signals, reload, drain, exit
+// code.
 //
 // Runs on the main thread, which becomes the control shard: it resolves names, takes signals and
 // sends messages to the shards; it carries no traffic.

@@ -55,9 +55,9 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return result.error;
     };
     if (made->config.server.tls.enabled()) {
-        std::string error = take(
-            net::TlsContext::make_server(made->config.server.tls, ticket_keys, wall_clock_ns),
-            made->client_side);
+        std::string error =
+            take(net::TlsContext::make_server(made->config.server.tls, ticket_keys, wall_clock_ns),
+                 made->client_side);
         if (!made->client_side) {
             return std::unexpected("server.tls: " + error);
         }

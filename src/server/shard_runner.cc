@@ -1,9 +1,6 @@
 // The body of a shard's thread, and the messages it understands.
 #include "server/shard_runner.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <atomic>
 #include <cstdint>
 #include <future>
@@ -12,6 +9,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+
+#include <pthread.h>
+#include <sched.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -166,7 +166,9 @@ Result<net::Address> ShardRunner::Body::listen(const net::Address& address) {
 
 // --- Connections.
 
-void ShardRunner::Body::on_accept(void* owner, int fd) { static_cast<Body*>(owner)->accepted(fd); }
+void ShardRunner::Body::on_accept(void* owner, int fd) {
+    static_cast<Body*>(owner)->accepted(fd);
+}
 
 void ShardRunner::Body::on_handed_over(void* owner, int fd) {
     static_cast<Body*>(owner)->serve_client(fd);
@@ -205,8 +207,8 @@ void ShardRunner::Body::serve_client(int fd) {
         proactor_.ring().close(fd);
         return;
     }
-    scope_.spawn(serve_connection(
-        net::TcpStream::adopt(proactor_, fd, sockets_, ErrorSource::client)));
+    scope_.spawn(
+        serve_connection(net::TcpStream::adopt(proactor_, fd, sockets_, ErrorSource::client)));
 }
 
 coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
@@ -360,24 +362,24 @@ void ShardRunner::run(std::latch& made) {
 Result<net::Address> ShardRunner::serve(net::Ring& sender, const net::Address& address) {
     std::promise<Result<net::Address>> promise;
     std::future<Result<net::Address>> answer = promise.get_future();
-    plan_.group.shard(plan_.index)
-        .mailbox()
-        .post(sender, call([this, address, &promise] { promise.set_value(body_->listen(address)); }));
+    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, address, &promise] {
+                                                      promise.set_value(body_->listen(address));
+                                                  }));
     net::WaitOptions now;
     sender.submit(now);
     return answer.get();
 }
 
 void ShardRunner::reload(net::Ring& sender, RuntimeConfigPtr config) {
-    plan_.group.shard(plan_.index)
-        .mailbox()
-        .post(sender, call([this, next = std::move(config)] { body_->use(next); }));
+    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, next = std::move(config)] {
+                                                      body_->use(next);
+                                                  }));
 }
 
 void ShardRunner::drain(net::Ring& sender, Duration deadline) {
-    plan_.group.shard(plan_.index)
-        .mailbox()
-        .post(sender, call([this, deadline] { body_->begin_drain(deadline); }));
+    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, deadline] {
+                                                      body_->begin_drain(deadline);
+                                                  }));
 }
 
 }  // namespace sluice::server

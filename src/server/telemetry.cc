@@ -88,7 +88,9 @@ ShardTelemetry::RouteSeries& ShardTelemetry::series_for(const pipeline::Exchange
     return *series_[index];
 }
 
-void ShardTelemetry::on_exchange_begin() { exchanges_.add(1); }
+void ShardTelemetry::on_exchange_begin() {
+    exchanges_.add(1);
+}
 
 void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
     exchanges_.add(-1);
@@ -128,8 +130,7 @@ void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
             .add();
     }
     if (record.attempts > 1) {
-        store_
-            .counter(MetricId::retries_total, {series.route, series.upstream, "idle_death"})
+        store_.counter(MetricId::retries_total, {series.route, series.upstream, "idle_death"})
             .add(record.attempts - 1U);
     }
     log(record);
@@ -141,9 +142,10 @@ void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {
     }
     const RouteSeries& series = series_for(record);
     line_.clear();
-    append_access_line(line_, format_, record,
-                       {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
-                       shard_.proactor().ring().wall_clock_ns());
+    append_access_line(
+        line_, format_, record,
+        {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
+        shard_.proactor().ring().wall_clock_ns());
     access_log_->push(line_);
 }
 
@@ -152,9 +154,13 @@ void ShardTelemetry::on_client_connected(uint32_t open) {
     connections_total_.add();
 }
 
-void ShardTelemetry::on_client_gone(uint32_t open) { connections_.set(open); }
+void ShardTelemetry::on_client_gone(uint32_t open) {
+    connections_.set(open);
+}
 
-void ShardTelemetry::on_connection_moved() { moved_.add(); }
+void ShardTelemetry::on_connection_moved() {
+    moved_.add();
+}
 
 void ShardTelemetry::publish_engine() {
     net::Proactor& proactor = shard_.proactor();
@@ -173,8 +179,7 @@ void ShardTelemetry::publish_engine() {
     store_.counter(MetricId::buffers_exhausted_total, {shard_name_})
         .publish(buffers.counters().exhausted);
     if (access_log_ != nullptr) {
-        store_.counter(MetricId::log_dropped_total, {"access"})
-            .publish(access_log_->dropped());
+        store_.counter(MetricId::log_dropped_total, {"access"}).publish(access_log_->dropped());
     }
 }
 

@@ -135,8 +135,8 @@ void ConnectionPool::put_idle(ConnectionPtr connection) {
     entry->connection->stream().set_sink(entry);
     idle_.push_front(*entry);
     ++idle_count_;
-    proactor_.timers().arm(
-        entry->timer, proactor_.now() + Duration::milliseconds(options_.idle_timeout_ms));
+    proactor_.timers().arm(entry->timer,
+                           proactor_.now() + Duration::milliseconds(options_.idle_timeout_ms));
     if (idle_count_ > options_.idle_connections_max) {
         --idle_count_;
         drop(*idle_.back());

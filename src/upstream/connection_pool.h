@@ -34,7 +34,8 @@ public:
     // An exchange in the queue. Leaving it, at any time, gives back what was granted.
     class Waiter : public ListNode {
     public:
-        explicit Waiter(ConnectionPool& pool, coro::Signal& signal) : pool_(pool), signal_(signal) {}
+        explicit Waiter(ConnectionPool& pool, coro::Signal& signal)
+            : pool_(pool), signal_(signal) {}
         ~Waiter();
 
         bool is_granted() const { return has_slot_ || connection_ != nullptr; }

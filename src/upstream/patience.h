@@ -12,7 +12,8 @@ class Patience {
 public:
     // Raised when anything that the exchange waits for may have happened.
     virtual coro::Signal& signal() = 0;
-    // Set when waiting has no point any more: the client left, or a deadline of the exchange passed.
+    // Set when waiting has no point any more: the client left, or a deadline of the exchange
+    // passed.
     virtual std::optional<Error> reason_to_stop() = 0;
 
 protected:

@@ -124,10 +124,9 @@ coro::Task<Result<Lease>> Upstream::lease(Patience& patience, bool fresh) {
                 co_return fail(*stop);
             }
             if (deadline.has_passed()) {
-                co_return fail(
-                    {.kind = ErrorKind::overloaded,
-                     .source = ErrorSource::gateway,
-                     .where = "no connection to the upstream became free in time"});
+                co_return fail({.kind = ErrorKind::overloaded,
+                                .source = ErrorSource::gateway,
+                                .where = "no connection to the upstream became free in time"});
             }
             co_await patience.signal().wait();
         }
@@ -217,7 +216,8 @@ coro::Task<Result<net::StreamPtr>> Upstream::secure(net::StreamPtr plain,
             co_return fail(*stop);
         }
         if (deadline.has_passed()) {
-            co_return fail(timed_out(ErrorKind::connect_timeout, "the TLS handshake took too long"));
+            co_return fail(
+                timed_out(ErrorKind::connect_timeout, "the TLS handshake took too long"));
         }
         co_await patience.signal().wait();
     }

@@ -51,7 +51,8 @@ class RelayTest(unittest.TestCase):
         self.upstream.script = lambda c, _: support.json_answer(c, b"{}")
         client = self.start()
         client.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\n"
-                    b"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\n{\"a\":\r\n2\r\n1}\r\n0\r\nX: y\r\n\r\n")
+                    b"Transfer-Encoding: chunked\r\n\r\n"
+                    b"5;a=b\r\n{\"a\":\r\n2\r\n1}\r\n0\r\nX: y\r\n\r\n")
         self.assertEqual(client.read_response().status, 200)
         request = self.upstream.requests[0]
         self.assertEqual(request.body, b'{"a":1}')
@@ -197,7 +198,8 @@ class RelayTest(unittest.TestCase):
 
     def test_interim_responses_are_skipped(self):
         def script(connection, _):
-            connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+            connection.send(b"HTTP/1.1 100 Continue\r\n\r\n"
+                            b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
             return support.json_answer(connection, b"{}")
         self.upstream.script = script
         client = self.start()
