@@ -47,12 +47,12 @@ OWNED_HEADERS = {
     'liburing*': ['net/ring_uring.cc', 'net/uring_features.cc'],
     'linux/io_uring*': ['net/ring_uring.cc', 'net/uring_features.cc'],
     'openssl/*': ['net/tls_*.cc'],
-    'ares*.h': ['net/resolver*.cc'],
+    'ares*.h': ['net/*resolver.cc'],
     'simdjson*': ['json/*'],
     'toml++/*': ['config/*.cc'],
     'mimalloc*': ['server/*'],
-    'pthread.h': ['net/*.cc', 'server/*.cc'],
-    'thread': ['net/*', 'server/*'],
+    'pthread.h': ['base/log_writer.cc', 'net/*.cc', 'server/*.cc'],
+    'thread': ['base/log_writer.*', 'net/*', 'server/*'],
 }
 
 # Rooms that never wait, never do I/O and never look at a clock.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compiles each header of ours alone, so that it includes what it uses.
 
-Flags come from the compile commands of a build folder that meson has set up.
+A header that is the first include of the source of its name needs no more: the build compiles it
+alone. Flags come from the compile commands of a build folder that meson has set up.
 """
 import argparse
 import concurrent.futures
@@ -49,10 +50,20 @@ def compile_alone(folder, header, flags):
     return run.stderr if run.returncode else ''
 
 
+def leads_its_source(root, header, files):
+    """True if the source beside the header has it as its first include."""
+    source = header.with_suffix('.cc')
+    if source not in files:
+        return False
+    first = source_tree.includes(source_tree.read(root, source))[:1]
+    return bool(first) and first[0][2] == '/'.join(header.parts[1:])
+
+
 def check(root, flags, jobs):
     """The complaints of the compiler, one text per header that does not stand alone."""
-    headers = [p for p in source_tree.cpp_files(root)
-               if p.suffix == '.h']
+    files = set(source_tree.cpp_files(root))
+    headers = sorted(p for p in files
+                     if p.suffix == '.h' and not leads_its_source(root, p, files))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         said = pool.map(lambda p: compile_alone(
             pathlib.Path(root) / p.parts[0], '/'.join(p.parts[1:]), flags), headers)
@@ -68,9 +79,13 @@ def self_test(jobs):
         (room / 'good.h').write_text('#pragma once\n#include <string>\nstd::string good();\n')
         (room / 'bad.h').write_text('#pragma once\nstd::string bad();\n')
         (room / 'twice.h').write_text('struct Twice {};\n')
+        (room / 'led.h').write_text('#pragma once\nstd::string led();\n')
+        (room / 'led.cc').write_text('// A sample.\n#include "base/led.h"\n')
+        (room / 'late.h').write_text('#pragma once\nstd::string late();\n')
+        (room / 'late.cc').write_text('#include <string>\n#include "base/late.h"\n')
         said = check(folder, ['-std=c++23'], jobs)
     refused = sorted(text.split()[0] for text in said)
-    wanted = ['src/base/bad.h', 'src/base/twice.h']
+    wanted = ['src/base/bad.h', 'src/base/late.h', 'src/base/twice.h']
     return [] if refused == wanted else [f'refused {refused}, not {wanted}']
 
 

@@ -15,16 +15,18 @@ JOBS = int(os.environ.get('JOBS') or os.cpu_count() or 1)
 CLANG = {'CC': 'clang-19', 'CXX': 'clang++-19', 'CC_LD': 'lld-19', 'CXX_LD': 'lld-19',
          'AR': 'llvm-ar-19'}
 GCC = {'CC': 'gcc', 'CXX': 'g++'}
+# Sanitizers and small machines are slow: the limits of the tests are for a stuck one.
+TIMEOUT_MULTIPLIER = 4
 
 # Folder -> compilers, options. The release folder is made by tools/setup.
 FOLDERS = {
     'dev-clang': (CLANG, ['--buildtype=debug']),
     # g++ warns about less without any optimization.
-    'dev-gcc': (GCC, ['-Doptimization=1', '-Ddebug=false']),
-    'asan': (CLANG, ['-Doptimization=1', '-Ddebug=false', '-Dfuzz=true',
+    'dev-gcc': (GCC, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false']),
+    'asan': (CLANG, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false', '-Dfuzz=true',
                      '-Db_sanitize=address,undefined', '-Db_lundef=false']),
-    'tsan': (CLANG, ['-Doptimization=1', '-Ddebug=false', '-Db_sanitize=thread',
-                     '-Db_lundef=false']),
+    'tsan': (CLANG, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false',
+                     '-Db_sanitize=thread', '-Db_lundef=false']),
 }
 
 
@@ -173,6 +175,7 @@ def suites(name, wanted, env=None):
     log = path / 'meson-logs' / 'testlog.json'
     log.unlink(missing_ok=True)
     code, said = run(['meson', 'test', '-C', path, '--no-rebuild', '--num-processes', JOBS,
+                      '--timeout-multiplier', TIMEOUT_MULTIPLIER,
                       *[f"sluice:{t['name']}" for t in tests]], env)
     counts, seen = Counts(), 0
     if log.exists():

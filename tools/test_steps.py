@@ -14,7 +14,7 @@ from meson_runs import BUILD, Counts, JOBS, ROOT, single, suites
 
 FUZZ_SECONDS = int(os.environ.get('FUZZ_SECONDS') or 10)
 # What clang-tidy may take in one run; the files that it does not reach wait for the next one.
-TIDY_SECONDS = int(os.environ.get('TIDY_SECONDS') or 300)
+TIDY_SECONDS = int(os.environ.get('TIDY_SECONDS') or 240)
 # Seeds that no run has seen before, beside the fixed ones; decimal numbers of up to 15 digits.
 SIM_SEEDS = 500
 SIM_SEED_BITS = 48

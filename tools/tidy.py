@@ -9,6 +9,7 @@ import argparse
 import ast
 import fnmatch
 import pathlib
+import posixpath
 import re
 import sys
 import tempfile
@@ -37,20 +38,25 @@ REGISTRY = re.compile(r'\b(?:registry\.npmjs\.org|deb\.debian\.org|pypi\.org|pyt
 ALLOW = re.compile(r'tidy:allow\(([a-z-]+)\)\s+\S.{9,}')
 
 # rule, what is refused (in C++ without comments and strings), where, except where, what to say.
+# The process itself: it talks to its terminal before there is a log.
+TERMINAL = ['src/server/main.cc', 'src/server/process.cc', 'src/server/cli.cc',
+            'src/base/assert.cc']
+# What every shard looks at and none owns: configurations and what TLS makes of them.
+SHARED = ['src/config/snapshot.h', 'src/pipeline/snapshot.h', 'src/server/runtime_config.*',
+          'src/server/process.cc', 'src/net/tls_*']
 CALLS = [
     ('print', r'\b(?:printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|cout|cerr|clog)\b',
-     ['src/*'], ['src/server/main.cc', 'src/server/command_line*', 'src/base/assert.cc'],
-     'output goes through base/log.h'),
+     ['src/*'], TERMINAL, 'output goes through base/log.h'),
     ('random', r'\b(?:rand|srand|random|drand48|rand_r)\s*\(|\bmt19937|\brandom_device\b',
      ['src/*'], ['src/base/prng.*'], 'randomness comes from base/prng.h, by argument'),
     ('clock', r'\b(?:system_clock|steady_clock|high_resolution_clock|clock_gettime|gettimeofday|'
      r'timespec_get)\b|\btime\s*\(\s*(?:nullptr|NULL|0|&)',
-     ['src/*'], ['src/net/clock.*', 'src/net/ring_uring.cc'],
-     'time comes from net/clock.h, by argument'),
+     ['src/*'], ['src/net/ring_uring.cc'],
+     'time comes from net::Ring, by argument'),
     ('sleep', r'\b(?:sleep|usleep|nanosleep|sleep_for|sleep_until|clock_nanosleep)\s*\(',
      ['src/*', 'tests/*', 'tools/*', 'bench/*'], [], 'wait for the event, not for a while'),
     ('shared-ptr', r'\b(?:shared_ptr|make_shared|enable_shared_from_this)\b',
-     ['src/*'], ['src/config/snapshot.*'], 'name one owner'),
+     ['src/*'], SHARED, 'name one owner'),
     ('thread-local', r'\bthread_local\b', ['src/*'], ['src/coro/frame_pool.*'],
      'state belongs to a shard and is handed down'),
     ('assert', r'(?<![_\w])assert\s*\(', ['src/*'], [], 'use SLUICE_ASSERT, which stays on'),
@@ -131,22 +137,21 @@ def check_python(report, path, raw, raw_lines):
                            raw_lines)
 
 
-def listed_by_meson(root, path, builds):
-    """True if a meson.build beside the file or above it names it, whole or without its ending."""
-    for folder in path.parents:
-        if folder not in builds:
+def listed_by_meson(root, files):
+    """Every path that a meson.build names: whole, or as a name to which it adds the ending."""
+    listed = set()
+    for path in files:
+        if path.name != 'meson.build':
             continue
-        inner = str(path.relative_to(folder))
-        stem = inner.rsplit('.', 1)[0]
-        names = {inner, stem, re.sub(r'_(bench|fuzz)$', '', stem)}
-        if any(f"'{n}'" in builds[folder] or f"/{n}'" in builds[folder] for n in names):
-            return True
-    return False
+        for name in re.findall(r"'([^'\n]+)'", source_tree.read(root, path)):
+            for ending in ('', '.cc', '.py', '_bench.cc', '_fuzz.cc'):
+                listed.add(posixpath.normpath(f'{path.parent}/{name}{ending}'))
+    return listed
 
 
 def check_dead(report, root, files):
     """C++ files that no meson.build lists, headers that nobody includes, scripts nobody names."""
-    builds = {p.parent: source_tree.read(root, p) for p in files if p.name == 'meson.build'}
+    listed = listed_by_meson(root, files)
     texts = {p: source_tree.read(root, p) for p in files
              if not matches(p, DATA) or p.suffix == '.md'}
     included = set()
@@ -160,11 +165,11 @@ def check_dead(report, root, files):
             continue
         name = '/'.join(path.parts[1:])
         if path.suffix == '.cc':
-            dead = not listed_by_meson(root, path, builds)
+            dead = str(path) not in listed
         elif path.suffix == '.h':
             dead = not {name, str(path)} & included
         elif path.suffix == '.py':
-            dead = not listed_by_meson(root, path, builds) and not any(
+            dead = str(path) not in listed and not any(
                 re.search(rf'\b{re.escape(path.stem)}\b', text)
                 for other, text in texts.items() if other != path and other.suffix != '.md')
         else:

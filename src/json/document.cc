@@ -11,6 +11,7 @@
 #include <simdjson.h>
 
 #include "base/error.h"
+#include "base/result.h"
 
 namespace sluice::json {
 

@@ -91,6 +91,9 @@ public:
     }
 
 private:
+    consteval void add(const Watch& watch);
+    static consteval bool is_good_key(std::string_view key);
+
     // The same for both cases of a letter.
     static constexpr unsigned filter_bit(std::string_view key) {
         return static_cast<unsigned>((key.front() & 0x1F) + 9 * key.size()) & 0x3FU;
@@ -180,36 +183,41 @@ private:
 };
 
 consteval WatchList::WatchList(std::initializer_list<Watch> watches) {
-    SLUICE_ASSERT(watches.size() <= kWatchesMax);
-    size_t text_offset = 0;
     for (const Watch& watch : watches) {
-        const std::string_view path = watch.path;
-        const size_t slash = path.find('/');
-        const std::string_view key = slash == path.npos ? path : path.substr(slash + 1);
-        SLUICE_ASSERT(!key.empty() && key.size() <= kKeyBytesMax);
-        size_t folded_bytes_max = key.size();
-        for (const char c : key) {
-            SLUICE_ASSERT(c >= 0x20 && c < 0x7F && c != '/' && c != '"' && c != '\\');
-            folded_bytes_max += c == 's' || c == 'S' ? 1U : c == 'k' || c == 'K' ? 2U : 0U;
-        }
-        SLUICE_ASSERT(folded_bytes_max <= kFoldedBytesMax);
-        uint8_t parent = kNone;
-        if (slash != path.npos) {
-            parent = find(path.substr(0, slash), kNone);
-            SLUICE_ASSERT(parent != kNone);
-        }
-        SLUICE_ASSERT(find(key, parent) == kNone);
-        paths_[count_] = watch.path;
-        std::copy(key.begin(), key.end(), keys_[count_].begin());
-        const uint32_t bit = 1U << count_;
-        by_length_[key.size()] |= bit;
-        filter_ |= uint64_t{1} << filter_bit(key);
-        children_[parent == kNone ? kWatchesMax : parent] |= bit;
-        text_offset += watch.text_bytes_max;
-        SLUICE_ASSERT(text_offset <= kTextBytesMax);
-        ++count_;
-        text_offsets_[count_] = static_cast<uint16_t>(text_offset);
+        add(watch);
     }
+}
+
+consteval void WatchList::add(const Watch& watch) {
+    const std::string_view path = watch.path;
+    const size_t slash = path.find('/');
+    const bool is_inner = slash != path.npos;
+    const std::string_view key = is_inner ? path.substr(slash + 1) : path;
+    const uint8_t parent = is_inner ? find(path.substr(0, slash), kNone) : kNone;
+    SLUICE_ASSERT(count_ < kWatchesMax && is_good_key(key));
+    SLUICE_ASSERT(!is_inner || parent != kNone);
+    SLUICE_ASSERT(find(key, parent) == kNone);
+    paths_[count_] = watch.path;
+    std::copy(key.begin(), key.end(), keys_[count_].begin());
+    const uint32_t bit = 1U << count_;
+    by_length_[key.size()] |= bit;
+    children_[is_inner ? parent : kWatchesMax] |= bit;
+    filter_ |= uint64_t{1} << filter_bit(key);
+    const size_t text_end = text_offsets_[count_] + size_t{watch.text_bytes_max};
+    SLUICE_ASSERT(text_end <= kTextBytesMax);
+    ++count_;
+    text_offsets_[count_] = static_cast<uint16_t>(text_end);
+}
+
+consteval bool WatchList::is_good_key(std::string_view key) {
+    size_t folded_bytes_max = key.size();
+    for (const char c : key) {
+        if (c < 0x20 || c >= 0x7F || c == '/' || c == '"' || c == '\\') {
+            return false;
+        }
+        folded_bytes_max += c == 's' || c == 'S' ? 1U : c == 'k' || c == 'K' ? 2U : 0U;
+    }
+    return !key.empty() && key.size() <= kKeyBytesMax && folded_bytes_max <= kFoldedBytesMax;
 }
 
 }  // namespace sluice::json

@@ -2,7 +2,6 @@
 // it is known which neighbours stay.
 #include "json/splice.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <utility>

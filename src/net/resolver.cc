@@ -111,6 +111,7 @@ Address Resolution::at(size_t index) const {
 }
 
 void Resolution::finish(const LocalPtr<AddressList>& addresses, uint32_t turn) {
+    SLUICE_ASSERT(!addresses_);
     addresses_ = addresses;
     turn_ = turn;
 }

@@ -14,7 +14,7 @@ namespace {
 
 Block* next_of(const Block& block) {
     Block* next = nullptr;
-    std::memcpy(static_cast<void*>(&next), block.data, sizeof(next));
+    std::memcpy(static_cast<void*>(&next), block.data, sizeof(Block*));
     return next;
 }
 
@@ -76,7 +76,7 @@ void TlsBlocks::take_back(Block& block) {
         free_block(block);
         return;
     }
-    std::memcpy(block.data, static_cast<const void*>(&list.first), sizeof(list.first));
+    std::memcpy(block.data, static_cast<const void*>(&list.first), sizeof(Block*));
     list.first = &block;
     ++list.count;
 }

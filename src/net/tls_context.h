@@ -39,7 +39,7 @@ public:
     // Towards clients. `options.certificates` must not be empty. The clock, in nanoseconds since
     // 1970, serves for warnings about expiry.
     static TlsContextResult make_server(const TlsServerOptions& options,
-                                        std::shared_ptr<TlsTicketKeys> ticket_keys,
+                                        const std::shared_ptr<TlsTicketKeys>& ticket_keys,
                                         int64_t wall_clock_ns,
                                         Protocols protocols = kHttp1);
     // Towards an upstream. `stores` is shared by all upstreams of one load of the configuration.

@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,7 +34,7 @@ namespace sluice::net {
 namespace {
 
 // A system's whole bundle is a quarter of this; more is not what was meant.
-constexpr size_t kFileBytesMax = 1024 * 1024;
+constexpr size_t kFileBytesMax = size_t{1024} * 1024;
 // Long enough before the end for somebody to act.
 constexpr int64_t kExpirySoonDays = 14;
 constexpr int64_t kDaySeconds = 24L * 3600;
@@ -75,8 +75,7 @@ public:
 
 private:
     static bool fail(const std::string& name, int number, std::string& error) {
-        std::array<char, 128> text;
-        error = name + ": cannot be read: " + strerror_r(number, text.data(), text.size());
+        error = name + ": cannot be read: " + std::generic_category().message(number);
         return false;
     }
 

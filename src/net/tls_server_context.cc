@@ -31,7 +31,9 @@ namespace {
 constexpr size_t kNameBytesMax = 253;
 
 const TlsContext* find_name(const std::vector<TlsNamedContext>& named, std::string_view name) {
-    const auto found = std::ranges::lower_bound(named, name, {}, &TlsNamedContext::name);
+    const auto found = std::lower_bound(
+        named.begin(), named.end(), name,
+        [](const TlsNamedContext& entry, std::string_view asked) { return entry.name < asked; });
     return found != named.end() && found->name == name ? &found->context : nullptr;
 }
 
@@ -166,7 +168,7 @@ TlsContextResult ServerBuilder::build() {
     // The first certificate comes last: its context holds the table of all others.
     std::vector<TlsNamedContext> named;
     for (size_t i = options_.certificates.size(); i-- > 1;) {
-        TlsContext context = make_one(options_.certificates[i], {});
+        const TlsContext context = make_one(options_.certificates[i], {});
         if (!context) {
             return std::move(result_);
         }
@@ -231,7 +233,7 @@ TlsContext ServerBuilder::make_one(const CertificateOptions& identity,
 }  // namespace
 
 TlsContextResult TlsContext::make_server(const TlsServerOptions& options,
-                                         std::shared_ptr<TlsTicketKeys> ticket_keys,
+                                         const std::shared_ptr<TlsTicketKeys>& ticket_keys,
                                          int64_t wall_clock_ns,
                                          Protocols protocols) {
     const int64_t wall_clock_s = Duration::nanoseconds(wall_clock_ns).ms() / 1000;

@@ -112,8 +112,8 @@ TlsTicketKeys::TlsTicketKeys() {
     fill_random(current_.secret);
 }
 
-const ssl_ticket_aead_method_st& TlsTicketKeys::method() {
-    return kMethod;
+void TlsTicketKeys::serve(ssl_ctx_st* context) {
+    SSL_CTX_set_ticket_aead_method(context, &kMethod);
 }
 
 TlsTicketKeys::Key TlsTicketKeys::current(Instant now) {

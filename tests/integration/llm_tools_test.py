@@ -1,4 +1,4 @@
-"""llm-load against llm-mock: answers are verified byte by byte, and every fault does what it says."""
+"""llm-load against llm-mock: every byte is verified, and every fault does what it says."""
 
 import base64
 import json
@@ -117,7 +117,8 @@ class AnswersTest(Case):
     def test_prompts_of_any_size(self):
         for size in ("1", "65000", "70000", "3MiB"):
             with self.subTest(size=size):
-                figures = self.load("-c", "2", "--requests", "6", "--stream", "--prompt-bytes", size,
+                figures = self.load("-c", "2", "--requests", "6", "--stream",
+                                    "--prompt-bytes", size,
                                     "--prompts", "2")
                 self.assertEqual(figures["completed"], 6)
 

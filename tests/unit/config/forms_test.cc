@@ -1,0 +1,175 @@
+// The two published forms give the same Config, and mistakes in either are told in its own words.
+#include "config/forms.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/config/helpers.h"
+
+namespace sluice::config {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Forms, MapOnTheSameConfig) {
+    const LoadResult canonical = load(R"(
+[llm.openai]
+provider = "openai"
+type = "chat"
+base_url = "https://api.openai.com/v1"
+token_env = "KEY"
+timeouts = { first_byte_ms = 30000, silence_ms = 30000 }
+[[route]]
+path_prefix = "/v1/chat/completions"
+target_llm = "openai"
+allow_streaming = true
+)",
+                                      {{"KEY", "k"}});
+    const LoadResult accepted = load(R"(
+[provider.openai]
+type = "openai"
+base_url = "https://api.openai.com/v1"
+api_key_env = "KEY"
+timeout = 30
+[[route]]
+path = "/v1/chat/completions"
+provider = "openai"
+allow_streaming = true
+)",
+                                     {{"KEY", "k"}});
+    ASSERT_TRUE(canonical.config) << canonical.report();
+    ASSERT_TRUE(accepted.config) << accepted.report();
+    EXPECT_THAT(lines_of(accepted), IsEmpty());
+    EXPECT_TRUE(config_of(canonical) == config_of(accepted));
+    EXPECT_EQ(config_of(accepted).upstreams[0].timeouts.first_byte_ms, 30'000U);
+    EXPECT_EQ(config_of(accepted).upstreams[0].timeouts.silence_ms, 30'000U);
+    EXPECT_EQ(config_of(accepted).upstreams[0].timeouts.total_ms, 0U);
+}
+
+TEST(Forms, MayStandInOneFile) {
+    const LoadResult result = load(R"(
+[provider.b]
+type = "vllm"
+base_url = "http://127.0.0.1:8000/v1"
+[llm.a]
+provider = "simulated"
+[[route]]
+path = "/v1/a"
+target_llm = "a"
+[[route]]
+path_prefix = "/v1/b"
+provider = "b"
+)");
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_EQ(config_of(result).upstreams[0].name, "b");
+    EXPECT_EQ(config_of(result).upstreams[0].provider, "vllm");
+    EXPECT_EQ(config_of(result).upstreams[1].name, "a");
+}
+
+TEST(Forms, TakeTheOtherSettingsToo) {
+    const LoadResult result = load(R"(
+[provider.b]
+type = "openai_compatible"
+base_url = "http://127.0.0.1:8000/v1"
+timeout = 5
+supports_streaming = true
+[provider.b.timeouts]
+connect_ms = 7
+[[route]]
+path = "/v1"
+provider = "b"
+)");
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_EQ(config_of(result).upstreams[0].timeouts.connect_ms, 7U);
+    EXPECT_EQ(config_of(result).upstreams[0].timeouts.silence_ms, 5'000U);
+}
+
+TEST(Forms, SpeakTheUsersWords) {
+    const LoadResult result = load(R"([provider.b]
+type = "opneai"
+base_url = 3
+api_key_env = "sk-1"
+timeout = 0
+[[route]]
+path = "v1"
+provider = "c"
+)");
+    EXPECT_THAT(
+        lines_of(result),
+        ElementsAre(HasSubstr("test.toml:1:11: warning: provider.b: no route uses it"),
+                    HasSubstr("test.toml:2:8: provider.b.type: \"opneai\" is not known"),
+                    "test.toml:3:12: provider.b.base_url: is an integer; expected a string",
+                    HasSubstr("test.toml:4:15: provider.b.api_key_env: is not the name"),
+                    "test.toml:5:11: provider.b.timeout: 0 is out of range; expected seconds as an "
+                    "integer from 1 to 86400",
+                    HasSubstr("test.toml:7:8: route[0].path: \"v1\" is not a path"),
+                    HasSubstr("test.toml:8:1: route[0].provider: there is no")));
+}
+
+TEST(Forms, RefuseOneSettingInTwoSpellings) {
+    const LoadResult result = load(R"([provider.b]
+type = "vllm"
+provider = "vllm"
+api_key_env = "A"
+token_env = "A"
+base_url = "http://127.0.0.1"
+timeout = 3
+timeouts = { silence_ms = 1 }
+[[route]]
+path = "/v1"
+path_prefix = "/v1"
+provider = "b"
+target_llm = "b"
+)",
+                                   {{"A", "k"}});
+    EXPECT_THAT(
+        lines_of(result),
+        ElementsAre("test.toml:2:1: provider.b.type: \"provider\" sets the same; expected one of "
+                    "the two",
+                    "test.toml:4:1: provider.b.api_key_env: \"token_env\" sets the same; expected "
+                    "one of the two",
+                    "test.toml:7:1: provider.b.timeout: \"timeouts.silence_ms\" sets the same; "
+                    "expected one of the two",
+                    "test.toml:10:1: route[0].path: \"path_prefix\" sets the same; expected one of "
+                    "the two",
+                    "test.toml:12:1: route[0].provider: \"target_llm\" sets the same; expected one "
+                    "of the two"));
+}
+
+TEST(Forms, RefuseOneNameTwice) {
+    EXPECT_THAT(lines_of(load("[provider.a]\ntype = \"simulated\"\n"
+                              "[llm.a]\nprovider = \"simulated\"\n"
+                              "[[route]]\npath = \"/\"\nprovider = \"a\"\n")),
+                ElementsAre("test.toml:1:11: provider.a: [llm.a] in line 3 has the same name; "
+                            "expected one of the two"));
+}
+
+TEST(Forms, RefuseNamesThatCannotBeLabels) {
+    for (const std::string_view name : {"\"a b\"", "\"\"", "\"a\\nb\"", "\"a\\\"b\""}) {
+        EXPECT_THAT(lines_of(load(with_rest(std::string("[llm.") + std::string(name) + "]\n"))),
+                    Contains(HasSubstr("is not a name; expected 1 to 64 letters")))
+            << name;
+    }
+}
+
+TEST(Forms, TimeoutMustBeWholeSeconds) {
+    for (const std::string_view value : {"\"30s\"", "1.5", "86401", "-1", "true", "[1]"}) {
+        const LoadResult result =
+            load(with_rest("[provider.x]\nbase_url = \"http://127.0.0.1\"\ntimeout = " +
+                           std::string(value) + "\n"));
+        EXPECT_THAT(lines_of(result),
+                    Contains(testing::AllOf(HasSubstr("test.toml:3:11: provider.x.timeout: "),
+                                            HasSubstr("expected seconds as an integer"))))
+            << value;
+    }
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,206 @@
+// The table of settings against the options structs: nothing is missing, nothing is said twice,
+// every range fits its member.
+#include "config/schema.h"
+
+#include <concepts>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <gtest/gtest.h>
+
+#include "config/config.h"
+#include "config/setting.h"
+
+namespace sluice::config {
+namespace {
+
+// Stands for a value of any type except the aggregate that is being counted.
+template <class Counted>
+struct Anything {
+    template <class T>
+        requires(!std::same_as<T, Counted>)
+    operator T() const;
+};
+
+template <class T, size_t... kIndices>
+constexpr bool takes(std::index_sequence<kIndices...>) {
+    return requires { T{(static_cast<void>(kIndices), Anything<T>{})...}; };
+}
+
+// How many members the aggregate T has: the largest number of initializers that it takes.
+template <class T, size_t kCount = 1>
+constexpr size_t member_count() {
+    if constexpr (takes<T>(std::make_index_sequence<kCount + 1>())) {
+        return member_count<T, kCount + 1>();
+    } else {
+        return kCount;
+    }
+}
+
+TEST(Schema, CountsMembers) {
+    struct Three {
+        int a;
+        std::string b;
+        net::SocketOptions c;
+    };
+    static_assert(member_count<Three>() == 3);
+    static_assert(member_count<net::BufferRingOptions>() == 3);
+}
+
+template <class T>
+size_t settings_of(Section section, const T& defaults) {
+    std::set<const void*> addresses;
+    for (const Setting& setting : settings(section)) {
+        addresses.insert(setting.access.address(&defaults));
+    }
+    EXPECT_EQ(addresses.size(), settings(section).size()) << "two settings share a member";
+    return addresses.size();
+}
+
+// A member without a setting, or the other way round, makes these sums differ.
+TEST(Schema, NamesEveryMember) {
+    constexpr size_t kServer =
+        member_count<server::ServerOptions>() - 5 + member_count<server::AccessLogOptions>() +
+        member_count<net::TlsServerOptions>() - 1 + member_count<net::BufferRingOptions>() +
+        member_count<net::SocketOptions>() + member_count<http::ServerConnectionOptions>() - 1 +
+        member_count<http::MessageLimits>();
+    EXPECT_EQ(settings_of(Section::server, server::ServerOptions()), kServer);
+    EXPECT_EQ(settings_of(Section::certificate, net::CertificateOptions()),
+              member_count<net::CertificateOptions>());
+    // `name` is the table's own name, `token` what was found under token_env or token_file.
+    constexpr size_t kLlm =
+        member_count<upstream::UpstreamOptions>() - 2 - 4 +
+        member_count<upstream::UpstreamTimeouts>() + member_count<upstream::PoolOptions>() +
+        member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
+    EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
+    EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
+              member_count<pipeline::RouteOptions>());
+}
+
+TEST(Schema, SpellsEverySettingOnce) {
+    std::set<std::string> flags;
+    std::set<std::string> variables;
+    for (const Section section : kSections) {
+        std::set<std::string_view> keys;
+        for (const Setting& setting : settings(section)) {
+            EXPECT_TRUE(keys.insert(setting.key).second) << setting.key;
+            EXPECT_EQ(find_setting(section, setting.key), &setting);
+            EXPECT_FALSE(name_in_group(setting.key).contains('.')) << "one level of groups";
+            if (section == Section::server) {
+                EXPECT_TRUE(flags.insert(flag_of(setting)).second) << setting.key;
+                EXPECT_TRUE(variables.insert(environment_of(setting)).second) << setting.key;
+            }
+        }
+    }
+    EXPECT_TRUE(flags.contains("--http-head-timeout-ms"));
+    EXPECT_TRUE(variables.contains("SLUICE_HTTP_HEAD_TIMEOUT_MS"));
+    EXPECT_TRUE(flags.contains("--log-level"));
+}
+
+TEST(Schema, ExplainsEverySetting) {
+    for (const Section section : kSections) {
+        for (const Setting& setting : settings(section)) {
+            EXPECT_TRUE(setting.help.ends_with('.')) << setting.key;
+            EXPECT_FALSE(setting.help.contains('\n')) << setting.key;
+        }
+    }
+}
+
+TEST(Schema, NamesUnitsOfNumbers) {
+    // Keys of integers end in a unit, in _max or _min of something countable, or count themselves.
+    const std::set<std::string_view> counts = {
+        "port", "shards", "listen_backlog", "tokens", "embedding_dimensions", "window_blocks"};
+    for (const Section section : kSections) {
+        for (const Setting& setting : settings(section)) {
+            const std::string_view name = name_in_group(setting.key);
+            const bool has_unit = name.ends_with("_ms") || name.ends_with("_us") ||
+                                  name.ends_with("_s") || name.ends_with("_bytes") ||
+                                  name.ends_with("_max") || name.ends_with("_min");
+            if (setting.access.type == ValueType::integer) {
+                EXPECT_TRUE(has_unit || counts.contains(name)) << setting.key;
+            }
+        }
+    }
+}
+
+TEST(Schema, AcceptsItsOwnDefaults) {
+    for (const Section section : kSections) {
+        for (const Setting& setting : settings(section)) {
+            if (!setting.is_required) {
+                EXPECT_EQ(value_problem(setting, setting.access.get(defaults_of(section))), "")
+                    << setting.key;
+            }
+        }
+    }
+}
+
+// Writing the ends of each range and reading them back shows that the member can hold them.
+TEST(Schema, RangesFitTheirMembers) {
+    Config config;
+    upstream::UpstreamOptions upstream;
+    pipeline::RouteOptions route;
+    net::CertificateOptions certificate;
+    for (const Section section : kSections) {
+        void* object = section == Section::server        ? static_cast<void*>(&config.server)
+                       : section == Section::certificate ? static_cast<void*>(&certificate)
+                       : section == Section::llm         ? static_cast<void*>(&upstream)
+                                                         : static_cast<void*>(&route);
+        for (const Setting& setting : settings(section)) {
+            if (setting.access.type != ValueType::integer) {
+                continue;
+            }
+            EXPECT_LT(setting.min, setting.max) << setting.key;
+            for (const int64_t value : {setting.min, setting.max}) {
+                setting.access.set(object, value);
+                EXPECT_EQ(std::get<int64_t>(setting.access.get(object)), value) << setting.key;
+                EXPECT_EQ(value_problem(setting, value), "") << setting.key;
+            }
+        }
+    }
+}
+
+TEST(Schema, EveryChoiceCanBeSetAndRead) {
+    for (const Section section : kSections) {
+        for (const Setting& setting : settings(section)) {
+            for (const std::string_view choice : setting.access.choices) {
+                server::ServerOptions server;
+                upstream::UpstreamOptions upstream;
+                void* object = section == Section::server ? static_cast<void*>(&server) : &upstream;
+                setting.access.set(object, std::string(choice));
+                EXPECT_EQ(std::get<std::string>(setting.access.get(object)), choice);
+            }
+        }
+    }
+}
+
+TEST(Schema, RefusesWhatIsNoPowerOfTwo) {
+    const Setting* setting = find_setting(Section::server, "buffers.block_bytes");
+    ASSERT_NE(setting, nullptr);
+    EXPECT_EQ(value_problem(*setting, int64_t{16'384}), "");
+    EXPECT_EQ(value_problem(*setting, int64_t{16'385}),
+              "16385 is not a power of two; expected a power of two from 4096 to 262144");
+}
+
+TEST(ParseValue, ReadsFlagsAndVariables) {
+    const auto parse = [](std::string_view key, std::string_view text) {
+        return parse_value(*find_setting(Section::server, key), text);
+    };
+    EXPECT_EQ(parse("port", "8080"), Value(int64_t{8080}));
+    EXPECT_EQ(parse("pin_shards", "false"), Value(false));
+    EXPECT_EQ(parse("log_level", "debug"), Value(std::string("debug")));
+    EXPECT_EQ(parse("cors_allowed_origins", "https://a.example, https://b.example:8443"),
+              Value(TextList{"https://a.example", "https://b.example:8443"}));
+    EXPECT_EQ(parse("cors_allowed_origins", ""), Value(TextList{}));
+    for (const std::string_view wrong : {"", "80x", "+80", "8 0", "0x50", "99999999999999999999"}) {
+        EXPECT_FALSE(parse("port", wrong)) << wrong;
+    }
+    EXPECT_EQ(parse("port", "-1").error(),
+              "-1 is out of range; expected an integer from 0 to 65535");
+    EXPECT_EQ(parse("pin_shards", "yes").error(), "\"yes\" is wrong; expected true or false");
+}
+
+}  // namespace
+}  // namespace sluice::config

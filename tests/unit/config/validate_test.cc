@@ -1,0 +1,196 @@
+// Checks that look at several settings at once.
+#include "config/validate.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/config/helpers.h"
+
+namespace sluice::config {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> lines(std::string_view text) {
+    return lines_of(load(text));
+}
+
+TEST(Validate, WantsARoute) {
+    EXPECT_THAT(lines(""), ElementsAre("test.toml: there is no [[route]]; expected at least one, "
+                                       "or every request gets a 404"));
+}
+
+TEST(Validate, WantsKnownTargets) {
+    EXPECT_THAT(
+        lines("[llm.openai]\nprovider = \"simulated\"\n"
+              "[[route]]\npath_prefix = \"/v1\"\ntarget_llm = \"opneai\"\n"),
+        Contains("test.toml:5:1: route[0].target_llm: there is no [llm.NAME] or [provider.NAME] "
+                 "called \"opneai\"; did you mean \"openai\"?"));
+}
+
+TEST(Validate, WarnsOfUnusedUpstreams) {
+    const LoadResult result = load(with_rest("[llm.spare]\nprovider = \"simulated\"\n"));
+    EXPECT_TRUE(result.config);
+    EXPECT_THAT(lines_of(result),
+                ElementsAre("test.toml:1:6: warning: llm.spare: no route uses it"));
+}
+
+TEST(Validate, RefusesTwinRoutes) {
+    EXPECT_THAT(lines(with_rest("[[route]]\npath_prefix = \"/v1\"\ntarget_llm = \"sim\"\n")),
+                ElementsAre("test.toml:8:1: route[1].path_prefix: route[0] in line 1 takes every "
+                            "model of \"/v1\" already; expected another path, or models on one of "
+                            "the two"));
+    EXPECT_THAT(lines(with_rest(R"([[route]]
+path_prefix = "/v1"
+models = ["a", "b*"]
+target_llm = "sim"
+[[route]]
+path_prefix = "/v1"
+model_aliases = { a = "c" }
+models = ["d"]
+target_llm = "sim"
+)")),
+                ElementsAre("test.toml:8:1: route[1].models: route[0] in line 1 takes \"a\" of "
+                            "\"/v1\" already; expected another model or path"));
+}
+
+TEST(Validate, TakesRoutesThatDiffer) {
+    EXPECT_THAT(lines(with_rest(R"([[route]]
+path_prefix = "/v1"
+models = ["gpt-4*"]
+target_llm = "sim"
+[[route]]
+path_prefix = "/v1"
+models = ["gpt-4o"]
+target_llm = "sim"
+[[route]]
+path_prefix = "/v1/chat"
+target_llm = "sim"
+)")),
+                IsEmpty());
+}
+
+TEST(Validate, LooksAtStreaming) {
+    EXPECT_THAT(lines(with_rest(R"([llm.slow]
+base_url = "http://127.0.0.1"
+supports_streaming = false
+[[route]]
+path_prefix = "/slow"
+target_llm = "slow"
+[[route]]
+path_prefix = "/none"
+target_llm = "slow"
+allow_streaming = false
+allow_non_streaming = false
+)")),
+                ElementsAre("test.toml:4:1: warning: route[0].allow_streaming: is true, but "
+                            "\"slow\" has supports_streaming = false; streamed requests will get "
+                            "an error",
+                            "test.toml:11:1: route[1].allow_non_streaming: allow_streaming is "
+                            "false as well, so that no request is taken; expected one of them to "
+                            "be true"));
+}
+
+TEST(Validate, KnowsNoProcessors) {
+    EXPECT_THAT(lines("[llm.sim]\nprovider = \"simulated\"\n[[route]]\npath_prefix = \"/v1\"\n"
+                      "target_llm = \"sim\"\nprocessors = [\"guard\",\n \"cache\"]\n"),
+                ElementsAre("test.toml:6:15: route[0].processors[0]: \"guard\" is not a processor; "
+                            "expected an empty list, this version has none",
+                            "test.toml:7:2: route[0].processors[1]: \"cache\" is not a processor; "
+                            "expected an empty list, this version has none"));
+}
+
+TEST(Validate, FitsLimitsTogether) {
+    EXPECT_THAT(lines(with_rest(R"([server]
+sockets = { queue_high_bytes = 8192, queue_low_bytes = 8193 }
+buffers = { blocks_max = 16, window_blocks = 32 }
+http = { head_bytes_max = 8192, field_bytes_max = 8193, request_line_bytes_max = 8194 }
+)")),
+                ElementsAre("test.toml:2:38: server.sockets.queue_low_bytes: 8193 is more than "
+                            "queue_high_bytes has (8192); expected at most that",
+                            "test.toml:3:30: server.buffers.window_blocks: 32 is more than "
+                            "blocks_max has (16); expected at most that",
+                            "test.toml:4:33: server.http.field_bytes_max: 8193 is more than "
+                            "head_bytes_max has (8192); expected at most that",
+                            "test.toml:4:57: server.http.request_line_bytes_max: 8194 is more than "
+                            "head_bytes_max has (8192); expected at most that"));
+}
+
+TEST(Validate, WantsCertificatesToBeThere) {
+    const TemporaryFolder folder;
+    const std::string there = folder.write("there.pem", "x");
+    const std::string gone = folder.path("gone.pem");
+    const std::string text = "[server.tls]\nclient_ca_file = \"" + gone +
+                             "\"\n[[server.tls.certificate]]\n" + "certificate_file = \"" + there +
+                             "\"\nprivate_key_file = \"" + gone + "\"\n";
+    const std::string cannot = "\"" + gone + "\" cannot be read: No such file or directory";
+    EXPECT_THAT(
+        lines(with_rest(text)),
+        ElementsAre("test.toml:2:1: server.tls.client_ca_file: " + cannot,
+                    "test.toml:5:1: server.tls.certificate[0].private_key_file: " + cannot));
+    EXPECT_THAT(lines(with_rest("[server.tls]\nclient_ca_file = \"" + there + "\"\n")),
+                ElementsAre(HasSubstr("server.tls.client_ca_file: there is no "
+                                      "[[server.tls.certificate]]")));
+}
+
+TEST(Validate, LooksAtTlsOfUpstreams) {
+    const TemporaryFolder folder;
+    const std::string pem = folder.write("a.pem", "x");
+    const auto upstream = [](std::string_view url, std::string_view tls) {
+        return with_rest("[llm.a]\nbase_url = \"" + std::string(url) + "\"\n[llm.a.tls]\n" +
+                         std::string(tls) +
+                         "\n[[route]]\npath_prefix = \"/a\"\ntarget_llm = \"a\"\n");
+    };
+    EXPECT_THAT(lines(upstream("https://a", "certificate_file = \"" + pem + "\"")),
+                ElementsAre("test.toml:4:1: llm.a.tls.certificate_file: certificate_file and "
+                            "private_key_file belong together; expected both or neither"));
+    EXPECT_THAT(lines(upstream("https://a", "verify = false")),
+                ElementsAre(HasSubstr("test.toml:4:1: warning: llm.a.tls.verify: ")));
+    EXPECT_THAT(lines(upstream("http://127.0.0.1", "verify = false")),
+                ElementsAre("test.toml:3:8: warning: llm.a.tls: has no effect, because base_url "
+                            "does not begin with https"));
+    EXPECT_THAT(lines(upstream("https://a", "ca_file = \"" + folder.path("none") + "\"")),
+                ElementsAre(HasSubstr("test.toml:4:1: llm.a.tls.ca_file: ")));
+    EXPECT_THAT(lines(upstream("https://a", "server_name = \"b.example\"")), IsEmpty());
+}
+
+TEST(Validate, WarnsOfKeysOverPlainHttp) {
+    const auto upstream = [](std::string_view url) {
+        return with_rest("[llm.a]\nbase_url = \"" + std::string(url) + "\"\ntoken_env = \"K\"\n" +
+                         "[[route]]\npath_prefix = \"/a\"\ntarget_llm = \"a\"\n");
+    };
+    const Variables key = {{"K", "k"}};
+    EXPECT_THAT(lines_of(load(upstream("http://api.example"), key)),
+                ElementsAre(HasSubstr("test.toml:2:1: warning: llm.a.base_url: the key travels "
+                                      "unencrypted")));
+    EXPECT_THAT(lines_of(load(upstream("https://api.example"), key)), IsEmpty());
+    EXPECT_THAT(lines_of(load(upstream("http://127.0.0.1:1"), key)), IsEmpty());
+    EXPECT_THAT(lines_of(load(upstream("http://localhost/v1"), key)), IsEmpty());
+    EXPECT_THAT(lines_of(load(upstream("http://localhost.evil.example/"), key)),
+                ElementsAre(HasSubstr("unencrypted")));
+}
+
+TEST(Validate, WarnsOfWhatTheSimulatorIgnores) {
+    EXPECT_THAT(lines_of(load("[llm.s]\nprovider = \"simulated\"\nbase_url = \"http://a\"\n"
+                              "[[route]]\npath_prefix = \"/\"\ntarget_llm = \"s\"\n")),
+                ElementsAre("test.toml:3:1: warning: llm.s.base_url: has no effect with provider "
+                            "\"simulated\""));
+}
+
+TEST(Validate, TotalMustOutlastConnecting) {
+    EXPECT_THAT(lines(with_rest("[llm.a]\nbase_url = \"http://127.0.0.1\"\n"
+                                "timeouts.total_ms = 100\n"
+                                "[[route]]\npath_prefix = \"/a\"\ntarget_llm = \"a\"\n")),
+                ElementsAre("test.toml:3:10: llm.a.timeouts.total_ms: 100 is less than connect_ms "
+                            "has (5000); expected more, or 0 for no limit"));
+}
+
+}  // namespace
+}  // namespace sluice::config

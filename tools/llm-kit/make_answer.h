@@ -1,0 +1,46 @@
+// Making the answer to a request: what the mock sends and the load generator expects.
+//
+// Pure: text by providers/simulated_llm.h, with fixed ids and times, so that equal requests have
+// equal answers down to the byte and answers to different prompts differ.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "llm-kit/answer.h"
+#include "providers/simulated_llm.h"
+
+namespace sluice::llm_kit {
+
+// Of a larger body only the first part is looked at, and less carefully (llm-kit/request_scan.h):
+// the mock must not spend on a prompt of a megabyte what a gateway spends on it.
+inline constexpr size_t kInspectedBytesMax = 65536;
+
+struct AnswerOptions {
+    uint32_t tokens = 64;      // Where the request sets no limit.
+    uint32_t event_bytes = 0;  // Shorter events are filled up with a comment line.
+    bool stamped = false;      // Every event begins with a comment that has room for a stamp.
+    // Ids and times are those of another program (the gateway's embedded simulator): blanks.
+    bool has_own_ids = false;
+    // Replaces the model of the request, as a gateway does for an alias.
+    std::string_view model;
+};
+
+// `body` is the whole request body, or at least its first kInspectedBytesMax bytes of `body_bytes`.
+// Fails where OpenAI would answer 400; `where` says why.
+Result<Answer> make_answer(providers::SimulatedEndpoint endpoint,
+                           std::string_view body,
+                           uint64_t body_bytes,
+                           const AnswerOptions& options);
+
+// Everything that the answer depends on, as one text: a key for those who keep answers.
+void append_answer_key(std::string& key,
+                       providers::SimulatedEndpoint endpoint,
+                       std::string_view body,
+                       uint64_t body_bytes,
+                       const AnswerOptions& options);
+
+}  // namespace sluice::llm_kit
