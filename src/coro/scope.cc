@@ -22,6 +22,7 @@ struct TaskScope::Child {
 TaskScope::Child TaskScope::run_child(TaskScope& scope, Task<void> task) {
     {
         // The task's frame goes before the scope hears of the end, so that join() means gone.
+        // NOLINTNEXTLINE(misc-const-correctness): awaiting changes it.
         Task<void> mine = std::move(task);
         co_await mine;
     }

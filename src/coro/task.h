@@ -63,6 +63,7 @@ public:
     }
     T take() {
         SLUICE_DCHECK(value_.has_value());
+        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): a coroutine that ended has one.
         return std::move(*value_);
     }
 

@@ -1,7 +1,6 @@
 // Request out, response in, and the question whether the connection is still clean.
 #include "http/client_connection.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>

@@ -1,7 +1,6 @@
 // The head in, the body in, the response out.
 #include "http/server_exchange.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>

@@ -43,7 +43,7 @@ std::optional<Address> Address::parse(std::string_view host, uint16_t port) {
 }
 
 Address Address::loopback(uint16_t port) {
-    return *parse("127.0.0.1", port);
+    return parse("127.0.0.1", port).value_or(Address());
 }
 
 uint16_t Address::port() const {

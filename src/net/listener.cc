@@ -22,10 +22,10 @@ constexpr Duration kRetryAfter = Duration::milliseconds(100);
 
 }  // namespace
 
-Listener::Listener(Proactor& proactor, Handler accepted, void* owner, Handler handed_over)
+Listener::Listener(Proactor& proactor, Handler on_new, void* owner, Handler on_given)
     : proactor_(proactor),
-      accepted_(accepted),
-      handed_over_(handed_over),
+      accepted_(on_new),
+      handed_over_(on_given),
       owner_(owner),
       accept_op_(&on_accept, this),
       handed_over_op_(&on_handed_over, this),

@@ -21,7 +21,8 @@ public:
     // Receives ownership of the descriptor.
     using Handler = void (*)(void* owner, int fd);
 
-    Listener(Proactor& proactor, Handler accepted, void* owner, Handler handed_over = nullptr);
+    // `on_new` gets accepted connections, `on_given` those that another shard hands over.
+    Listener(Proactor& proactor, Handler on_new, void* owner, Handler on_given = nullptr);
     // stop() must have been called and is_idle() be true.
     ~Listener();
     Listener(const Listener&) = delete;

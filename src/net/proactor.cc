@@ -51,10 +51,9 @@ size_t Proactor::run_completions() {
     const size_t count = ring_->collect(batch);
     for (size_t i = 0; i < count; ++i) {
         Op& op = *batch[i].op;
-        if (batch[i].ends_operation()) {
-            SLUICE_ASSERT(op.pending > 0);
-            --op.pending;
-        }
+        const uint32_t ended = batch[i].ends_operation() ? 1 : 0;
+        SLUICE_ASSERT(op.pending >= ended);
+        op.pending -= ended;
         op.handle(op, batch[i].result, batch[i].flags);  // May free the op's owner.
     }
     return count;

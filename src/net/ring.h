@@ -108,7 +108,8 @@ public:
     // Without a completion; the descriptor must have no pending operation.
     void close(int fd);
     // Hands an accepted descriptor to another ring and closes it here. There `op` completes with a
-    // result for its accepted(), flag kCompletionWake, or is told of a failure by a negative one.
+    // result for its accepted(), flag kCompletionWake. Where the other ring has no room for it the
+    // connection is closed, as one over a limit is.
     void send_descriptor(Ring& to, int fd, Op& op);
     // Makes `to` complete `op` (result 0, flag kCompletionWake) on the other ring's thread. `op`
     // belongs there and its `pending` is not touched.

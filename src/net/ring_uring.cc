@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -582,7 +583,8 @@ std::string ring_error_text(const Error& error) {
         case ENFILE:
             return "no file descriptor left for io_uring: raise the limit (ulimit -n)";
         default:
-            return std::string("io_uring cannot be set up: ") + std::strerror(error.os_errno);
+            return std::string("io_uring cannot be set up: ") +
+                   std::error_code(error.os_errno, std::generic_category()).message();
     }
 }
 

@@ -10,11 +10,9 @@
 #include "base/slice_queue.h"
 #include "base/time.h"
 #include "coro/task.h"
-#include "http/body_reader.h"
 #include "http/body_writer.h"
 #include "http/framing.h"
 #include "http/h1_writer.h"
-#include "http/header_map.h"
 #include "http/server_exchange.h"
 #include "http/types.h"
 #include "http/url.h"
@@ -111,23 +109,23 @@ Status Exchange::send_request_head() {
 // Sends what is there of the body. A whole one is shared, so that it can be sent again; one that
 // flows is handed on and forgotten.
 Status Exchange::pump_request_body() {
-    SliceQueue outgoing;
     if (intake_->is_complete() && request_writer_.body_bytes() == 0) {
-        intake_->held().share_all_to(outgoing);
-        lease_->send_body(std::move(outgoing));
+        SliceQueue whole;
+        intake_->held().share_all_to(whole);
+        lease_->send_body(std::move(whole));
         request_sent_whole_ = true;
         return {};
     }
     while (!lease_->stream().is_congested()) {
+        SliceQueue outgoing;
         while (!intake_->held().empty()) {
             request_writer_.write(intake_->held().pop_front(), outgoing);
         }
-        if (intake_->is_complete()) {
+        request_sent_whole_ = intake_->is_complete();
+        if (request_sent_whole_) {
             request_writer_.finish(outgoing);
-            request_sent_whole_ = true;
         }
         lease_->send_body(std::move(outgoing));
-        outgoing.clear();
         if (request_sent_whole_) {
             return {};
         }

@@ -125,7 +125,7 @@ void Exchange::look_at_half_closed_client() {
 coro::Task<void> Exchange::run() {
     services_.telemetry.on_exchange_begin();
     const Status done = co_await serve();
-    Error error = done ? Error{.kind = ErrorKind::none} : done.error();
+    const Error error = done ? Error{.kind = ErrorKind::none} : done.error();
     if (!done && client_.response_state() == http::ResponseState::none) {
         respond_with_error(error);
     }

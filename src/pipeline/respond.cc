@@ -17,7 +17,7 @@
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
 #include "pipeline/relay.h"
-#include "pipeline/request_intake.h"
+#include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/stream_watch.h"
 #include "upstream/options.h"
 

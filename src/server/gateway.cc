@@ -1,6 +1,7 @@
 // The gateway's own endpoints, and the way into the pipeline.
 #include "server/gateway.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -83,6 +84,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     const config::Config& config = config_->config;
     const ServerOptions& server = config.server;
     std::vector<LocalPtr<upstream::Upstream>> upstreams;
+    upstreams.reserve(config.upstreams.size());
     for (size_t i = 0; i < config.upstreams.size(); ++i) {
         upstreams.push_back(upstream_for(i));
     }

@@ -2,12 +2,13 @@
 #include "server/process.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,8 @@ void raise_descriptor_limit(uint64_t wanted) {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;
     }
-    rlimit higher = {.rlim_cur = wanted, .rlim_max = std::max<rlim_t>(limit.rlim_max, wanted)};
+    const rlimit higher = {.rlim_cur = wanted,
+                           .rlim_max = std::max<rlim_t>(limit.rlim_max, wanted)};
     if (::setrlimit(RLIMIT_NOFILE, &higher) != 0) {
         limit.rlim_cur = limit.rlim_max;
         ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -101,6 +103,10 @@ void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
 }
 
+std::string system_text(const Error& error) {
+    return std::error_code(error.os_errno, std::generic_category()).message();
+}
+
 class Process {
 public:
     Process(const CommandLine& line,
@@ -108,6 +114,7 @@ public:
             config::LoadResult loaded)
         : line_(line),
           environment_(environment),
+          // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it is there, says serve().
           loaded_(std::move(*loaded.config)),
           source_(std::move(loaded.source)),
           log_writer_({}),
@@ -149,7 +156,7 @@ private:
     std::vector<LogLane*> access_lanes_;
     std::unique_ptr<net::ShardGroup> group_;
     std::unique_ptr<net::Shard> control_;
-    std::optional<Log> log_;
+    std::unique_ptr<Log> log_;
     std::unique_ptr<net::DnsResolver> resolver_;
     std::vector<std::unique_ptr<ShardRunner>> runners_;
     net::Address address_;
@@ -191,7 +198,7 @@ bool Process::open_logs() {
         const Result<LogWriter::Sink> sink = log_writer_.add_sink(access.target);
         if (!sink) {
             print_error("access_log.target: " + access.target +
-                        " cannot be opened: " + std::strerror(sink.error().os_errno));
+                        " cannot be opened: " + system_text(sink.error()));
             return false;
         }
         for (LogLane*& lane : access_lanes_) {
@@ -218,7 +225,7 @@ bool Process::start_control() {
 }
 
 bool Process::start_resolver() {
-    log_.emplace(*control_lane_, LogFormat::human);
+    log_ = std::make_unique<Log>(*control_lane_, LogFormat::human);
     log_->set_time(ring().wall_clock_ns());
     Result<std::unique_ptr<net::DnsResolver>> resolver = net::DnsResolver::create(*control_, {});
     if (!resolver) {
@@ -266,8 +273,7 @@ bool Process::listen() {
     // With SO_REUSEPORT two gateways would share a port without a word, so ask first without.
     const Result<int> probe = ring().open_listener(*wanted, options().sockets, false);
     if (!probe) {
-        print_error("cannot listen on " + wanted->to_string() + ": " +
-                    std::strerror(probe.error().os_errno));
+        print_error("cannot listen on " + wanted->to_string() + ": " + system_text(probe.error()));
         return false;
     }
     address_ = ring().local_address(*probe);
@@ -276,7 +282,7 @@ bool Process::listen() {
         const Result<net::Address> bound = runner->serve(ring(), address_);
         if (!bound) {
             print_error("cannot listen on " + address_.to_string() + ": " +
-                        std::strerror(bound.error().os_errno));
+                        system_text(bound.error()));
             return false;
         }
     }
@@ -354,7 +360,7 @@ void Process::reload() {
     }
     loaded.config->server.shards = options().shards;
     std::vector<std::string> warnings;
-    std::vector<std::string> restart = config::restart_needed(config(), *loaded.config);
+    const std::vector<std::string> restart = config::restart_needed(config(), *loaded.config);
     auto next = make_runtime_config(std::move(*loaded.config), config_, ticket_keys_,
                                     ring().wall_clock_ns(), warnings);
     if (!next) {

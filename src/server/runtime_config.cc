@@ -55,7 +55,7 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return result.error;
     };
     if (made->config.server.tls.enabled()) {
-        std::string error =
+        const std::string error =
             take(net::TlsContext::make_server(made->config.server.tls, ticket_keys, wall_clock_ns),
                  made->client_side);
         if (!made->client_side) {
@@ -72,7 +72,7 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         if (context) {
             continue;
         }
-        std::string error =
+        const std::string error =
             take(net::TlsContext::make_client(options.tls, stores, wall_clock_ns), context);
         if (!context) {
             return std::unexpected("llm." + options.name + ".tls: " + error);

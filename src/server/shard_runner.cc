@@ -1,6 +1,7 @@
 // The body of a shard's thread, and the messages it understands.
 #include "server/shard_runner.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <future>
@@ -233,18 +234,17 @@ coro::Task<net::StreamPtr> ShardRunner::Body::secure(net::StreamPtr plain) {
     deadline.set(handshake_timeout_);
     net::TlsStream::Ptr stream = net::TlsStream::accept(std::move(plain), tls_, tls_blocks_);
     stream->set_signal(&signal);
-    while (!stream->handshake_done()) {
-        if (stream->failed() || stream->read_ended() || deadline.has_passed() ||
-            connections_.is_draining()) {
-            if (stream->failed()) {
-                SLUICE_LOG(debug, "server", "a TLS handshake failed", {"error", stream->error()});
-            }
-            stream->set_signal(nullptr);
-            co_return nullptr;
-        }
+    while (!stream->handshake_done() && !stream->failed() && !stream->read_ended() &&
+           !deadline.has_passed() && !connections_.is_draining()) {
         co_await signal.wait();
     }
     stream->set_signal(nullptr);
+    if (stream->failed()) {
+        SLUICE_LOG(debug, "server", "a TLS handshake failed", {"error", stream->error()});
+    }
+    if (!stream->handshake_done() || stream->failed()) {
+        co_return nullptr;
+    }
     co_return net::StreamPtr(stream.release());
 }
 
@@ -365,8 +365,7 @@ Result<net::Address> ShardRunner::serve(net::Ring& sender, const net::Address& a
     plan_.group.shard(plan_.index).mailbox().post(sender, call([this, address, &promise] {
                                                       promise.set_value(body_->listen(address));
                                                   }));
-    net::WaitOptions now;
-    sender.submit(now);
+    sender.submit(net::WaitOptions());
     return answer.get();
 }
 

@@ -74,6 +74,7 @@ public:
     const PoolCounters& counters() const { return counters_; }
 
 private:
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, deleted as what it is.
     struct Idle;
 
     void flush() override;
