@@ -27,7 +27,7 @@ const char* find_plain(ScanStop stop, const char* at, const char* end) {
 
 namespace {
 
-const bool processor_has_avx2 = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") != 0);
+const bool kProcessorHasAvx2 = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") != 0);
 
 constexpr size_t kGroupBytes = sizeof(__m128i);
 constexpr size_t kWideBytes = sizeof(__m256i);
@@ -97,7 +97,7 @@ const char* find(const char* at, const char* end) {
 }  // namespace
 
 bool has_avx2() {
-    return processor_has_avx2;
+    return kProcessorHasAvx2;
 }
 
 HeadBits head_bits(const char* at) {
@@ -164,7 +164,7 @@ const char* find_line_end_narrow(const char* at, const char* end) {
 
 const char* find_line_end(const char* at, const char* end) {
 #if defined(__x86_64__)
-    if (byte_scan::processor_has_avx2 &&
+    if (byte_scan::kProcessorHasAvx2 &&
         static_cast<size_t>(end - at) >= byte_scan::kWideFromBytes) {
         return byte_scan::find_line_end_wide(at, end);
     }

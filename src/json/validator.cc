@@ -1,7 +1,6 @@
 // The short way through the grammar: what happens between tokens, and whole tokens in one piece.
 #include "json/validator.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string_view>

@@ -161,6 +161,7 @@ const char* Validator::Machine::digits_end(const char* at) const {
 }
 
 // Each round takes one byte that decides, or a run of digits.
+// NOLINTNEXTLINE(readability-function-size): one state machine, read from top to bottom.
 const char* Validator::Machine::number(const char* at) {
     while (at != end_) {
         const char c = *at;

@@ -398,11 +398,13 @@ void Ring::send_descriptor(Ring& to, int fd, Op& op) {
         // The system's descriptors are the whole process's: the number is enough.
         io_uring_prep_msg_ring(sqe, to.impl_->ring.ring_fd, static_cast<unsigned>(fd), user_data,
                                0);
+        wake_leaves(&op);
         Impl::without_completion(sqe);
         return;
     }
     io_uring_prep_msg_ring_fd_alloc(sqe, to.impl_->ring.ring_fd, fd - kOwnDescriptors, user_data,
                                     0);
+    wake_leaves(&op);
     Impl::without_completion(sqe);
     sqe->flags |= IOSQE_IO_HARDLINK;  // The close must not overtake the sending.
     close(fd);

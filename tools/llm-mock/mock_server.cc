@@ -302,7 +302,8 @@ coro::Task<void> MockServer::answer_text(Request& request,
                                          uint16_t status,
                                          std::string_view content_type,
                                          std::string_view text) {
-    co_await request.player.play_text(status, content_type, Slice::copy_of(text));
+    Slice body = Slice::copy_of(text);  // Named, because g++ 12 mishandles such a temporary.
+    co_await request.player.play_text(status, content_type, std::move(body));
 }
 
 coro::Task<void> MockServer::answer_error(Request& request,

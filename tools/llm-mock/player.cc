@@ -177,8 +177,11 @@ coro::Task<void> Player::send_whole(uint16_t status, std::string_view content_ty
     }
     shard_.counters.answer_bytes.add(body.size());
     exchange_.write_body(std::move(body));
-    if (is_cut && !co_await cut_here()) {
-        co_return;
+    if (is_cut) {
+        const bool goes_on = co_await cut_here();
+        if (!goes_on) {
+            co_return;
+        }
     }
     finish();
 }
