@@ -91,7 +91,10 @@ def folder(name):
 def ninja(path, targets):
     """Builds the targets; raises RuntimeError with what the compilers said."""
     # More than one error at a time helps, all of them would take long.
-    code, said = run(['ninja', '-C', path, '-j', JOBS, '-k', '10', *targets])
+    # Meson forgets the archiver when ninja lets it configure anew, and the usual one cannot read
+    # what clang 19 writes for link-time optimisation.
+    env = {} if path.name == 'dev-gcc' else {'AR': CLANG['AR']}
+    code, said = run(['ninja', '-C', path, '-j', JOBS, '-k', '10', *targets], env)
     if code:
         kept = [line for line in said.split('\n') if not line.startswith('[')]
         raise RuntimeError('\n'.join(kept))
