@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "coro/task.h"
 #include "http/framing.h"
@@ -32,8 +33,16 @@ Terminator terminator_of(std::string_view path) {
     return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
 }
 
+bool is_encoded(const http::ResponseHead& head) {
+    const std::string_view encoding = head.headers.value(http::HeaderId::content_encoding);
+    return !encoding.empty() && !equals_ignoring_case(encoding, "identity");
+}
+
+// One whose events we can see. Encoded bytes, which we did not ask for, pass as they are.
 bool is_event_stream(const http::ResponseHead& head) {
-    return head.headers.value(http::HeaderId::content_type).starts_with("text/event-stream");
+    constexpr std::string_view kType = "text/event-stream";
+    const std::string_view type = head.headers.value(http::HeaderId::content_type);
+    return equals_ignoring_case(type.substr(0, kType.size()), kType) && !is_encoded(head);
 }
 
 // Counts an open stream for as long as it is relayed.
@@ -90,7 +99,9 @@ coro::Task<Status> Exchange::relay() {
         .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
     };
     relay_ = &relay;
+    signal().expect({&relay, this, &client_, &client_.stream(), &*lease_});
     const Status done = co_await relay.run(*this, limits);
+    signal().expect_nothing();
     relay_ = nullptr;
     record_.events = relay.watch().events();
     record_.usage = read_usage(relay.watch().usage_object(), services_.document);

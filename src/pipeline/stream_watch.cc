@@ -16,16 +16,43 @@ namespace sluice::pipeline {
 
 namespace {
 
-// The value of a `data` or `event` line, without the one blank that may follow the colon.
+constexpr std::string_view kData = "data:";
+constexpr std::string_view kEvent = "event:";
+
+std::string_view take_line(std::string_view& rest) {
+    const size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return line;
+}
+
+// The value of a line, without the one blank that may follow the colon.
 std::string_view line_value(std::string_view line, std::string_view name) {
-    if (!line.starts_with(name)) {
-        return {};
-    }
     line.remove_prefix(name.size());
     if (line.starts_with(' ')) {
         line.remove_prefix(1);
     }
     return line;
+}
+
+// Takes `token`, and white space before it, off the front.
+bool take(std::string_view& text, std::string_view token) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    if (!text.starts_with(token)) {
+        return false;
+    }
+    text.remove_prefix(token.size());
+    return true;
+}
+
+// Whether an object's first member is an error that is not null.
+bool begins_with_error(std::string_view data) {
+    return take(data, "{") && take(data, "\"error\"") && take(data, ":") && !take(data, "null");
+}
+
+bool is_terminal_response(std::string_view name) {
+    return name.starts_with("response.completed") || name.starts_with("response.failed") ||
+           name.starts_with("response.incomplete");
 }
 
 uint64_t first_of(const json::Document& document, const char* path, const char* other) {
@@ -53,12 +80,17 @@ uint32_t StreamWatch::see(std::string_view bytes) {
     while (at < bytes.size()) {
         const std::string_view rest = bytes.substr(at);
         const http::SseFramer::Step step = framer_.feed(rest);
-        keep_head(rest.substr(0, step.consumed));
         at += step.consumed;
+        if (step.event_end && head_bytes_ == 0) {
+            judge_event(rest.substr(0, std::min<size_t>(step.consumed, kEventHeadBytes)));
+        } else {
+            keep_head(rest.substr(0, step.consumed));
+            if (step.event_end) {
+                judge_kept_event();
+            }
+        }
         if (step.event_end) {
             ++events_;
-            judge_event();
-            head_bytes_ = 0;
             complete = at;
         }
     }
@@ -68,8 +100,7 @@ uint32_t StreamWatch::see(std::string_view bytes) {
 
 void StreamWatch::end() {
     if (is_event_stream_ && head_bytes_ > 0) {
-        judge_event();
-        head_bytes_ = 0;
+        judge_kept_event();
     }
 }
 
@@ -85,24 +116,40 @@ void StreamWatch::keep_head(std::string_view bytes) {
     }
 }
 
-void StreamWatch::judge_event() {
-    const std::string_view head(head_.data(), head_bytes_);
-    const std::string_view data = line_value(head, "data:");
-    if (!data.empty()) {
-        saw_terminator_ =
-            saw_terminator_ || (terminator_ == Terminator::done && data.starts_with("[DONE]"));
-        saw_error_ =
-            saw_error_ || data.starts_with("{\"error\":") || data.starts_with("{\"error\" :");
-        return;
+void StreamWatch::judge_kept_event() {
+    judge_event({head_.data(), head_bytes_});
+    head_bytes_ = 0;
+}
+
+// The first line of data says what an event is, unless its name has done so before.
+void StreamWatch::judge_event(std::string_view head) {
+    while (!head.empty()) {
+        const std::string_view line = take_line(head);
+        if (line.starts_with(kData)) {
+            judge_data(line_value(line, kData));
+            return;
+        }
+        if (line.starts_with(kEvent)) {
+            judge_name(line_value(line, kEvent));
+        }
     }
-    if (terminator_ != Terminator::responses) {
-        return;
-    }
-    const std::string_view name = line_value(head, "event:");
-    if (name.starts_with("error")) {
+}
+
+void StreamWatch::judge_data(std::string_view data) {
+    if (terminator_ == Terminator::done && data.starts_with("[DONE]")) {
+        saw_terminator_ = true;
+    } else if (begins_with_error(data)) {
         saw_error_ = true;
-    } else if (name.starts_with("response.completed") || name.starts_with("response.failed") ||
-               name.starts_with("response.incomplete")) {
+    } else if (terminator_ == Terminator::responses && take(data, "{") && take(data, "\"type\"") &&
+               take(data, ":") && take(data, "\"")) {
+        judge_name(data);
+    }
+}
+
+void StreamWatch::judge_name(std::string_view name) {
+    if (name == "error" || name.starts_with("error\"")) {
+        saw_error_ = true;
+    } else if (terminator_ == Terminator::responses && is_terminal_response(name)) {
         saw_terminator_ = true;
     }
 }

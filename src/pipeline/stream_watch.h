@@ -3,7 +3,8 @@
 // For event streams: where events end, how many there were, and whether the stream ended as its
 // protocol demands (OpenAI: "[DONE]"; Responses: a terminal event) or reported an error itself.
 // For any JSON: the usage object, found by its key, read once at the end. Looks at each byte
-// twice, copies 32 bytes of each event's beginning, allocates nothing. One per exchange.
+// twice, copies the beginning of an event only when it arrives in pieces, allocates nothing. One
+// per exchange.
 #pragma once
 
 #include <array>
@@ -57,20 +58,25 @@ public:
     std::string_view usage_object() const { return usage_finder_.value(); }
 
 private:
-    static constexpr size_t kEventHeadBytes = 32;
+    // As much of an event as has to be seen to know what it is: the lines before its data (event,
+    // id, a comment) and the beginning of that.
+    static constexpr size_t kEventHeadBytes = 128;
 
     void keep_head(std::string_view bytes);
-    void judge_event();
+    void judge_kept_event();
+    void judge_event(std::string_view head);
+    void judge_data(std::string_view data);
+    void judge_name(std::string_view name);
 
     http::SseFramer framer_;
     json::MemberFinder usage_finder_;
     uint64_t events_ = 0;
-    std::array<char, kEventHeadBytes> head_;  // The beginning of the current event.
     uint8_t head_bytes_ = 0;
     Terminator terminator_;
     bool is_event_stream_;
     bool saw_terminator_ = false;
     bool saw_error_ = false;
+    std::array<char, kEventHeadBytes> head_;  // Of an event whose end has not arrived.
 };
 
 // Reads a usage object of either OpenAI form (prompt_tokens or input_tokens).

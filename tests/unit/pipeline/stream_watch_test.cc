@@ -1,0 +1,103 @@
+// Where events end, how a stream says that it is whole, and what it reported: over every split.
+#include "pipeline/stream_watch.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "gtest/gtest.h"
+#include "json/document.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+struct Seen {
+    uint64_t events = 0;
+    bool whole = false;
+    bool error = false;
+    Usage usage;
+};
+
+// Feeds `stream` in two pieces, cut at `cut`.
+Seen watch(std::string_view stream, Terminator terminator, size_t cut) {
+    Arena arena;
+    StreamWatch watch(true, terminator, arena);
+    watch.see(stream.substr(0, cut));
+    watch.see(stream.substr(cut));
+    watch.end();
+    json::Document document;
+    return {.events = watch.events(),
+            .whole = watch.has_ended_properly(),
+            .error = watch.saw_error(),
+            .usage = read_usage(watch.usage_object(), document)};
+}
+
+void expect(std::string_view stream, Terminator terminator, bool whole, bool error) {
+    for (size_t cut = 0; cut <= stream.size(); ++cut) {
+        const Seen seen = watch(stream, terminator, cut);
+        EXPECT_EQ(seen.whole, whole) << stream << " cut at " << cut;
+        EXPECT_EQ(seen.error, error) << stream << " cut at " << cut;
+    }
+}
+
+TEST(StreamWatch, ChatStreamsEndWithDone) {
+    expect("data: {}\n\ndata: [DONE]\n\n", Terminator::done, true, false);
+    expect("data: {}\n\ndata:[DONE]\n\n", Terminator::done, true, false);
+    expect("data: {}\r\n\r\ndata: [DONE]\r\n\r\n", Terminator::done, true, false);
+    expect("data: {}\n\n", Terminator::done, false, false);
+    expect("data: {\"content\":\"data: [DONE]\"}\n\n", Terminator::done, false, false);
+}
+
+TEST(StreamWatch, TheTerminatorMayFollowOtherLinesOfItsEvent) {
+    expect(": waiting\ndata: [DONE]\n\n", Terminator::done, true, false);
+    expect("id: 12\nevent: done\ndata: [DONE]\n\n", Terminator::done, true, false);
+    // The first line of data decides.
+    expect("data: x\ndata: [DONE]\n\n", Terminator::done, false, false);
+}
+
+TEST(StreamWatch, OnlyTheEmptyLineAfterTheTerminatorMayBeMissing) {
+    expect("data: [DONE]\n", Terminator::done, true, false);
+    expect("data: [DONE]", Terminator::done, true, false);
+    expect("data: [DO", Terminator::done, false, false);
+}
+
+TEST(StreamWatch, AnErrorOfTheUpstreamEndsAStreamToo) {
+    expect("data: {\"error\":{\"message\":\"no\"}}\n\n", Terminator::done, true, true);
+    expect("data: {\"error\" : \"no\"}\n\n", Terminator::done, true, true);
+    expect("data: { \"error\": {}}\n\n", Terminator::done, true, true);
+    expect("event: error\ndata: {\"message\":\"no\"}\n\n", Terminator::done, true, true);
+    expect("data: {\"error\":null,\"id\":1}\n\n", Terminator::done, false, false);
+    expect("event: errors\ndata: {}\n\n", Terminator::done, false, false);
+}
+
+TEST(StreamWatch, ResponsesEndWithATerminalEvent) {
+    for (const std::string name : {"completed", "failed", "incomplete"}) {
+        const std::string data = "data: {\"type\":\"response." + name + "\"}\n\n";
+        expect("event: response." + name + "\n" + data, Terminator::responses, true, false);
+        expect(data, Terminator::responses, true, false);
+    }
+    expect("event: response.created\ndata: {}\n\n", Terminator::responses, false, false);
+    expect("data: [DONE]\n\n", Terminator::responses, false, false);
+    expect("data: {\"type\":\"error\"}\n\n", Terminator::responses, true, true);
+}
+
+TEST(StreamWatch, CountsEventsAndFindsTheLastUsage) {
+    const std::string_view stream =
+        "data: {\"usage\":null}\n\n: comment\n\n"
+        "data: {\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,"
+        "\"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\ndata: [DONE]\n\n";
+    for (size_t cut = 0; cut <= stream.size(); ++cut) {
+        const Seen seen = watch(stream, Terminator::done, cut);
+        EXPECT_EQ(seen.events, 4U);
+        EXPECT_TRUE(seen.usage.is_known);
+        EXPECT_EQ(seen.usage.prompt_tokens, 7U);
+        EXPECT_EQ(seen.usage.completion_tokens, 2U);
+        EXPECT_EQ(seen.usage.cached_tokens, 3U);
+    }
+}
+
+}  // namespace
+
+}  // namespace sluice::pipeline
