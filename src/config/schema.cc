@@ -122,7 +122,7 @@ constexpr auto kServerSettings = std::to_array<Setting>({
     setting<&ServerOptions::stream_batch_us>(
         "stream_batch_us",
         "While many streams are open, how long a turn of the loop waits for more events before it "
-        "runs. Fewer wake-ups per event for a delay no reader can see; 0 never waits.")
+        "runs: fewer wake-ups per event, for a timer armed in every turn. 0 never waits.")
         .range(0, 10'000)
         .restart(),
     setting<&ServerOptions::stream_batch_streams_min>(

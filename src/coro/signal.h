@@ -9,11 +9,14 @@
 // exchange, which is how "the client left" reaches it in every phase.
 #pragma once
 
+#include <array>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/assert.h"
 #include "base/intrusive_list.h"
+#include "base/prefetch.h"
 
 namespace sluice::coro {
 
@@ -48,13 +51,23 @@ public:
     };
     Wait wait() { return {*this}; }
 
+    // What the waiter will look at when it runs, to be fetched when the signal is raised. Holds
+    // until expect_nothing(); null entries are skipped.
+    static constexpr size_t kExpectedMax = 5;
+    using Expected = std::array<const void*, kExpectedMax>;
+    void expect(const Expected& expected) { expected_ = expected; }
+    void expect_nothing() { expected_ = {}; }
+
     ReadyQueue& queue() { return queue_; }
 
 private:
     friend class ReadyQueue;
 
+    void fetch_expected() const;
+
     ReadyQueue& queue_;
     std::coroutine_handle<> waiter_;
+    Expected expected_ = {};
     bool raised_ = false;
 };
 
@@ -71,10 +84,25 @@ private:
     IntrusiveList<Signal> signals_;
 };
 
+inline void Signal::fetch_expected() const {
+    // The hot part of a frame or of an object.
+    constexpr size_t kPartBytes = 5 * kCacheLineBytes;
+    if (expected_.front() == nullptr) {
+        return;
+    }
+    prefetch(waiter_.address(), kPartBytes);
+    for (const void* const part : expected_) {
+        if (part != nullptr) {
+            prefetch(part, kPartBytes);
+        }
+    }
+}
+
 inline void Signal::raise() {
     if (waiter_) {
         if (!is_linked()) {
             queue_.signals_.push_back(*this);
+            fetch_expected();
         }
         return;
     }

@@ -22,9 +22,9 @@ namespace sluice::http {
 
 ClientConnection::ClientConnection(net::StreamPtr stream, const MessageLimits& limits)
     : stream_(std::move(stream)),
+      body_({}, limits, ErrorSource::upstream),
       limits_(limits),
-      assembler_(HeadScanner::Kind::response, limits),
-      body_({}, limits, ErrorSource::upstream) {}
+      assembler_(HeadScanner::Kind::response, limits) {}
 
 void ClientConnection::begin_request(Method method, Slice head) {
     ++exchanges_;

@@ -67,18 +67,19 @@ public:
 private:
     static constexpr uint32_t kInterimResponsesMax = 16;
 
+    // What every piece of a response touches comes first.
     net::StreamPtr stream_;
-    MessageLimits limits_;
-    HeadAssembler assembler_;
     BodyReader body_;
-    ResponseHead head_;
-    ResponseFraming framing_;
-    uint64_t sent_before_ = 0;  // Bytes of earlier exchanges on this connection.
+    bool head_read_ = false;
+    bool response_begun_ = false;
+    Method method_ = Method::get;
     uint32_t exchanges_ = 0;
     uint32_t interim_responses_ = 0;
-    Method method_ = Method::get;
-    bool response_begun_ = false;
-    bool head_read_ = false;
+    uint64_t sent_before_ = 0;  // Bytes of earlier exchanges on this connection.
+    MessageLimits limits_;
+    HeadAssembler assembler_;
+    ResponseHead head_;
+    ResponseFraming framing_;
 };
 
 }  // namespace sluice::http

@@ -112,17 +112,10 @@ private:
     Result<bool> read_head(std::span<HeaderField> scratch);
     Status parse(std::string_view head, std::span<HeaderField> scratch);
 
+    // What every piece of a response touches comes first.
     net::ByteStream* stream_;
     coro::Signal* signal_;
     const ServerConnectionOptions* options_;
-    Arena arena_;
-    Arena request_arena_;
-    Instant started_at_;
-    HeadAssembler assembler_;
-    Slice head_bytes_;  // Pins what head_ looks at; empty when that is in the arena.
-    RequestHead head_;
-    RequestFraming framing_;
-    BodyReader body_;
     BodyWriter writer_;
     uint16_t response_status_ = 0;
     ResponseState response_state_ = ResponseState::none;
@@ -131,6 +124,14 @@ private:
     bool ends_with_reset_ = false;
     bool answers_head_ = false;  // A response to HEAD carries no body.
     Version version_ = Version::http_1_1;
+    Arena arena_;
+    Arena request_arena_;
+    Instant started_at_;
+    HeadAssembler assembler_;
+    Slice head_bytes_;  // Pins what head_ looks at; empty when that is in the arena.
+    RequestHead head_;
+    RequestFraming framing_;
+    BodyReader body_;
 };
 
 }  // namespace sluice::http

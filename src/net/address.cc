@@ -42,6 +42,12 @@ std::optional<Address> Address::parse(std::string_view host, uint16_t port) {
     return address;
 }
 
+sockaddr* Address::storage_for(int family) {
+    storage_ = {};
+    length_ = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    return &storage_.any;
+}
+
 Address Address::loopback(uint16_t port) {
     return parse("127.0.0.1", port).value_or(Address());
 }
@@ -69,10 +75,23 @@ std::string Address::host() const {
 }
 
 std::string Address::to_string() const {
-    std::string text = family() == AF_INET6 ? "[" + host() + "]" : host();
-    text += ':';
-    append_decimal(text, port());
+    std::string text;
+    append_to(text);
     return text;
+}
+
+void Address::append_to(std::string& text) const {
+    const bool is_v6 = family() == AF_INET6;
+    char host[INET6_ADDRSTRLEN];
+    const void* from = is_v6 ? static_cast<const void*>(&storage_.v6.sin6_addr)
+                             : static_cast<const void*>(&storage_.v4.sin_addr);
+    if (::inet_ntop(family(), from, host, sizeof host) == nullptr) {
+        return;
+    }
+    text += is_v6 ? "[" : "";
+    text += host;
+    text += is_v6 ? "]:" : ":";
+    append_decimal(text, port());
 }
 
 bool Address::operator==(const Address& other) const {

@@ -21,6 +21,9 @@ public:
     static std::optional<Address> parse(std::string_view host, uint16_t port);
     static Address loopback(uint16_t port);
 
+    // Where the system may write an address of this family.
+    sockaddr* storage_for(int family);
+
     const sockaddr* data() const { return &storage_.any; }
     socklen_t length() const { return length_; }
     int family() const { return storage_.any.sa_family; }
@@ -30,6 +33,7 @@ public:
 
     // "127.0.0.1:3000", "[::1]:3000"
     std::string to_string() const;
+    void append_to(std::string& text) const;
     // The host part alone, without brackets.
     std::string host() const;
 

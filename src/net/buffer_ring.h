@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "base/intrusive_list.h"
+#include "base/prefetch.h"
 #include "base/result.h"
 #include "base/slice.h"
 #include "net/options.h"
@@ -46,6 +47,12 @@ public:
 
     // Turns a receive completion with kCompletionBuffer into the slice of what was written.
     Slice take(const Completion& completion);
+    // Hints that take() will be called for this one soon.
+    void fetch(const Completion& completion) const {
+        if ((completion.flags & kCompletionBuffer) != 0) {
+            prefetch(&blocks_[completion.flags >> kCompletionBufferShift], sizeof(RingBlock));
+        }
+    }
     // Call at a receive that ended with ENOBUFS.
     void wait_for_blocks(Waiter& waiter);
     // Gives blocks to the kernel up to the window and calls waiters; once per turn, before submit.

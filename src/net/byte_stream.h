@@ -53,9 +53,15 @@ public:
 
     // --- Waking. The signal is raised when bytes arrived, the peer ended or failed, or the queue
     // of unsent bytes fell below its low mark or to zero. Null: nobody is told.
-    void set_signal(coro::Signal* signal) { signal_ = signal; }
+    void set_signal(coro::Signal* signal) {
+        signal_ = signal;
+        audience_changed();
+    }
     // Told before the signal is raised. Null: nobody.
-    void set_sink(StreamSink* sink) { sink_ = sink; }
+    void set_sink(StreamSink* sink) {
+        sink_ = sink;
+        audience_changed();
+    }
 
     // --- Reading.
     const SliceQueue& received() const { return received_; }
@@ -101,6 +107,7 @@ public:
     Proactor& proactor() const { return proactor_; }
     // Once the peer has ended its direction: also notice when it goes away entirely (reset).
     virtual void watch_for_hangup() = 0;
+    // Not set while, or when, it is not known.
     virtual Address peer_address() const = 0;
     // Bytes of ours that the peer's system has acknowledged; comparable to sent_bytes_total().
     virtual uint64_t acknowledged_bytes() const = 0;
@@ -124,6 +131,8 @@ protected:
           peer_(below->peer_) {}
     virtual ~ByteStream() = default;
 
+    // Somebody else is told from now on: what arrives will be looked at there.
+    virtual void audience_changed() {}
     virtual void push_unsent(Slice slice) = 0;
     virtual void want_flush() = 0;
     // The reader took something: start reading again if it was stopped and there is room.

@@ -22,10 +22,9 @@ constexpr Duration kRetryAfter = Duration::milliseconds(100);
 
 }  // namespace
 
-Listener::Listener(Proactor& proactor, Handler on_new, void* owner, Handler on_given)
+Listener::Listener(Proactor& proactor, const Handlers& handlers, void* owner)
     : proactor_(proactor),
-      accepted_(on_new),
-      handed_over_(on_given),
+      handlers_(handlers),
       owner_(owner),
       accept_op_(&on_accept, this),
       handed_over_op_(&on_handed_over, this),
@@ -38,12 +37,22 @@ Listener::~Listener() {
 Status Listener::start(const Address& address, const SocketOptions& options) {
     TRY(fd_, proactor_.ring().open_listener(address, options, true));
     local_address_ = proactor_.ring().local_address(fd_);
+    burst_max_ = options.listen_backlog;
     arm();
     return {};
 }
 
 void Listener::arm() {
-    proactor_.ring().accept_multishot(fd_, accept_op_);
+    const uint32_t room_now = room();
+    has_no_room_ = room_now == 0;
+    is_ending_multishot_ = false;
+    if (has_no_room_) {
+        ++pauses_;
+    } else if (room_now > burst_max_) {
+        proactor_.ring().accept_multishot(fd_, accept_op_);
+    } else {
+        proactor_.ring().accept_one(fd_, accept_op_);
+    }
 }
 
 void Listener::on_accept(Op& op, int32_t result, uint32_t /*flags*/) {
@@ -53,18 +62,21 @@ void Listener::on_accept(Op& op, int32_t result, uint32_t /*flags*/) {
         if (listener.stopping_) {
             listener.proactor_.ring().close(fd);
         } else {
-            listener.accepted_(listener.owner_, fd);
+            listener.handlers_.on_new(listener.owner_, fd);
         }
     }
     if (op.pending == 0) {
         listener.accept_ended(result);
+    } else if (!listener.is_ending_multishot_ && listener.room() <= listener.burst_max_) {
+        listener.is_ending_multishot_ = true;
+        listener.proactor_.ring().cancel(op);
     }
 }
 
 void Listener::on_handed_over(Op& op, int32_t result, uint32_t /*flags*/) {
     auto& listener = op.owner_as<Listener>();
     if (result >= 0) {
-        listener.handed_over_(listener.owner_, listener.proactor_.ring().accepted(result));
+        listener.handlers_.on_given(listener.owner_, listener.proactor_.ring().accepted(result));
     }
 }
 
@@ -83,7 +95,10 @@ void Listener::accept_ended(int32_t result) {
 }
 
 void Listener::resume() {
-    if (retry_timer_.is_armed()) {
+    if (stopping_ || fd_ < 0) {
+        return;
+    }
+    if (retry_timer_.is_armed() || (has_no_room_ && room() > 0)) {
         retry_timer_.cancel();
         arm();
     }
@@ -99,10 +114,10 @@ void Listener::stop() {
     }
     stopping_ = true;
     retry_timer_.cancel();
-    if (accept_op_.pending > 0) {
-        proactor_.ring().cancel(accept_op_);
-    } else {
+    if (accept_op_.pending == 0) {
         accept_ended(0);
+    } else if (!is_ending_multishot_) {
+        proactor_.ring().cancel(accept_op_);
     }
 }
 

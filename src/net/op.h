@@ -31,6 +31,8 @@ struct Op {
 
     Handler handle;
     void* owner;
+    // What the handler will look at besides its owner, to be fetched before it runs; may be null.
+    const void* expected = nullptr;
     // Operations started whose final completion was not handled yet. The ring counts up when it
     // prepares one; the proactor counts down just before it calls `handle` for the last time.
     uint32_t pending = 0;

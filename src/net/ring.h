@@ -79,11 +79,17 @@ public:
     // Goes on until it fails or is cancelled. A result that is not negative is to be given to
     // accepted(), which makes the descriptor of it.
     void accept_multishot(int fd, Op& op);
+    // Takes one connection, for a listener that has room for few.
+    void accept_one(int fd, Op& op);
     // Descriptors of this ring can be ones that only the ring knows: numbers that mean nothing to
     // the system, cost no entry in the process's table, and do not count against its limit.
     int accepted(int32_t result) const;
     // Whether it is one of the system's; shutdown() takes only those.
     static bool is_known_to_system(int fd);
+    // How many descriptors of its own this ring can have at a time; 0: it has none.
+    uint32_t own_descriptors_max() const;
+    // Fills `to`, whose family is that of the listener. Result: negative when it cannot be told.
+    void ask_peer_address(int fd, int family, Address& to, Op& op);
     // Result: bytes in the buffer named by the flags; 0 at end of stream; -ENOBUFS when the buffer
     // ring is empty. May end at any time without an error.
     void receive_multishot(int fd, uint16_t buffer_group, Op& op);
@@ -140,6 +146,7 @@ public:
                               bool reuse_port);
     Result<int> open_stream_socket(const Address& towards, const SocketOptions& options);
     Address local_address(int fd);
+    // Of one of the system's descriptors.
     Address peer_address(int fd);
     // Bytes that the peer's system has acknowledged over the life of the connection (TCP_INFO).
     // Tells whether a failed request can have been seen at all.

@@ -189,7 +189,7 @@ struct Ring::Impl {
     RingCounters counters;
     SubmitScratch scratch;
     BufferGroup groups[kBufferGroupsMax];
-    bool has_own_descriptors = false;
+    uint32_t own_descriptors = 0;
 
     ~Impl() {
         for (uint16_t id = 0; id < kBufferGroupsMax; ++id) {
@@ -218,11 +218,21 @@ struct Ring::Impl {
     // The table may be as large as the process's limit, and is apart from it.
     void make_own_descriptors(uint32_t wanted) {
         rlimit limit = {};
-        if (wanted == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        if (wanted == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || !can_end_own_descriptors()) {
             return;
         }
         const auto count = static_cast<unsigned>(std::min<rlim_t>(wanted, limit.rlim_cur));
-        has_own_descriptors = io_uring_register_files_sparse(&ring, count) == 0;
+        own_descriptors = io_uring_register_files_sparse(&ring, count) == 0 ? count : 0;
+    }
+
+    // Half of one is shut down by way of a number of the system's (Linux 6.8); what else they need
+    // is older.
+    bool can_end_own_descriptors() {
+        io_uring_probe* probe = io_uring_get_probe_ring(&ring);
+        const bool can =
+            probe != nullptr && io_uring_opcode_supported(probe, IORING_OP_FIXED_FD_INSTALL) != 0;
+        io_uring_free_probe(probe);
+        return can;
     }
 
     // Called after a prep function, which clears user_data and flags.
@@ -275,7 +285,7 @@ int64_t Ring::wall_clock_ns() const {
 
 void Ring::accept_multishot(int fd, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    if (impl_->has_own_descriptors) {
+    if (impl_->own_descriptors > 0) {
         io_uring_prep_multishot_accept_direct(sqe, fd, nullptr, nullptr, 0);
     } else {
         io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, SOCK_CLOEXEC);
@@ -283,8 +293,30 @@ void Ring::accept_multishot(int fd, Op& op) {
     Impl::start(sqe, op);
 }
 
+void Ring::accept_one(int fd, Op& op) {
+    io_uring_sqe* sqe = impl_->next_sqe();
+    if (impl_->own_descriptors > 0) {
+        io_uring_prep_accept_direct(sqe, fd, nullptr, nullptr, 0, IORING_FILE_INDEX_ALLOC);
+    } else {
+        io_uring_prep_accept(sqe, fd, nullptr, nullptr, SOCK_CLOEXEC);
+    }
+    Impl::start(sqe, op);
+}
+
 int Ring::accepted(int32_t result) const {
-    return impl_->has_own_descriptors ? result + kOwnDescriptors : result;
+    return impl_->own_descriptors > 0 ? result + kOwnDescriptors : result;
+}
+
+uint32_t Ring::own_descriptors_max() const {
+    return impl_->own_descriptors;
+}
+
+void Ring::ask_peer_address(int fd, int family, Address& to, Op& op) {
+    io_uring_sqe* sqe = impl_->next_sqe();
+    io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, 0, SOL_SOCKET, SO_PEERNAME,
+                           to.storage_for(family), static_cast<int>(to.length()));
+    set_descriptor(sqe, fd);
+    Impl::start(sqe, op);
 }
 
 bool Ring::is_known_to_system(int fd) {

@@ -51,13 +51,24 @@ StreamPtr TcpStream::adopt(Proactor& proactor,
     return StreamPtr(stream);
 }
 
+StreamPtr TcpStream::adopt_accepted(Proactor& proactor,
+                                    int fd,
+                                    const SocketOptions& options,
+                                    int family) {
+    auto* stream = new TcpStream(proactor, fd, options, ErrorSource::client);
+    stream->ask_peer_address(family);
+    stream->arm_receive();
+    return StreamPtr(stream);
+}
+
 TcpStream::TcpStream(Proactor& proactor, int fd, const SocketOptions& options, ErrorSource peer)
     : ByteStream(proactor, options, peer),
       receive_op_(&on_receive, this),
       send_op_(&on_sent, this),
+      fd_(fd),
       hangup_op_(&on_hangup, this),
-      linger_timer_(&on_linger_timer, this),
-      fd_(fd) {
+      peer_address_op_(&on_peer_address, this),
+      linger_timer_(&on_linger_timer, this) {
     BufferRing::Waiter::on_buffers = &TcpStream::on_buffers;
     proactor_.object_made();
 }
@@ -67,8 +78,23 @@ TcpStream::~TcpStream() {
     proactor_.object_gone();
 }
 
-Address TcpStream::peer_address() const {
-    return proactor_.ring().peer_address(fd_);
+// The kernel answers where it takes the question, before anything else of this connection.
+void TcpStream::ask_peer_address(int family) {
+    if (Ring::is_known_to_system(fd_)) {
+        peer_address_ = proactor_.ring().peer_address(fd_);
+    } else {
+        proactor_.ring().ask_peer_address(fd_, family, peer_address_, peer_address_op_);
+    }
+}
+
+void TcpStream::on_peer_address(Op& op, int32_t result, uint32_t /*flags*/) {
+    auto& stream = op.owner_as<TcpStream>();
+    if (result < 0) {
+        stream.peer_address_ = {};
+    }
+    if (stream.life_ != Life::open) {
+        stream.advance_close();
+    }
 }
 
 uint64_t TcpStream::acknowledged_bytes() const {

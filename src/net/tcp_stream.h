@@ -9,6 +9,7 @@
 
 #include "base/slice.h"
 #include "base/slice_queue.h"
+#include "net/address.h"
 #include "net/buffer_ring.h"
 #include "net/byte_stream.h"
 #include "net/op.h"
@@ -28,9 +29,14 @@ public:
                            int fd,
                            const SocketOptions& options,
                            ErrorSource peer);
+    // The same for one accepted by a listener of this address family; asks who the peer is.
+    static StreamPtr adopt_accepted(Proactor& proactor,
+                                    int fd,
+                                    const SocketOptions& options,
+                                    int family);
 
     void watch_for_hangup() override;
-    Address peer_address() const override;
+    Address peer_address() const override { return peer_address_; }
     uint64_t acknowledged_bytes() const override;
     void close(CloseMode mode) override;
 
@@ -40,6 +46,9 @@ private:
     TcpStream(Proactor& proactor, int fd, const SocketOptions& options, ErrorSource peer);
     ~TcpStream() override;
 
+    void audience_changed() override {
+        receive_op_.expected = sink_ != nullptr ? static_cast<const void*>(sink_) : signal_;
+    }
     void push_unsent(Slice slice) override;
     void want_flush() override;
     void after_taking() override;
@@ -49,34 +58,41 @@ private:
     static void on_receive(Op& op, int32_t result, uint32_t flags);
     static void on_sent(Op& op, int32_t result, uint32_t flags);
     static void on_hangup(Op& op, int32_t result, uint32_t flags);
+    static void on_peer_address(Op& op, int32_t result, uint32_t flags);
     static void on_buffers(BufferRing::Waiter& waiter);
     static void on_linger_timer(Timer& timer);
 
     void received_bytes(Slice slice);
     void receive_ended(int32_t result);
     void arm_receive();
+    void ask_peer_address(int family);
     void sent(int32_t result);
     void copy_unsent(const Slice& slice);
     void advance_close();
     void start_closing();
     bool has_pending() const {
-        return receive_op_.pending + send_op_.pending + hangup_op_.pending > 0;
+        return receive_op_.pending + send_op_.pending + hangup_op_.pending +
+                   peer_address_op_.pending >
+               0;
     }
 
+    // What every event touches comes first, in as few cache lines as possible.
     SliceQueue unsent_;
     Op receive_op_;
     Op send_op_;
-    Op hangup_op_;
-    Timer linger_timer_;
-    int fd_;
-    uint32_t in_flight_bytes_ = 0;  // At the front of unsent_, with the kernel.
-    uint32_t copy_block_used_ = 0;  // Of the last block of unsent_, when it is a copy block.
     Block* copy_block_ = nullptr;   // Not owned: valid while its slice is last in unsent_.
-    uint32_t lingered_bytes_ = 0;
+    uint32_t copy_block_used_ = 0;  // Of the last block of unsent_, when it is a copy block.
+    uint32_t in_flight_bytes_ = 0;  // At the front of unsent_, with the kernel.
+    int fd_;
     Life life_ = Life::open;
     bool reading_stopped_ = false;  // Above the high mark.
     bool linger_ = false;
     bool reset_ = false;
+    uint32_t lingered_bytes_ = 0;
+    Op hangup_op_;
+    Op peer_address_op_;
+    Timer linger_timer_;
+    Address peer_address_;
 };
 
 }  // namespace sluice::net

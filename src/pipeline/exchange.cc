@@ -78,11 +78,11 @@ std::string_view phase_name(Phase phase) {
 }
 
 Exchange::Exchange(Services& services, LocalPtr<Snapshot> snapshot, http::ServerExchange& client)
-    : services_(services),
-      snapshot_(std::move(snapshot)),
-      client_(client),
+    : client_(client),
       total_(services.proactor, client.signal()),
-      next_probe_(services.proactor, client.signal()) {}
+      next_probe_(services.proactor, client.signal()),
+      services_(services),
+      snapshot_(std::move(snapshot)) {}
 
 Exchange::~Exchange() = default;
 
@@ -140,6 +140,7 @@ Status Exchange::begin() {
     const http::RequestHead& head = client_.head();
     Arena& arena = client_.arena();
     record_.began = client_.started_at();
+    record_.client = client_.stream().peer_address();
     record_.method = arena.copy(head.method_text);
     record_.path = arena.copy(head.path.substr(0, kLoggedPathBytesMax));
     record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),

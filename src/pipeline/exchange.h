@@ -112,22 +112,23 @@ private:
     };
     Pause pause() { return {*this, {}}; }
 
+    // What every event of a stream touches comes first.
+    http::ServerExchange& client_;
+    net::Deadline total_;       // Of the whole exchange, by the upstream's total timeout.
+    net::Deadline next_probe_;  // Of a client that ended its direction.
+    Relay* relay_ = nullptr;    // While one runs, for probing the client.
+    bool half_closed_ = false;
+    bool wants_stream_ = false;
+    bool request_sent_whole_ = false;
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
-    http::ServerExchange& client_;
     const Route* route_ = nullptr;
     std::unique_ptr<RequestIntake> intake_;  // Until the request is sent.
     upstream::Lease lease_;
-    Relay* relay_ = nullptr;  // While one runs, for probing the client.
     ExchangeRecord record_;
-    std::string_view origin_;   // Of the page that asks, for CORS; in the arena.
-    net::Deadline total_;       // Of the whole exchange, by the upstream's total timeout.
-    net::Deadline next_probe_;  // Of a client that ended its direction.
-    Duration waited_;           // Up to the response head.
+    std::string_view origin_;  // Of the page that asks, for CORS; in the arena.
+    Duration waited_;          // Up to the response head.
     http::BodyWriter request_writer_;
-    bool wants_stream_ = false;
-    bool request_sent_whole_ = false;
-    bool half_closed_ = false;
 };
 
 }  // namespace sluice::pipeline

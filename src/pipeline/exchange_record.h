@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "net/address.h"
 #include "pipeline/stream_watch.h"
 
 namespace sluice::pipeline {
@@ -20,6 +21,7 @@ std::string_view phase_name(Phase phase);
 struct ExchangeRecord {
     static constexpr uint32_t kNone = UINT32_MAX;
 
+    net::Address client;  // Not set when it is not known.
     std::string_view request_id;
     std::string_view method;
     std::string_view path;

@@ -54,9 +54,9 @@ private:
     http::ServerExchange& client_;
     http::ClientConnection& upstream_;
     const Terminator terminator_;
-    StreamWatch watch_;
-    SliceQueue held_;              // Framed parts of an event that is not complete.
     bool broke_an_event_ = false;  // The front of an event too large to be held went out.
+    SliceQueue held_;              // Framed parts of an event that is not complete.
+    StreamWatch watch_;
 };
 
 }  // namespace sluice::pipeline

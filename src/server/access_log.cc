@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "net/address.h"
 #include "pipeline/exchange_record.h"
 #include "server/options.h"
 
@@ -38,6 +39,14 @@ public:
         line_ += plain ? "" : "\"";
         append_json_escaped(line_, value);
         line_ += plain ? "" : "\"";
+    }
+    void address(std::string_view name, const net::Address& address) {
+        if (address.is_set()) {
+            begin(name);
+            line_ += json_ ? "\"" : "";
+            address.append_to(line_);
+            line_ += json_ ? "\"" : "";
+        }
     }
     void number(std::string_view name, uint64_t value) {
         begin(name);
@@ -111,6 +120,7 @@ void append_access_line(std::string& line,
     line += clock.text();
     line += json ? "\"" : "";
     Members members(line, json);
+    members.address("client", record.client);
     members.text("request_id", record.request_id);
     members.text("method", record.method);
     members.text("path", record.path);

@@ -200,13 +200,19 @@ void Gateway::publish_upstreams() {
 void Gateway::refuse(http::ServerExchange& exchange, const Error& error) {
     const pipeline::ErrorAnswer answer = pipeline::answer_for(error);
     const std::string body = pipeline::error_body(answer, pipeline::error_message(error, {}));
-    SLUICE_LOG(debug, "server", "a request was refused", {"error", error},
-               {"status", answer.status});
     exchange.close_after();
     http::HeadWriter writer = exchange.begin_response(answer.status);
     writer.field(HeaderId::content_type, "application/json");
     [[maybe_unused]] const Status sent =
         exchange.respond(writer, answer.status, Slice::copy_of(body));
+    pipeline::ExchangeRecord record;
+    record.client = exchange.stream().peer_address();
+    record.status = answer.status;
+    record.error = error;
+    record.response_body_bytes = body.size();
+    record.began = exchange.started_at();
+    record.responded = record.ended = shard_.proactor().ring().now();
+    telemetry_.on_request_refused(record);
 }
 
 }  // namespace sluice::server

@@ -98,9 +98,11 @@ public:
 private:
     static void on_accept(void* owner, int fd);
     static void on_handed_over(void* owner, int fd);
+    static uint32_t room(void* owner);
     static void on_housekeeping(net::Timer& timer);
     void accepted(int fd);
     void serve_client(int fd);
+    void count_clients(int32_t change);
     coro::Task<void> serve_connection(net::StreamPtr stream);
     coro::Task<net::StreamPtr> secure(net::StreamPtr plain);
     bool give_to_emptier_shard(int fd);
@@ -125,6 +127,8 @@ private:
     net::TlsContext tls_;  // Of connections that begin now; empty without TLS.
     Duration handshake_timeout_;
     uint32_t connections_max_ = 0;
+    uint32_t clients_ = 0;  // Connections of clients, from accept on.
+    uint64_t pauses_told_ = 0;
     uint32_t rebalance_min_ = 0;
     uint64_t resumed_before_ = 0;
     uint32_t quiet_periods_ = 0;
@@ -143,7 +147,8 @@ ShardRunner::Body::Body(const ShardPlan& plan, std::unique_ptr<net::Shard> shard
       gateway_(*shard_, resolver_, tls_blocks_, telemetry_, plan.process),
       connections_(gateway_),
       scope_(proactor_.ready()),
-      listener_(proactor_, &on_accept, this, &on_handed_over),
+      listener_(
+          proactor_, {.on_new = &on_accept, .on_given = &on_handed_over, .room = &room}, this),
       housekeeping_(&on_housekeeping, this) {
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);
@@ -154,10 +159,14 @@ void ShardRunner::Body::use(RuntimeConfigPtr config) {
     const ServerOptions& server = config->config.server;
     sockets_ = server.sockets;
     connections_max_ = server.http.connections_max;
+    if (const uint32_t entries = proactor_.ring().own_descriptors_max(); entries > 0) {
+        connections_max_ = std::min(connections_max_, entries);
+    }
     rebalance_min_ = server.rebalance_connections_min;
     handshake_timeout_ = Duration::milliseconds(server.tls.handshake_timeout_ms);
     tls_ = config->client_side;
     gateway_.use(std::move(config));
+    listener_.resume();
 }
 
 Result<net::Address> ShardRunner::Body::listen(const net::Address& address) {
@@ -175,6 +184,11 @@ void ShardRunner::Body::on_handed_over(void* owner, int fd) {
     static_cast<Body*>(owner)->serve_client(fd);
 }
 
+uint32_t ShardRunner::Body::room(void* owner) {
+    const auto& body = *static_cast<Body*>(owner);
+    return body.connections_max_ - std::min(body.clients_, body.connections_max_);
+}
+
 void ShardRunner::Body::accepted(int fd) {
     if (!give_to_emptier_shard(fd)) {
         serve_client(fd);
@@ -189,7 +203,7 @@ bool ShardRunner::Body::give_to_emptier_shard(int fd) {
     }
     const size_t emptiest = group.least_connected();
     const uint32_t there = group.load(emptiest).connections.load(std::memory_order_relaxed);
-    if (emptiest == plan_.index || connections_.open() < there + rebalance_min_) {
+    if (emptiest == plan_.index || clients_ < there + rebalance_min_) {
         return false;
     }
     telemetry_.on_connection_moved();
@@ -202,28 +216,30 @@ bool ShardRunner::Body::give_to_emptier_shard(int fd) {
 }
 
 void ShardRunner::Body::serve_client(int fd) {
-    if (connections_.open() >= connections_max_ || connections_.is_draining()) {
-        SLUICE_LOG(warning, "server", "a connection was refused: the limit is reached",
-                   {"connections_max", connections_max_});
+    if (connections_.is_draining()) {
         proactor_.ring().close(fd);
         return;
     }
-    scope_.spawn(
-        serve_connection(net::TcpStream::adopt(proactor_, fd, sockets_, ErrorSource::client)));
+    const int family = listener_.local_address().family();
+    scope_.spawn(serve_connection(net::TcpStream::adopt_accepted(proactor_, fd, sockets_, family)));
+}
+
+void ShardRunner::Body::count_clients(int32_t change) {
+    clients_ = static_cast<uint32_t>(static_cast<int32_t>(clients_) + change);
+    plan_.group.load(plan_.index).connections.store(clients_, std::memory_order_relaxed);
 }
 
 coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
-    auto& load = plan_.group.load(plan_.index).connections;
-    load.store(connections_.open() + 1, std::memory_order_relaxed);
-    telemetry_.on_client_connected(connections_.open() + 1);
+    count_clients(1);
+    telemetry_.on_client_connected(clients_);
     if (tls_) {
         stream = co_await secure(std::move(stream));
     }
     if (stream != nullptr) {
         co_await http::ServerConnection::serve(connections_, std::move(stream));
     }
-    load.store(connections_.open(), std::memory_order_relaxed);
-    telemetry_.on_client_gone(connections_.open());
+    count_clients(-1);
+    telemetry_.on_client_gone(clients_);
     listener_.resume();
 }
 
@@ -258,6 +274,12 @@ void ShardRunner::Body::keep_house() {
     log_.set_time(proactor_.ring().wall_clock_ns());
     telemetry_.publish_engine();
     gateway_.publish_upstreams();
+    if (std::exchange(pauses_told_, listener_.pauses()) != listener_.pauses()) {
+        SLUICE_LOG(warning, "server",
+                   "new connections wait: the limit of connections or descriptors is reached",
+                   {"connections", clients_}, {"connections_max", connections_max_});
+    }
+    telemetry_.publish_accept_pauses(listener_.pauses());
     const uint64_t resumed = proactor_.counters().resumed;
     quiet_periods_ = resumed == std::exchange(resumed_before_, resumed) ? quiet_periods_ + 1 : 0;
     if (quiet_periods_ == kQuietPeriodsBeforeTrim) {

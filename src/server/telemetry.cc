@@ -94,6 +94,16 @@ void ShardTelemetry::on_exchange_begin() {
 
 void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
     exchanges_.add(-1);
+    count(record);
+    log(record);
+}
+
+void ShardTelemetry::on_request_refused(const pipeline::ExchangeRecord& record) {
+    count(record);
+    log(record);
+}
+
+void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     RouteSeries& series = series_for(record);
     if (record.status == 200) {
         series.ok.add();
@@ -133,7 +143,6 @@ void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
         store_.counter(MetricId::retries_total, {series.route, series.upstream, "idle_death"})
             .add(record.attempts - 1U);
     }
-    log(record);
 }
 
 void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {
@@ -160,6 +169,10 @@ void ShardTelemetry::on_client_gone(uint32_t open) {
 
 void ShardTelemetry::on_connection_moved() {
     moved_.add();
+}
+
+void ShardTelemetry::publish_accept_pauses(uint64_t pauses) {
+    store_.counter(MetricId::accept_pauses_total, {shard_name_}).publish(pauses);
 }
 
 void ShardTelemetry::publish_engine() {

@@ -33,6 +33,9 @@ public:
     void on_client_connected(uint32_t open);
     void on_client_gone(uint32_t open);
     void on_connection_moved();
+    void publish_accept_pauses(uint64_t pauses);
+    // Of a request whose head was refused; no exchange was begun for it.
+    void on_request_refused(const pipeline::ExchangeRecord& record);
     // Publishes what the engine counts by itself.
     void publish_engine();
 
@@ -42,6 +45,7 @@ private:
     struct RouteSeries;
 
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
+    void count(const pipeline::ExchangeRecord& record);
     void log(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;

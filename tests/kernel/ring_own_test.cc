@@ -49,6 +49,42 @@ TEST_F(RingOwn, CarryBytesBothWays) {
     EXPECT_EQ(answer.seen.front().result, 6);
 }
 
+TEST_F(RingOwn, TellWhoTheirPeerIs) {
+    const Pair pair = connect_pair();
+    net::Address peer;
+    Recorder asked;
+    ring_->ask_peer_address(pair.far, AF_INET, peer, asked.op);
+    ASSERT_TRUE(run_until([&] { return asked.ended(); }));
+    EXPECT_GE(asked.last_result(), 0);
+    EXPECT_EQ(peer, ring_->local_address(pair.near));
+}
+
+TEST_F(RingOwn, AcceptingOneTakesOneAndLeavesTheOthersInTheQueue) {
+    const int listener = ring_->open_listener(net::Address::loopback(0), {}, false).value();
+    const net::Address address = ring_->local_address(listener);
+    std::vector<int> clients;
+    for (uint32_t i = 0; i < 2; ++i) {
+        clients.push_back(ring_->open_stream_socket(address, {}).value());
+        Recorder connect;
+        ring_->connect(clients.back(), address, connect.op);
+        ASSERT_TRUE(run_until([&] { return connect.ended(); }));
+    }
+    std::vector<int> accepted;
+    for (uint32_t i = 0; i < 2; ++i) {
+        Recorder accept;
+        ring_->accept_one(listener, accept.op);
+        ASSERT_TRUE(run_until([&] { return accept.ended(); }));
+        EXPECT_EQ(accept.seen.size(), 1U);
+        ASSERT_GE(accept.last_result(), 0);
+        accepted.push_back(ring_->accepted(accept.last_result()));
+    }
+    EXPECT_NE(accepted[0], accepted[1]);
+    for (const int fd : {accepted[0], accepted[1], clients[0], clients[1], listener}) {
+        ring_->close(fd);
+    }
+    submit();
+}
+
 TEST_F(RingOwn, ShutDownSendingEndsThePeersReading) {
     const Pair pair = connect_pair();
     Recorder receive;

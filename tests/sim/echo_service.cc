@@ -19,7 +19,7 @@ EchoService::EchoService(net::Shard& shard, const net::SocketOptions& options, E
     : shard_(shard),
       options_(options),
       bug_(bug),
-      listener_(shard.proactor(), &on_accepted, this, &on_handed_over),
+      listener_(shard.proactor(), {.on_new = &on_accepted, .on_given = &on_handed_over}, this),
       scope_(shard.proactor().ready()) {}
 
 EchoService::~EchoService() = default;

@@ -41,6 +41,8 @@ void Operation::attempt() {
     switch (kind) {
         case Kind::accept:
             return attempt_accept();
+        case Kind::peer_address:
+            return attempt_peer_address();
         case Kind::receive:
             return attempt_receive();
         case Kind::send:
@@ -74,11 +76,16 @@ void Operation::attempt_accept() {
             return ring->finish(*this, accepted, 0);
         }
         world.network().take_accepted(*socket);
-        if (ring->is_full() || world.prng().chance(profile.multishot_ends)) {
+        if (once || ring->is_full() || world.prng().chance(profile.multishot_ends)) {
             return ring->finish(*this, accepted, 0);
         }
         ring->post(*this, accepted, net::kCompletionMore);
     }
+}
+
+void Operation::attempt_peer_address() {
+    *peer_address_to = socket->peer;
+    ring->finish(*this, static_cast<int32_t>(socket->peer.length()), 0);
 }
 
 void Operation::attempt_receive() {

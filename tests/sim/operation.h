@@ -20,6 +20,7 @@ struct Socket;
 struct Operation {
     enum class Kind : uint8_t {
         accept,
+        peer_address,
         receive,
         send,
         connect,
@@ -50,7 +51,9 @@ struct Operation {
     size_t done_bytes = 0;
     net::Address address = {};
     uint32_t poll_events = 0;
-    uint32_t poll_seen = 0;  // Last reported by watch_hangup.
+    bool once = false;                        // Of accept: one connection and no more.
+    net::Address* peer_address_to = nullptr;  // Where the answer goes.
+    uint32_t poll_seen = 0;                   // Last reported by watch_hangup.
     RingCore* target = nullptr;
 
     bool has_completion() const { return kind < Kind::cancel; }
@@ -61,6 +64,7 @@ struct Operation {
 
 private:
     void attempt_accept();
+    void attempt_peer_address();
     void attempt_receive();
     bool receive_once();
     void attempt_send();

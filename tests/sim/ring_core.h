@@ -44,6 +44,7 @@ public:
     Socket* socket_of(int fd) const;
     static bool is_own(int fd) { return fd >= kOwnDescriptors; }
     // The descriptor for the result of an accept.
+    uint32_t own_descriptors_max() const { return static_cast<uint32_t>(own_.size()); }
     int accepted(int32_t result) const { return own_.empty() ? result : result + kOwnDescriptors; }
     BufferGroup* group(uint16_t id) { return id < kGroupsMax ? groups_[id].get() : nullptr; }
 

@@ -56,6 +56,10 @@ void Ring::accept_multishot(int fd, Op& op) {
     impl_->core.prepare({.kind = Operation::Kind::accept, .fd = fd}, op);
 }
 
+void Ring::accept_one(int fd, Op& op) {
+    impl_->core.prepare({.kind = Operation::Kind::accept, .fd = fd, .once = true}, op);
+}
+
 void Ring::receive_multishot(int fd, uint16_t buffer_group, Op& op) {
     impl_->core.prepare({.kind = Operation::Kind::receive, .fd = fd, .buffer_group = buffer_group},
                         op);
@@ -102,6 +106,16 @@ void Ring::cancel(Op& op) {
 int Ring::accepted(int32_t result) const {
     return impl_->core.accepted(result);
 }
+uint32_t Ring::own_descriptors_max() const {
+    return impl_->core.own_descriptors_max();
+}
+
+void Ring::ask_peer_address(int fd, int family, Address& to, Op& op) {
+    to.storage_for(family);
+    impl_->core.prepare({.kind = Operation::Kind::peer_address, .fd = fd, .peer_address_to = &to},
+                        op);
+}
+
 bool Ring::is_known_to_system(int fd) {
     return !sim::RingCore::is_own(fd);
 }

@@ -52,7 +52,7 @@ public:
     TlsShard(uint64_t seed, const ProactorOptions& options, const SocketOptions& sockets)
         : sockets_(sockets),
           shard_(Shard::create(0, options, seed).value()),
-          listener_(shard_->proactor(), &on_accepted, this),
+          listener_(shard_->proactor(), {.on_new = &on_accepted}, this),
           scope_(shard_->proactor().ready()) {}
     TlsShard(const TlsShard&) = delete;
     TlsShard& operator=(const TlsShard&) = delete;

@@ -108,7 +108,7 @@ MockServer::MockServer(net::Shard& shard,
       context_{shard.proactor(), options, control, control.counters(shard.index()), shard.prng()},
       connection_options_(connection_options_of(options)),
       connections_(*this),
-      listener_(shard.proactor(), &on_accept, this),
+      listener_(shard.proactor(), {.on_new = &on_accept}, this),
       scope_(shard.proactor().ready()) {}
 
 MockServer::~MockServer() = default;
