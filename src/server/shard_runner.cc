@@ -15,10 +15,12 @@
 #include <sched.h>
 
 #include "base/error.h"
+#include "base/intrusive_list.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "coro/scope.h"
+#include "coro/signal.h"
 #include "coro/task.h"
 #include "http/server_connection.h"
 #include "net/address.h"
@@ -96,6 +98,12 @@ public:
     void begin_drain(Duration deadline);
 
 private:
+    // A client in its TLS handshake: it is no connection of `connections_` yet.
+    struct Handshake : ListNode {
+        explicit Handshake(coro::ReadyQueue& ready) : signal(ready) {}
+        coro::Signal signal;
+    };
+
     static void on_accept(void* owner, int fd);
     static void on_handed_over(void* owner, int fd);
     static void on_housekeeping(net::Timer& timer);
@@ -118,6 +126,7 @@ private:
     ShardTelemetry telemetry_;
     Gateway gateway_;
     http::ServerConnections connections_;
+    IntrusiveList<Handshake> handshakes_;
     coro::TaskScope scope_;
     net::Listener listener_;
     net::Timer housekeeping_;
@@ -229,14 +238,15 @@ coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
 
 // The TLS handshake with a client, within its time; null when it failed.
 coro::Task<net::StreamPtr> ShardRunner::Body::secure(net::StreamPtr plain) {
-    coro::Signal signal(proactor_.ready());
-    net::Deadline deadline(proactor_, signal);
+    Handshake handshake(proactor_.ready());
+    handshakes_.push_back(handshake);
+    net::Deadline deadline(proactor_, handshake.signal);
     deadline.set(handshake_timeout_);
     net::TlsStream::Ptr stream = net::TlsStream::accept(std::move(plain), tls_, tls_blocks_);
-    stream->set_signal(&signal);
+    stream->set_signal(&handshake.signal);
     while (!stream->handshake_done() && !stream->failed() && !stream->read_ended() &&
            !deadline.has_passed() && !connections_.is_draining()) {
-        co_await signal.wait();
+        co_await handshake.signal.wait();
     }
     stream->set_signal(nullptr);
     if (stream->failed()) {
@@ -270,6 +280,9 @@ void ShardRunner::Body::begin_drain(Duration deadline) {
     if (!drain_deadline_.is_set()) {
         listener_.stop();
         connections_.drain();
+        for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
+            h->signal.raise();
+        }
     }
     drain_deadline_ = proactor_.now() + deadline;
 }
