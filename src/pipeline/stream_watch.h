@@ -47,9 +47,11 @@ public:
     bool is_event_stream() const { return is_event_stream_; }
     uint64_t events() const { return events_; }
     bool at_boundary() const { return framer_.at_boundary(); }
+    // The stream itself has said that nothing follows.
+    bool has_announced_its_end() const { return saw_terminator_ || saw_error_; }
     // The stream may end here without anything missing.
     bool has_ended_properly() const {
-        return terminator_ == Terminator::none || saw_terminator_ || saw_error_;
+        return terminator_ == Terminator::none || has_announced_its_end();
     }
     // The upstream itself reported a failure inside the stream.
     bool saw_error() const { return saw_error_; }
