@@ -128,6 +128,7 @@ private:
     bool wants_stream_ = false;
     bool request_sent_whole_ = false;
     bool half_closed_ = false;
+    bool asked_at_end_ = false;  // Once its connection had ended, not only its TLS session.
 };
 
 }  // namespace sluice::pipeline
