@@ -104,7 +104,10 @@ ServerConnection::Step ServerConnection::look_for_end_of_response() {
 }
 
 net::CloseMode ServerConnection::close_mode() const {
-    if (exchange_ == nullptr || timed_out_) {
+    if (exchange_ == nullptr) {
+        return net::CloseMode::graceful;  // Nothing is unsent, but TLS says goodbye.
+    }
+    if (timed_out_) {
         return net::CloseMode::abort;
     }
     switch (exchange_->response_state()) {
