@@ -158,7 +158,8 @@ class BadCertificateTest(ReloadCase):
                 (self.second.certificate, self.first.key, "does not belong to the certificate"),
                 (self.second.certificate, garbage, "garbage.pem: holds no private key"),
                 (self.second.certificate, locked, "the private key is encrypted"),
-                (os.path.join(FOLDER.name, "absent.pem"), self.second.key, 'absent.pem" cannot be read'))
+                (os.path.join(FOLDER.name, "absent.pem"), self.second.key,
+                 'absent.pem" cannot be read'))
 
     def config(self, port, certificate, key):
         return tls_config(port, self.first).replace(
