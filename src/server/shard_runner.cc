@@ -271,7 +271,8 @@ void ShardRunner::Body::keep_house() {
     const uint64_t resumed = proactor_.counters().resumed;
     quiet_periods_ = resumed == std::exchange(resumed_before_, resumed) ? quiet_periods_ + 1 : 0;
     if (quiet_periods_ == kQuietPeriodsBeforeTrim) {
-        shard_->trim();
+        quiet_periods_ = shard_->trim() ? quiet_periods_ : 0;
+        tls_blocks_.trim();
     }
     proactor_.timers().arm(housekeeping_, proactor_.now() + kHousekeepingPeriod);
 }
