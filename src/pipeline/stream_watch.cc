@@ -59,6 +59,7 @@ uint32_t StreamWatch::see(std::string_view bytes) {
             ++events_;
             judge_event();
             head_bytes_ = 0;
+            in_other_line_ = false;
             complete = at;
         }
     }
@@ -73,10 +74,31 @@ void StreamWatch::end() {
     }
 }
 
+// Whether a line that begins so can say what an event is: comments, ids and the like cannot.
+bool StreamWatch::may_tell(char first) const {
+    return first == 'd' || (first == 'e' && terminator_ == Terminator::responses);
+}
+
+// The head is that of the first line that may tell something, not of the event.
 void StreamWatch::keep_head(std::string_view bytes) {
-    if (head_bytes_ == 0) {
+    while (head_bytes_ == 0) {
+        if (in_other_line_) {
+            const size_t end = bytes.find_first_of("\r\n");
+            if (end == std::string_view::npos) {
+                return;
+            }
+            bytes.remove_prefix(end);
+            in_other_line_ = false;
+        }
         const size_t first = bytes.find_first_not_of("\r\n");
-        bytes.remove_prefix(std::min(first, bytes.size()));
+        if (first == std::string_view::npos) {
+            return;
+        }
+        bytes.remove_prefix(first);
+        if (may_tell(bytes.front())) {
+            break;
+        }
+        in_other_line_ = true;
     }
     const size_t count = std::min(bytes.size(), kEventHeadBytes - head_bytes_);
     if (count > 0) {

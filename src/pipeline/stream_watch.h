@@ -61,18 +61,20 @@ public:
 private:
     static constexpr size_t kEventHeadBytes = 32;
 
+    bool may_tell(char first) const;
     void keep_head(std::string_view bytes);
     void judge_event();
 
     http::SseFramer framer_;
     json::MemberFinder usage_finder_;
     uint64_t events_ = 0;
-    std::array<char, kEventHeadBytes> head_;  // The beginning of the current event.
+    std::array<char, kEventHeadBytes> head_;  // The beginning of what says what the event is.
     uint8_t head_bytes_ = 0;
     Terminator terminator_;
     bool is_event_stream_;
     bool saw_terminator_ = false;
     bool saw_error_ = false;
+    bool in_other_line_ = false;  // Of the current event; nothing in it is kept.
 };
 
 // Reads a usage object of either OpenAI form (prompt_tokens or input_tokens).
