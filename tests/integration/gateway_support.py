@@ -169,6 +169,17 @@ class Client(Connection):
             response.complete = False
         return response
 
+    def read_event(self):
+        """Whole chunks up to the end of an event; an event may come in several."""
+        body = b""
+        while not body.endswith(b"\n\n"):
+            size = int(self.read_until(b"\r\n"), 16)
+            if size == 0:
+                raise EOFError(f"ended with {body[-200:]!r}")
+            body += self.read_exactly(size)
+            assert self.read_exactly(2) == b"\r\n"
+        return body
+
     def _read_length(self, response, length):
         try:
             response.body = self.read_exactly(length)
