@@ -76,7 +76,8 @@ class EventTest(PaceCase):
         for name, port in (("direct", mock.port), ("gateway", self.gateway.port)):
             done = subprocess.run(
                 [os.path.join(llm_tools_test.BUILD, "llm-load"), "--quiet", "--json", "-", "-c",
-                 "200", "--requests", "200", "--stream", "--ramp", "0.2", "--tokens", "50", "--stamps", "-H", "x-mock-itl-ms: 20", f"http://127.0.0.1:{port}{CHAT}"],
+                 "200", "--requests", "200", "--stream", "--ramp", "0.2", "--tokens", "50",
+                 "--stamps", "-H", "x-mock-itl-ms: 20", f"http://127.0.0.1:{port}{CHAT}"],
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
             figures[name] = json.loads(done.stdout)
             self.assertEqual(figures[name]["errors"], {}, done.stderr)
