@@ -137,6 +137,23 @@ class HandshakeTest(TlsCase):
             self.assertTrue(second.tls.session_reused, version)
             self.assert_answers(second)
 
+    def test_sessions_are_resumed_on_every_shard(self):
+        config = tls_config(self.upstream.port, SERVER).replace("shards = 1", "shards = 2")
+        self.gateway = TlsGateway(config, client_context(CA))
+        for version in (V1_2, V1_3):
+            context, session, held = client_context(CA, version), None, []
+            for i in range(24):  # Held open, so that both shards get some.
+                client = self.gateway.client(context, session=session)
+                self.assertEqual(client.tls.session_reused, i > 0)
+                self.assert_answers(client)
+                session = client.tls.session
+                held.append(client)
+            for client in held:
+                client.close()
+        shards = [self.gateway.metric(rf'^sluice_client_connections_total\{{shard="{i}"')
+                  for i in (0, 1)]
+        self.assertGreater(min(shards), 0, shards)
+
     def test_a_session_is_not_resumed_under_another_certificate(self):
         self.start(SERVER, CA.issue("a.example"), CA.issue("b.example"))
         for version in (V1_2, V1_3):

@@ -9,7 +9,8 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, Gateway, STREAM_HEAD, chunk, event
-from tls_support import Authority, CutProxy, TlsUpstream, V1_2, V1_3, tls_config
+from tls_support import (Authority, CutProxy, TlsUpstream, V1_2, V1_3, end_politely,
+                         tls_config)
 
 FOLDER = tempfile.TemporaryDirectory()
 CA = None
@@ -183,6 +184,30 @@ class TrustTest(UpstreamCase):
         for _ in range(5):
             self.assert_answered()
         self.assertGreaterEqual(self.upstream.resumed, 3)
+
+
+    def test_a_post_is_sent_once(self):
+        """Kept connections end just as the next request may be on its way."""
+        self.start(CA.issue("127.0.0.1"), trusting(CA))
+
+        def script(connection, request):
+            support.json_answer(connection, request.body)
+            if b"notify" in request.body:
+                end_politely(connection.sock.tls)
+            return False
+        self.upstream.script = script
+        client = self.gateway.client()
+        answered = 0
+        for i in range(150):
+            body = b'{"i":%d%s}' % (i, b',"notify":1' if i % 2 else b"")
+            client.post(CHAT, body)
+            response = client.read_response()
+            # One that the upstream's system has acknowledged is not sent again, read or not.
+            self.assertIn(response.status, (200, 502))
+            answered += response.body == body
+        seen = [r.body for r in self.upstream.requests]
+        self.assertEqual(len(set(seen)), len(seen))
+        self.assertGreater(answered, 140)
 
 
 class CutTest(UpstreamCase):

@@ -88,6 +88,14 @@ class StrictSocket:
             return b""
 
 
+def end_politely(tls):
+    """Sends close_notify and nothing more; does not wait for the peer's."""
+    tls.settimeout(0)
+    with contextlib.suppress(OSError):
+        tls.unwrap()
+    tls.settimeout(support.PATIENCE_S)
+
+
 V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
@@ -125,11 +133,7 @@ class TlsClient(Client):
         return self.sock.tls
 
     def end_politely(self):
-        """Sends close_notify and nothing more; does not wait for the peer's."""
-        self.tls.settimeout(0)
-        with contextlib.suppress(OSError):
-            self.tls.unwrap()
-        self.tls.settimeout(support.PATIENCE_S)
+        end_politely(self.tls)
 
 
 class BioClient:
