@@ -49,6 +49,11 @@ public:
     bool has_response_begun() const { return response_begun_; }
     Result<bool> next_body_piece(BodyPiece& piece) { return body_.next(*stream_, piece); }
     bool is_response_complete() const { return head_read_ && body_.is_complete(); }
+    // A complete body that only the end of the connection delimits, which under TLS came without
+    // close_notify: there may have been more (RFC 9112 section 9.8).
+    bool may_be_cut() const {
+        return framing_.body.kind == BodyKind::until_close && stream_->ended_without_notice();
+    }
     std::optional<uint64_t> body_bytes_left() const { return body_.bytes_left(); }
     uint64_t body_bytes() const { return body_.body_bytes(); }
 

@@ -104,8 +104,12 @@ ServerConnection::Step ServerConnection::look_for_end_of_response() {
 }
 
 net::CloseMode ServerConnection::close_mode() const {
-    if (exchange_ == nullptr || timed_out_) {
-        return net::CloseMode::abort;
+    if (exchange_ == nullptr) {
+        return net::CloseMode::graceful;  // Nothing is unsent, but TLS says goodbye.
+    }
+    if (timed_out_ || stream_->error().kind == ErrorKind::send_timeout) {
+        // An orderly end would wait in the kernel behind what this client does not take.
+        return net::CloseMode::reset;
     }
     switch (exchange_->response_state()) {
         case ResponseState::finished:

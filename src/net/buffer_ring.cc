@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -63,6 +64,7 @@ Slice BufferRing::take(const Completion& completion) {
     block.filled_bytes += received;
     if ((completion.flags & kCompletionBufferMore) == 0) {
         --published_;
+        block.is_published = false;
         block.release();
     }
     return slice;
@@ -89,13 +91,17 @@ BufferRing::RingBlock* BufferRing::pop_free() {
 void BufferRing::wait_for_blocks(Waiter& waiter) {
     ++counters_.exhausted;
     quiet_turns_ = 0;
-    window_ = std::min(window_ * 2, options_.blocks_max);
+    // Once in a turn: a burst that meets an empty window fails many receives together.
+    if (!std::exchange(has_grown_, true)) {
+        window_ = std::min(window_ * 2, options_.blocks_max);
+    }
     if (!waiter.is_linked()) {
         waiters_.push_back(waiter);
     }
 }
 
 void BufferRing::replenish() {
+    has_grown_ = false;
     if (window_ > options_.window_blocks && ++quiet_turns_ >= kWindowQuietTurns) {
         quiet_turns_ = 0;
         window_ = std::max(options_.window_blocks, window_ / 2);
@@ -107,6 +113,7 @@ void BufferRing::replenish() {
             break;
         }
         block->references = 1;  // The kernel's.
+        block->is_published = true;
         ring_.provide_buffer(kGroup, block->data, block->size_bytes, id_of(*block));
         ++published_;
         ++counters_.published;
@@ -127,8 +134,12 @@ void BufferRing::replenish() {
 }
 
 void BufferRing::trim() {
-    for (RingBlock* block = free_; block != nullptr; block = block->next_free) {
-        ::madvise(block->data, block->size_bytes, MADV_DONTNEED);
+    window_ = options_.window_blocks;
+    for (uint32_t i = 0; i < touched_blocks_; ++i) {
+        const RingBlock& block = blocks_[i];
+        if (block.references == (block.is_published ? 1U : 0U)) {
+            ::madvise(block.data, block.size_bytes, MADV_DONTNEED);
+        }
     }
 }
 

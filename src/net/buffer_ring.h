@@ -57,7 +57,9 @@ public:
     void wait_for_blocks(Waiter& waiter);
     // Gives blocks to the kernel up to the window and calls waiters; once per turn, before submit.
     void replenish();
-    // Returns the memory of free blocks to the system.
+    // Returns to the system what no slice looks at, and lets the window fall back. That includes
+    // the memory of blocks that the kernel holds: it writes into them only inside of our calls of
+    // the ring, so the caller must have taken every completion.
     void trim();
 
     uint32_t free_blocks() const { return free_count_ + (options_.blocks_max - touched_blocks_); }
@@ -73,6 +75,7 @@ private:
 
     struct RingBlock : Block {
         uint32_t filled_bytes = 0;  // How far the kernel has written.
+        bool is_published = false;  // The kernel holds it, and one reference.
         RingBlock* next_free = nullptr;
     };
 
@@ -93,6 +96,7 @@ private:
     uint32_t published_ = 0;       // Blocks that the kernel holds.
     uint32_t window_;
     uint32_t quiet_turns_ = 0;  // Turns since the kernel last ran out.
+    bool has_grown_ = false;    // In this turn.
     IntrusiveList<Waiter> waiters_;
     BufferRingCounters counters_;
 };

@@ -78,6 +78,8 @@ public:
     // It ended without the notice that its protocol prescribes (TLS: RFC 8446 section 6.1): a
     // message that only the end of the stream delimits may be cut short. TCP has no such notice.
     bool ended_without_notice() const { return ended_without_notice_; }
+    // The connection itself has ended too. Under TLS that may come later than the notice.
+    virtual bool is_transport_ended() const { return read_ended_; }
 
     // --- Writing. Never blocks and never fails at the call: a failure shows in failed().
     void write(Slice slice) {

@@ -98,6 +98,14 @@ void Proactor::cut_lingering() {
     }
 }
 
+bool Proactor::trim_buffers() {
+    if (had_completions_) {
+        return false;
+    }
+    buffers_->trim();
+    return true;
+}
+
 WaitOptions Proactor::wait_options(Duration wait_max) {
     WaitOptions wait;
     if (more_completions_ || !ready_.empty() || !flushes_.empty()) {
@@ -121,7 +129,9 @@ void Proactor::turn(Duration wait_max) {
     ring_->submit(wait_options(wait_max));
     now_ = ring_->now();
     const Instant began = now_;
-    more_completions_ = run_completions() == kCompletionsPerTurnMax;
+    const size_t completions = run_completions();
+    more_completions_ = completions == kCompletionsPerTurnMax;
+    had_completions_ = completions > 0;
     timers_.advance(now_);
     run_ready_and_flush();
     buffers_->replenish();

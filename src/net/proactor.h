@@ -70,6 +70,9 @@ public:
     Instant now() const { return now_; }
     Ring& ring() { return *ring_; }
     BufferRing& buffers() { return *buffers_; }
+    // For a quiet shard, from a timer. False, and nothing done, in a turn that had completions:
+    // what follows them may have made the kernel write into a block that nobody has taken yet.
+    bool trim_buffers();
     TimerWheel& timers() { return timers_; }
     coro::ReadyQueue& ready() { return ready_; }
     void flush_at_end_of_turn(Flushable& item) {
@@ -113,6 +116,7 @@ private:
     uint32_t open_streams_ = 0;
     uint32_t objects_ = 0;
     bool more_completions_ = false;  // The last batch was full.
+    bool had_completions_ = false;   // This turn.
     bool stopped_ = false;
     ProactorCounters counters_;
 };

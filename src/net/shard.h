@@ -36,10 +36,11 @@ public:
     // Whoever runs the shard: how a message from another shard finds it.
     void set_owner(void* owner) { owner_ = owner; }
     void* owner() const { return owner_; }
-    // Gives memory that is not in use back to the system; for a quiet shard.
-    void trim() {
+    // Gives memory that is not in use back to the system; from a timer, for a quiet shard. False
+    // when it turned out not to be quiet.
+    bool trim() {
         frames_.trim();
-        proactor_->buffers().trim();
+        return proactor_->trim_buffers();
     }
 
 private:

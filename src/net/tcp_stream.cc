@@ -316,7 +316,7 @@ void TcpStream::close(CloseMode mode) {
     sink_ = nullptr;
     received_.clear();
     linger_ = mode == CloseMode::linger;
-    reset_ = mode == CloseMode::reset && !failed_;
+    reset_ = mode == CloseMode::reset;
     if (reset_) {
         proactor_.ring().reset_on_close(fd_);
     }

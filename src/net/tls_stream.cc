@@ -82,6 +82,9 @@ void TlsStream::on_stream_event() {
     if (!failed_ && below_->failed()) {
         fail(below_->error());
     }
+    if (below_->read_ended() && !std::exchange(saw_end_below_, true) && notice_received_) {
+        raise();  // Whoever asked after the notice whether the peer still reads may ask again.
+    }
     want_flush();
 }
 

@@ -47,6 +47,7 @@ public:
     std::string_view tls_cipher() const { return engine_.cipher(); }
     bool tls_resumed() const { return engine_.is_resumed(); }
 
+    bool is_transport_ended() const override { return below_->read_ended(); }
     void watch_for_hangup() override { below_->watch_for_hangup(); }
     Address peer_address() const override { return below_->peer_address(); }
     // Both this and sent_bytes_total() count ciphertext, the handshake included.
@@ -84,6 +85,7 @@ private:
     SliceQueue unsent_;             // Plaintext of this turn, or from before the handshake's end.
     bool reading_stopped_ = false;  // Above the high mark.
     bool notice_received_ = false;  // The peer's close_notify.
+    bool saw_end_below_ = false;
 };
 
 }  // namespace sluice::net

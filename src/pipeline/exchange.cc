@@ -105,9 +105,15 @@ std::optional<Error> Exchange::reason_to_stop() {
 }
 
 // A client that ended its direction may wait for the answer or be gone. Only bytes tell: a closed
-// socket answers them with a reset.
+// socket answers them with a reset. One that has closed its TLS session first may have swallowed
+// what it was asked then, so it is asked again when its connection ends as well.
 void Exchange::look_at_half_closed_client() {
-    if (!client_.is_client_half_closed() || (half_closed_ && !next_probe_.has_passed())) {
+    if (!client_.is_client_half_closed()) {
+        return;
+    }
+    const bool is_news =
+        client_.stream().is_transport_ended() && !std::exchange(asked_at_end_, true);
+    if (half_closed_ && !is_news && !next_probe_.has_passed()) {
         return;
     }
     if (!half_closed_) {

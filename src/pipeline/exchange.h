@@ -118,6 +118,7 @@ private:
     net::Deadline next_probe_;  // Of a client that ended its direction.
     Relay* relay_ = nullptr;    // While one runs, for probing the client.
     bool half_closed_ = false;
+    bool asked_at_end_ = false;  // Once its connection had ended, not only its TLS session.
     bool wants_stream_ = false;
     bool request_sent_whole_ = false;
     Services& services_;

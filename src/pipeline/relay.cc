@@ -193,6 +193,13 @@ Status Relay::end() {
                      .source = ErrorSource::upstream,
                      .where = "the stream ended without its closing event"});
     }
+    // Anybody on the way can end a TCP connection; a stream that says itself that it is complete
+    // needs no other word for it, and many servers leave out the notice.
+    if (upstream_.may_be_cut() && !watch_.has_announced_its_end()) {
+        return fail({.kind = ErrorKind::closed_early,
+                     .source = ErrorSource::upstream,
+                     .where = "the connection ended without the notice that TLS demands"});
+    }
     release();
     return {};
 }

@@ -81,14 +81,15 @@ uint32_t StreamWatch::see(std::string_view bytes) {
         const std::string_view rest = bytes.substr(at);
         const http::SseFramer::Step step = framer_.feed(rest);
         at += step.consumed;
-        if (step.event_end && head_bytes_ == 0) {
-            judge_event(rest.substr(0, std::min<size_t>(step.consumed, kEventHeadBytes)));
+        if (step.event_end && is_at_start_) {
+            judge_event(rest.substr(0, step.consumed));
         } else {
             keep_head(rest.substr(0, step.consumed));
             if (step.event_end) {
                 judge_kept_event();
             }
         }
+        is_at_start_ = step.event_end;
         if (step.event_end) {
             ++events_;
             complete = at;
@@ -99,36 +100,46 @@ uint32_t StreamWatch::see(std::string_view bytes) {
 }
 
 void StreamWatch::end() {
-    if (is_event_stream_ && head_bytes_ > 0) {
+    if (is_event_stream_) {
         judge_kept_event();
     }
 }
 
+// Keeps the beginning of the first line that can say what the event is, and what follows it.
 void StreamWatch::keep_head(std::string_view bytes) {
-    if (head_bytes_ == 0) {
-        const size_t first = bytes.find_first_not_of("\r\n");
-        bytes.remove_prefix(std::min(first, bytes.size()));
+    while (head_bytes_ == 0) {
+        if (is_in_other_line_) {
+            bytes.remove_prefix(std::min(bytes.find_first_of("\r\n"), bytes.size()));
+            is_in_other_line_ = bytes.empty();
+        }
+        bytes.remove_prefix(std::min(bytes.find_first_not_of("\r\n"), bytes.size()));
+        if (bytes.empty()) {
+            return;
+        }
+        is_in_other_line_ = bytes.front() != kData.front() && bytes.front() != kEvent.front();
+        if (!is_in_other_line_) {
+            break;
+        }
     }
     const size_t count = std::min(bytes.size(), kEventHeadBytes - head_bytes_);
-    if (count > 0) {
-        std::memcpy(head_.data() + head_bytes_, bytes.data(), count);
-        head_bytes_ = static_cast<uint8_t>(head_bytes_ + count);
-    }
+    std::memcpy(head_.data() + head_bytes_, bytes.data(), count);
+    head_bytes_ = static_cast<uint8_t>(head_bytes_ + count);
 }
 
 void StreamWatch::judge_kept_event() {
     judge_event({head_.data(), head_bytes_});
     head_bytes_ = 0;
+    is_in_other_line_ = false;
 }
 
 // The first line of data says what an event is, unless its name has done so before.
-void StreamWatch::judge_event(std::string_view head) {
-    while (!head.empty()) {
-        const std::string_view line = take_line(head);
-        if (line.starts_with(kData)) {
-            judge_data(line_value(line, kData));
+void StreamWatch::judge_event(std::string_view event) {
+    while (!event.empty()) {
+        if (event.starts_with(kData)) {
+            judge_data(line_value(event, kData));
             return;
         }
+        const std::string_view line = take_line(event);
         if (line.starts_with(kEvent)) {
             judge_name(line_value(line, kEvent));
         }

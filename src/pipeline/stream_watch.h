@@ -52,19 +52,21 @@ public:
     bool has_ended_properly() const {
         return terminator_ == Terminator::none || saw_terminator_ || saw_error_;
     }
+    // The stream itself has said that nothing follows.
+    bool has_announced_its_end() const { return saw_terminator_ || saw_error_; }
     // The upstream itself reported a failure inside the stream.
     bool saw_error() const { return saw_error_; }
     // The last usage object that passed by, as it was written; empty when there was none.
     std::string_view usage_object() const { return usage_finder_.value(); }
 
 private:
-    // As much of an event as has to be seen to know what it is: the lines before its data (event,
-    // id, a comment) and the beginning of that.
+    // As much of an event as has to be seen to know what it is: its name and the beginning of its
+    // data.
     static constexpr size_t kEventHeadBytes = 128;
 
     void keep_head(std::string_view bytes);
     void judge_kept_event();
-    void judge_event(std::string_view head);
+    void judge_event(std::string_view event);
     void judge_data(std::string_view data);
     void judge_name(std::string_view name);
 
@@ -76,6 +78,8 @@ private:
     bool is_event_stream_;
     bool saw_terminator_ = false;
     bool saw_error_ = false;
+    bool is_at_start_ = true;                 // No byte of the current event was seen.
+    bool is_in_other_line_ = false;           // One that says nothing: a comment, an id.
     std::array<char, kEventHeadBytes> head_;  // Of an event whose end has not arrived.
 };
 

@@ -2,7 +2,9 @@
 #include "server/cli.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "config/print.h"
 #include "config/reference.h"
 #include "config/schema.h"
+#include "server/runtime_config.h"
 
 namespace sluice::server {
 
@@ -201,11 +204,17 @@ void Parser::word(std::string_view text) {
 CommandOutput check(const config::LoadResult& loaded) {
     CommandOutput output;
     output.standard_error = loaded.report();
+    uint32_t count = loaded.error_count();
     if (loaded.config) {
+        if (const std::string reason = why_unusable(*loaded.config); !reason.empty()) {
+            output.standard_error += fmt::format("{}: {}\n", loaded.source, reason);
+            count = 1;
+        }
+    }
+    if (loaded.config && count == 0) {
         output.standard_output = fmt::format("{}: ok\n", loaded.source);
     } else {
         output.exit_code = kExitFailure;
-        const uint32_t count = loaded.error_count();
         output.standard_error +=
             fmt::format("{}: {} {}\n", loaded.source, count, count == 1 ? "error" : "errors");
     }

@@ -81,4 +81,11 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     return made;
 }
 
+std::string why_unusable(const config::Config& config) {
+    std::vector<std::string> warnings;  // About expiry, which nobody can judge without a clock.
+    const auto made =
+        make_runtime_config(config, nullptr, std::make_shared<net::TlsTicketKeys>(), 0, warnings);
+    return made ? std::string() : made.error();
+}
+
 }  // namespace sluice::server

@@ -34,4 +34,8 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     int64_t wall_clock_ns,
     std::vector<std::string>& warnings);
 
+// Why this configuration cannot be served although it is well-formed (a certificate that cannot be
+// used, say); empty when it can.
+std::string why_unusable(const config::Config& config);
+
 }  // namespace sluice::server

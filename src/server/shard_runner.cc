@@ -15,10 +15,12 @@
 #include <sched.h>
 
 #include "base/error.h"
+#include "base/intrusive_list.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "coro/scope.h"
+#include "coro/signal.h"
 #include "coro/task.h"
 #include "http/server_connection.h"
 #include "net/address.h"
@@ -96,6 +98,12 @@ public:
     void begin_drain(Duration deadline);
 
 private:
+    // A client in its TLS handshake: it is no connection of `connections_` yet.
+    struct Handshake : ListNode {
+        explicit Handshake(coro::ReadyQueue& ready) : signal(ready) {}
+        coro::Signal signal;
+    };
+
     static void on_accept(void* owner, int fd);
     static void on_handed_over(void* owner, int fd);
     static uint32_t room(void* owner);
@@ -120,6 +128,7 @@ private:
     ShardTelemetry telemetry_;
     Gateway gateway_;
     http::ServerConnections connections_;
+    IntrusiveList<Handshake> handshakes_;
     coro::TaskScope scope_;
     net::Listener listener_;
     net::Timer housekeeping_;
@@ -245,14 +254,15 @@ coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
 
 // The TLS handshake with a client, within its time; null when it failed.
 coro::Task<net::StreamPtr> ShardRunner::Body::secure(net::StreamPtr plain) {
-    coro::Signal signal(proactor_.ready());
-    net::Deadline deadline(proactor_, signal);
+    Handshake handshake(proactor_.ready());
+    handshakes_.push_back(handshake);
+    net::Deadline deadline(proactor_, handshake.signal);
     deadline.set(handshake_timeout_);
     net::TlsStream::Ptr stream = net::TlsStream::accept(std::move(plain), tls_, tls_blocks_);
-    stream->set_signal(&signal);
+    stream->set_signal(&handshake.signal);
     while (!stream->handshake_done() && !stream->failed() && !stream->read_ended() &&
            !deadline.has_passed() && !connections_.is_draining()) {
-        co_await signal.wait();
+        co_await handshake.signal.wait();
     }
     stream->set_signal(nullptr);
     if (stream->failed()) {
@@ -283,7 +293,8 @@ void ShardRunner::Body::keep_house() {
     const uint64_t resumed = proactor_.counters().resumed;
     quiet_periods_ = resumed == std::exchange(resumed_before_, resumed) ? quiet_periods_ + 1 : 0;
     if (quiet_periods_ == kQuietPeriodsBeforeTrim) {
-        shard_->trim();
+        quiet_periods_ = shard_->trim() ? quiet_periods_ : 0;
+        tls_blocks_.trim();
     }
     proactor_.timers().arm(housekeeping_, proactor_.now() + kHousekeepingPeriod);
 }
@@ -292,6 +303,9 @@ void ShardRunner::Body::begin_drain(Duration deadline) {
     if (!drain_deadline_.is_set()) {
         listener_.stop();
         connections_.drain();
+        for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
+            h->signal.raise();
+        }
     }
     drain_deadline_ = proactor_.now() + deadline;
 }

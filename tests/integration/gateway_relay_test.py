@@ -148,6 +148,21 @@ class RelayTest(unittest.TestCase):
         client.post(CHAT, b'{"stream":true}')
         self.assert_broken(client.read_response(), event(b'{"i":1}'), "stream_truncated")
 
+    def test_a_terminator_behind_other_lines_counts(self):
+        client = self.start()
+        for end in (b": a comment\ndata: [DONE]\n\n", b"id: 7\r\ndata: [DONE]\r\n\r\n",
+                    b"event: done\ndata: [DONE]\n\n", b": 1\n:2\nretry: 5\ndata:[DONE]\n\n"):
+            self.answer_stream(chunk(event(b'{"i":1}') + end))
+            client.post(CHAT, b'{"stream":true}')
+            response = client.read_response()
+            self.assertTrue(response.complete, end)
+            self.assertEqual(response.body, event(b'{"i":1}') + end)
+        for end in (b": data: [DONE]\n\n", b"id: 7\ndata: x\ndata: [DONE]\n\n"):
+            self.answer_stream(chunk(event(b'{"i":1}') + end))
+            client = self.gateway.client()
+            client.post(CHAT, b'{"stream":true}')
+            self.assertFalse(client.read_response().complete, end)
+
     def test_an_upstreams_own_error_event_passes(self):
         stream = event(b'{"i":1}') + event(b'{"error":{"message":"no"}}')
         self.answer_stream(chunk(stream))

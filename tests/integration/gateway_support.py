@@ -62,12 +62,16 @@ class Connection:
         return head
 
     def read_exactly(self, count):
-        while len(self.buffer) < count:
+        parts, have = [self.buffer], len(self.buffer)  # Joined once: bodies may be large.
+        while have < count:
             data = self.sock.recv(65536)
             if not data:
-                raise EOFError(f"ended with {len(self.buffer)} of {count} bytes")
-            self.buffer += data
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+                self.buffer = b"".join(parts)
+                raise EOFError(f"ended with {have} of {count} bytes")
+            parts.append(data)
+            have += len(data)
+        data = b"".join(parts)
+        data, self.buffer = data[:count], data[count:]
         return data
 
     def read_to_end(self):
@@ -165,15 +169,23 @@ class Client(Connection):
             response.complete = False
         return response
 
+    def read_event(self):
+        """Whole chunks up to the end of an event; an event may come in several."""
+        body = b""
+        while not body.endswith(b"\n\n"):
+            size = int(self.read_until(b"\r\n"), 16)
+            if size == 0:
+                raise EOFError(f"ended with {body[-200:]!r}")
+            body += self.read_exactly(size)
+            assert self.read_exactly(2) == b"\r\n"
+        return body
+
     def _read_length(self, response, length):
-        while len(response.body) < length:
-            if not self.buffer:
-                self.buffer = self.sock.recv(65536)
-                if not self.buffer:
-                    raise EOFError
-            part = self.buffer[: length - len(response.body)]
-            self.buffer = self.buffer[len(part) :]
-            response.body += part
+        try:
+            response.body = self.read_exactly(length)
+        except (EOFError, ConnectionError):
+            response.body, self.buffer = self.buffer, b""
+            raise
 
     def _read_chunks(self, response):
         while True:
@@ -190,14 +202,14 @@ class Upstream:
     A script that returns True keeps the connection for another request.
     """
 
-    def __init__(self, script=None):
+    def __init__(self, script=None, port=0):
         self.script = script
         self.requests = []
         self.errors = []
         self.accepted = 0
         self.open = 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
@@ -213,9 +225,14 @@ class Upstream:
                 self.open += 1
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
+    def wrap(self, sock):
+        """What the script talks through; a subclass may put TLS between."""
+        return sock
+
     def _serve(self, sock):
-        connection = Connection(sock)
         try:
+            sock = self.wrap(sock)
+            connection = Connection(sock)
             while True:
                 request = connection.read_request()
                 with self.lock:
@@ -278,7 +295,7 @@ class Gateway:
 
     KEY = "sk-upstream-secret-4711"
 
-    def __init__(self, config, environment=None):
+    def __init__(self, config, environment=None, prefix=()):
         self.folder = tempfile.TemporaryDirectory()
         self.config_path = os.path.join(self.folder.name, "sluice.toml")
         self.write_config(config)
@@ -287,7 +304,7 @@ class Gateway:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
         environ.update({"TEST_UPSTREAM_KEY": self.KEY}, **(environment or {}))
         self.process = subprocess.Popen(
-            [SLUICE, "--config", self.config_path],
+            [*prefix, SLUICE, "--config", self.config_path],
             stdin=subprocess.DEVNULL, stdout=self.access, stderr=self.errors, env=environ)
         self.port = self._wait_for_port()
 
@@ -341,6 +358,11 @@ class Gateway:
         self.access.close()
         self.folder.cleanup()
         return code
+
+    def rss_kib(self):
+        """Resident memory, without what is shared with files: libraries load lazily."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1))
 
     def metric(self, pattern):
         """The sum of the series whose text matches."""

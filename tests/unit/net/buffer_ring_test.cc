@@ -54,6 +54,13 @@ public:
     bool is_waiting() const { return BufferRing::Waiter::is_linked(); }
     const std::string& text() const { return text_; }
     unsigned waits() const { return waits_; }
+    std::string kept() const {
+        std::string text;
+        for (const Slice& slice : slices_) {
+            text += slice.view();
+        }
+        return text;
+    }
 
 private:
     void close() {
@@ -234,6 +241,42 @@ TEST_F(BufferRingTest, TrimKeepsEverythingUsable) {
     ASSERT_TRUE(run_until([&] { return reader->text().size() == 40'000; }));
     EXPECT_EQ(reader->text(), std::string(20'000, 'x') + std::string(20'000, 'y'));
     stop(*reader);
+}
+
+TEST_F(BufferRingTest, TrimSparesWhatSlicesLookAt) {
+    for (const bool incremental : {true, false}) {
+        world_.profile().incremental_buffers = incremental;
+        make(4096, 16, 4);
+        auto [reader, far] = connect();
+        send(far, std::string(6'000, 'x'));
+        ASSERT_TRUE(run_until([&] { return reader->text().size() == 6'000; }));
+        ring().trim();
+        EXPECT_EQ(reader->kept(), std::string(6'000, 'x'));
+        reader->keep(false);
+        stop(*reader);
+        TearDown();
+    }
+}
+
+TEST_F(BufferRingTest, ReceivesThatFailTogetherGrowTheWindowOnce) {
+    make(64, 256, 2);
+    std::deque<std::pair<std::unique_ptr<Reader>, sim::Socket*>> readers;
+    for (int i = 0; i < 20; ++i) {
+        readers.push_back(connect());
+        readers.back().first->keep(false);
+    }
+    for (const auto& [reader, far] : readers) {
+        send(far, std::string(128, 'x'));
+    }
+    ASSERT_TRUE(run_until([&] {
+        return std::ranges::all_of(
+            readers, [](const auto& each) { return each.first->text().size() == 128; });
+    }));
+    EXPECT_GT(ring().counters().exhausted, 8U);
+    EXPECT_LE(ring().blocks_in_use(), 64U);  // Doubled for each, it would be all 256.
+    for (const auto& [reader, far] : readers) {
+        stop(*reader);
+    }
 }
 
 TEST_F(BufferRingTest, ASliceThatIsLeftEndsTheProcess) {

@@ -53,6 +53,8 @@ TEST(StreamWatch, ChatStreamsEndWithDone) {
 TEST(StreamWatch, TheTerminatorMayFollowOtherLinesOfItsEvent) {
     expect(": waiting\ndata: [DONE]\n\n", Terminator::done, true, false);
     expect("id: 12\nevent: done\ndata: [DONE]\n\n", Terminator::done, true, false);
+    expect(": " + std::string(300, ' ') + "\nid: 7\ndata: [DONE]\n\n", Terminator::done, true,
+           false);
     // The first line of data decides.
     expect("data: x\ndata: [DONE]\n\n", Terminator::done, false, false);
 }

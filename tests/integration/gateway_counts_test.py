@@ -1,0 +1,197 @@
+"""Counting: metrics, access log and clients agree to the last byte; reported times are true."""
+
+import json
+import os
+import re
+import statistics
+import sys
+import time
+import unittest
+
+import gateway_support as support
+from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+
+USAGE = (b'{"id":"x","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,'
+         b'"total_tokens":10}}')
+
+
+class CountCase(unittest.TestCase):
+    def setUp(self):
+        self.upstream = Upstream(self.script)
+        self.gateway = Gateway(config_for(
+            self.upstream.port,
+            server='access_log = { target = "stdout", format = "json" }',
+            llm="timeouts = { first_byte_ms = 200 }"))
+
+    def tearDown(self):
+        self.upstream.close()
+        self.assertEqual(self.upstream.errors, [])
+        log = self.gateway.read_log()
+        self.assertEqual(self.gateway.stop(), 0, log)
+
+    def script(self, connection, request):
+        body = request.body
+        if b'"error"' in body:
+            return support.json_answer(connection, b'{"error":{}}', status="429 Slow Down")
+        if b'"cut"' in body:
+            connection.send(STREAM_HEAD + chunk(event(b'{"i":1}')))
+            return False
+        if b'"silent"' in body:
+            connection.wait_for_end()
+            return False
+        if b'"endless"' in body:
+            connection.send(STREAM_HEAD + chunk(event(b'{"i":1}')) + chunk(event(b'{"i":2}')))
+            connection.wait_for_end()
+            return False
+        if b'"stream":true' in body:
+            connection.send(STREAM_HEAD + chunk(event(b'{"i":1}')) + chunk(event(USAGE)) +
+                            chunk(DONE) + b"0\r\n\r\n")
+            return True
+        return support.json_answer(connection, USAGE)
+
+    def lines(self, count):
+        def whole():
+            return self.gateway.read_access().count("\n") >= count
+        support.wait_until(whole, f"not {count} lines: {self.gateway.read_access()}")
+        return [json.loads(line) for line in self.gateway.read_access().splitlines()]
+
+
+class TotalsTest(CountCase):
+    # What a client does, how often, and the status that it must be counted under.
+    REQUESTS = (
+        ("whole", b'{"model":"m"}', 30, 200),
+        ("whole", b'{"model":"m","stream":true}', 30, 200),
+        ("whole", b'{"model":"m","error":1}', 10, 429),
+        ("cut", b'{"model":"m","stream":true,"cut":1}', 10, 200),
+        ("leave-in-stream", b'{"model":"m","stream":true,"endless":1}', 20, 499),
+        ("leave-before", b'{"model":"m","silent":1,"n":1}', 20, 499),
+        ("whole", b'{"model":"m","silent":1}', 5, 504),
+        ("whole", b'{"model":', 10, 400),
+        ("whole", b'{"model":7}', 10, 400),
+    )
+
+    def one(self, how, body, path=CHAT):
+        """Does one request; returns the bytes of the body, where all of it came."""
+        seen = len(self.upstream.requests)
+        client = self.gateway.client()
+        client.post(path, body)
+        try:
+            if how == "leave-before":
+                support.wait_until(lambda: len(self.upstream.requests) > seen, "no request")
+                return 0
+            if how == "leave-in-stream":
+                client.read_head()
+                client.read_event()
+                client.read_event()
+                client.reset()
+                return 0
+            response = client.read_response()
+            self.assertEqual(response.complete, how == "whole")
+            return len(response.body)
+        finally:
+            client.close()
+
+    def total(self, metric, labels=""):
+        return self.gateway.metric(rf"^sluice_{metric}\{{.*{labels}")
+
+    def test_metrics_access_log_and_clients_agree(self):
+        expected, sent, received = {}, 0, 0
+        for how, body, count, status in self.REQUESTS:
+            for _ in range(count):
+                received += self.one(how, body)
+                sent += len(body)
+            expected[status] = expected.get(status, 0) + count
+        for _ in range(5):
+            received += self.one("whole", b"{}", "/nowhere")
+        expected[404], count = 5, sum(expected.values()) + 5
+        support.wait_until(lambda: self.total("requests_total") == count, "not all were counted")
+        lines = self.lines(count)
+        self.assertEqual(len(lines), count)
+        for status, number in expected.items():
+            self.assertEqual(self.total("requests_total", f'status="{status}"'), number, status)
+            self.assertEqual(sum(l["status"] == status for l in lines), number, status)
+        self.assertEqual(self.total("request_duration_seconds_count"), count)
+        self.assertEqual(self.total("cancels_total"), expected[499])
+        self.assertEqual(self.total("errors_total"), sum("error" in l for l in lines) -
+                         expected[499])
+        for metric, member in (("request_body_bytes_total", "request_bytes"),
+                               ("response_body_bytes_total", "response_bytes"),
+                               ("stream_events_total", "events")):
+            self.assertEqual(self.total(metric), sum(l.get(member, 0) for l in lines), metric)
+        # What was on its way to a client that had left, nobody can know.
+        self.assertEqual(sum(l["response_bytes"] for l in lines if l["status"] != 499), received)
+        # The bodies of requests without a route are not read to their end.
+        self.assertEqual(sum(l["request_bytes"] for l in lines if l["status"] != 404), sent)
+        for kind, each in (("prompt", 7), ("completion", 3)):
+            self.assertEqual(self.total("tokens_total", f'kind="{kind}"'), 60 * each)
+            self.assertEqual(sum(l.get(f"{kind}_tokens", 0) for l in lines), 60 * each)
+        self.assertEqual(self.total("exchanges"), 0)
+        self.assertEqual(len({l["request_id"] for l in lines}), count)
+
+    def test_an_early_end_is_counted_the_same_each_time(self):
+        for _ in range(100):
+            self.one("leave-in-stream", b'{"stream":true,"endless":1}')
+        lines = self.lines(100)
+        self.assertEqual({(l["status"], l["events"], l["response_bytes"], l["error"], l["phase"])
+                          for l in lines},
+                         {(499, 2, len(event(b'{"i":1}')) * 2, "cancelled", "relay")})
+        self.assertEqual(self.total("requests_total"), 100)
+
+
+class TimesTest(CountCase):
+    DELAY_S = 0.03
+
+    @staticmethod
+    def timings(response):
+        """The server-timing field, in seconds."""
+        return {name: float(value) / 1e3 for name, value in
+                re.findall(r"(\w+);dur=([\d.]+)", response.field("server-timing"))}
+
+    def test_server_timing_is_what_both_ends_observe(self):
+        served = []
+
+        def script(connection, _):
+            began = time.monotonic()
+            time.sleep(self.DELAY_S)  # What is measured is a wait of known length.
+            served.append(time.monotonic() - began)
+            return support.json_answer(connection, b"{}")
+        self.upstream.script = script
+        client = self.gateway.client()
+        own, difference, off = [], [], []
+        for i in range(40):
+            began = time.monotonic()
+            client.post(CHAT, b'{"model":"m"}')
+            response = client.read_response()
+            observed = time.monotonic() - began
+            timings = self.timings(response)
+            if i > 0:  # The first one connects.
+                own.append(timings["sluice"])
+                difference.append(observed - served[i])
+                off.append(timings["upstream"] - served[i])
+        print(f"own share: {statistics.median(own) * 1e6:.0f} us reported, "
+              f"{statistics.median(difference) * 1e6:.0f} us between what both ends saw; upstream "
+              f"{statistics.median(off) * 1e3:.2f} ms longer than it says itself")
+        # Between the two lie the kernel and these two threads as well.
+        self.assertGreater(statistics.median(own), 0)
+        self.assertLess(statistics.median(own), statistics.median(difference))
+        self.assertGreater(min(off), -0.001)
+        self.assertLess(statistics.median(off), self.DELAY_S / 2)
+
+    def test_waiting_for_a_slow_client_is_not_the_gateways_own_time(self):
+        self.upstream.script = lambda c, _: support.json_answer(c, b"{}")
+        client = self.gateway.client()
+        body = b'{"model":"m"}'
+        client.send(f"POST {CHAT} HTTP/1.1\r\nHost: g\r\nContent-Length: {len(body)}\r\n\r\n"
+                    .encode())
+        time.sleep(0.2)  # What is measured is a wait of known length.
+        client.send(body)
+        timings = self.timings(client.read_response())
+        self.assertLess(timings["sluice"], 0.05)
+        line = self.lines(1)[0]
+        self.assertGreater(line["receive_ms"], 190)
+        self.assertGreaterEqual(line["total_ms"], line["receive_ms"])
+
+
+if __name__ == "__main__":
+    support.SLUICE = os.path.join(sys.argv.pop(1), "sluice")
+    unittest.main(warnings="ignore")
