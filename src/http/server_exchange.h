@@ -46,7 +46,7 @@ public:
     net::ByteStream& stream() { return *stream_; }
     // Raised by the client's connection, by timers of the handler, by whoever got it.
     coro::Signal& signal() { return *signal_; }
-    const ServerConnectionOptions& options() const { return *options_; }
+    const ServerConnectionOptions& options() const { return options_; }
     Instant started_at() const { return started_at_; }
 
     // --- Request. Views of the head hold until release_request().
@@ -114,7 +114,8 @@ private:
 
     net::ByteStream* stream_;
     coro::Signal* signal_;
-    const ServerConnectionOptions* options_;
+    // A copy: a reload may replace them before the head is whole, and after the handler has ended.
+    const ServerConnectionOptions options_;
     Arena arena_;
     Arena request_arena_;
     Instant started_at_;
