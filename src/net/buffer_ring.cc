@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/result.h"
@@ -127,6 +128,10 @@ void BufferRing::replenish() {
 }
 
 void BufferRing::trim() {
+    // The system takes whole pages: of smaller blocks it would take what lies beside a free one.
+    if (options_.block_bytes % static_cast<size_t>(::sysconf(_SC_PAGESIZE)) != 0) {
+        return;
+    }
     for (RingBlock* block = free_; block != nullptr; block = block->next_free) {
         ::madvise(block->data, block->size_bytes, MADV_DONTNEED);
     }
