@@ -195,7 +195,8 @@ void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read)
         plan.body.starts_with(body) ||
         (client_.half_closes && plan.body.starts_with(body.substr(0, body.rfind(':'))));
     const bool is_broken_off_well =
-        plan.is_event_stream && is_broken_off(body, plan.body, plan.is_responses, client_.gave_up);
+        plan.is_event_stream &&
+        is_broken_off(body, plan.body, plan.is_responses, client_.gave_up || client_.may_be_cut);
     if (is_broken_off_well) {
         ++errors_;
     }

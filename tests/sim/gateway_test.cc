@@ -111,6 +111,30 @@ TEST_F(GatewayStory, AnEventStreamOfKnownLengthWithoutItsEndLooksCut) {
     }
 }
 
+// The close reset the connection, because requests behind this one were unread, and the reset took
+// the error event with it.
+TEST_F(GatewayStory, AnErrorEventReachesAClientThatHasSentMoreRequests) {
+    world_.profile().receive_queue_bytes = 64;
+    config_.server.sockets.queue_low_bytes = 512;
+    config_.server.sockets.queue_high_bytes = 1024;
+    start([](const UpstreamRequest&) {
+        UpstreamAnswer answer = sse_answer({"data: {\"n\":0}\n\n", "data: {\"n\":1}\n\n"},
+                                           Delimiting::chunked, Duration::milliseconds(10));
+        answer.parts.pop_back();
+        answer.ending = UpstreamAnswer::Ending::close;
+        return answer;
+    });
+    std::string text;
+    for (int i = 0; i < 20; ++i) {
+        text += post("/v1/chat/completions");
+    }
+    Client client(world_, {.to = at(), .parts = {{text, {}}}, .ends_with_peer = true});
+    ASSERT_TRUE(run_until_done(client));
+    const HttpRead read = read_response(client.received(), client.saw_end());
+    EXPECT_EQ(read.state, ReadState::incomplete) << client.received();
+    EXPECT_NE(read.message.body.find("stream_truncated"), std::string::npos) << client.received();
+}
+
 }  // namespace
 
 }  // namespace sluice::sim
