@@ -104,8 +104,11 @@ ServerConnection::Step ServerConnection::look_for_end_of_response() {
 }
 
 net::CloseMode ServerConnection::close_mode() const {
-    if (exchange_ == nullptr || timed_out_) {
+    if (exchange_ == nullptr) {
         return net::CloseMode::abort;
+    }
+    if (timed_out_) {
+        return exchange_->ends_with_reset() ? net::CloseMode::reset : net::CloseMode::abort;
     }
     // Closing over unread bytes would reset the connection under our own answer, or under the error
     // event that ends it.
