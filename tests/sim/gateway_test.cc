@@ -1,4 +1,5 @@
 // Single stories of a simulated gateway, each once a fault that the seeds had found.
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -133,6 +134,26 @@ TEST_F(GatewayStory, AnErrorEventReachesAClientThatHasSentMoreRequests) {
     const HttpRead read = read_response(client.received(), client.saw_end());
     EXPECT_EQ(read.state, ReadState::incomplete) << client.received();
     EXPECT_NE(read.message.body.find("stream_truncated"), std::string::npos) << client.received();
+}
+
+// A body that only the end of the connection ends was cut by an orderly one.
+TEST_F(GatewayStory, ACutAtTheDrainsDeadlineDoesNotLookWholeInHttp10) {
+    start([](const UpstreamRequest&) {
+        UpstreamAnswer answer = json_answer(R"({"ok":true,"more":"and more"})");
+        answer.cut_at_bytes = answer.parts.front().bytes.size() - 8;
+        answer.ending = UpstreamAnswer::Ending::stall;
+        answer.parts.front().bytes.replace(answer.parts.front().bytes.find("content-length: 29"),
+                                           18, "connection: close");
+        return answer;
+    });
+    Client client(world_,
+                  {.to = at(), .parts = {{"GET /v1/models HTTP/1.0\r\nhost: a\r\n\r\n", {}}}});
+    world_.run_for(Duration::seconds(1));
+    EXPECT_NE(client.received().find("more"), std::string::npos) << client.received();
+    gateway_->drain(Duration::milliseconds(100));
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_FALSE(client.saw_end());
+    EXPECT_EQ(client.error(), ECONNRESET);
 }
 
 }  // namespace
