@@ -125,7 +125,12 @@ void GatewayTraffic::check_connections(const UpstreamActor& actor) {
 std::string GatewayTraffic::tampered(const std::string& received) const {
     if (bug_ == GatewayBug::drops_the_error_event) {
         const size_t at = received.rfind("data: {\"error\":{\"message\":\"The upstream");
-        const size_t chunk = at < 4 ? std::string::npos : received.rfind("\r\n", at - 3);
+        // Without chunks there is no telling where it was put together.
+        if (at == std::string::npos || at < 4 || received.compare(at - 2, 2, "\r\n") != 0 ||
+            received.compare(at - 4, 4, "\r\n\r\n") == 0) {
+            return received;
+        }
+        const size_t chunk = received.rfind("\r\n", at - 3);
         return chunk == std::string::npos ? received : received.substr(0, chunk + 2);
     }
     return received;
@@ -202,7 +207,7 @@ bool GatewayTraffic::notices_leaving(const Person& person, const PlannedExchange
     const Client& client = *person.client;
     const uint64_t asked = client.sent_bytes();
     if (asked >= settings_.config.server.sockets.queue_low_bytes ||
-        settings_.config.server.buffers.blocks_max < 64) {
+        settings_.config.server.buffers.blocks_max < 8) {
         return false;  // Reading may have stopped.
     }
     if (client.has_left_with_reset()) {
