@@ -17,6 +17,7 @@ FUZZ_SECONDS = int(os.environ.get('FUZZ_SECONDS') or 10)
 TIDY_SECONDS = int(os.environ.get('TIDY_SECONDS') or 240)
 # Seeds that no run has seen before, beside the fixed ones; decimal numbers of up to 15 digits.
 SIM_SEEDS = 500
+SIM_GATEWAY_SEEDS = 500
 SIM_SEED_BITS = 48
 SIM_SECONDS_MAX = 300
 SANITIZER_OPTIONS = {
@@ -78,8 +79,10 @@ def simulation():
 
     def look(path):
         meson_runs.ninja(path, ['tests/sim/sim'])
-        return single([path / 'tests/sim/sim', '--first', first, '--seeds', SIM_SEEDS],
-                      limit_s=SIM_SECONDS_MAX)
+        program = path / 'tests/sim/sim'
+        echo = single([program, '--first', first, '--seeds', SIM_SEEDS], limit_s=SIM_SECONDS_MAX)
+        return echo.add(single([program, '--gateway', '--first', first, '--seeds',
+                                SIM_GATEWAY_SEEDS], limit_s=SIM_SECONDS_MAX))
     return counts.add(with_folder('dev-clang', look))
 
 

@@ -31,8 +31,8 @@ public:
     virtual coro::Task<void> handle(ServerExchange& exchange) = 0;
     // The head was refused (or never completed). Writes an answer; the connection then closes.
     virtual void refuse(ServerExchange& exchange, const Error& error) = 0;
-    // Options for connections that begin, or begin another request, now. They live as long as the
-    // exchanges that got them.
+    // Options for connections that begin, or begin another request, now. Good until the next
+    // reload: whoever needs them longer takes a copy.
     virtual const ServerConnectionOptions& connection_options() = 0;
 
 protected:

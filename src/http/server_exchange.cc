@@ -38,7 +38,7 @@ ServerExchange::ServerExchange(net::ByteStream& stream,
                                const ServerConnectionOptions& options)
     : stream_(&stream),
       signal_(&signal),
-      options_(&options),
+      options_(options),
       started_at_(stream.proactor().now()),
       assembler_(HeadScanner::Kind::request, options.limits),
       body_({}, options.limits, ErrorSource::client) {}
@@ -62,7 +62,7 @@ Result<bool> ServerExchange::read_head(std::span<HeaderField> scratch) {
 }
 
 Status ServerExchange::parse(std::string_view head, std::span<HeaderField> scratch) {
-    TRY_VOID(parse_request_head(head, options_->limits, scratch, head_));
+    TRY_VOID(parse_request_head(head, options_.limits, scratch, head_));
     version_ = head_.version;
     answers_head_ = head_.method == Method::head;
     // The table moves from the shard's scratch into the arena, at its real size.
@@ -75,7 +75,7 @@ Status ServerExchange::parse(std::string_view head, std::span<HeaderField> scrat
     }
     head_.headers = fields;
     TRY(framing_, request_framing(head_));
-    body_ = BodyReader(framing_.body, options_->limits, ErrorSource::client);
+    body_ = BodyReader(framing_.body, options_.limits, ErrorSource::client);
     keep_alive_ = framing_.keep_alive;
     return {};
 }

@@ -46,7 +46,7 @@ public:
     net::ByteStream& stream() { return *stream_; }
     // Raised by the client's connection, by timers of the handler, by whoever got it.
     coro::Signal& signal() { return *signal_; }
-    const ServerConnectionOptions& options() const { return *options_; }
+    const ServerConnectionOptions& options() const { return options_; }
     Instant started_at() const { return started_at_; }
 
     // --- Request. Views of the head hold until release_request().
@@ -115,7 +115,6 @@ private:
     // What every piece of a response touches comes first.
     net::ByteStream* stream_;
     coro::Signal* signal_;
-    const ServerConnectionOptions* options_;
     BodyWriter writer_;
     uint16_t response_status_ = 0;
     ResponseState response_state_ = ResponseState::none;
@@ -124,6 +123,8 @@ private:
     bool ends_with_reset_ = false;
     bool answers_head_ = false;  // A response to HEAD carries no body.
     Version version_ = Version::http_1_1;
+    // A copy: a reload may replace them before the head is whole, and after the handler has ended.
+    const ServerConnectionOptions options_;
     Arena arena_;
     Arena request_arena_;
     Instant started_at_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/result.h"
@@ -134,6 +135,10 @@ void BufferRing::replenish() {
 }
 
 void BufferRing::trim() {
+    // The system takes whole pages: of smaller blocks it would take what lies beside a free one.
+    if (options_.block_bytes % static_cast<size_t>(::sysconf(_SC_PAGESIZE)) != 0) {
+        return;
+    }
     window_ = options_.window_blocks;
     for (uint32_t i = 0; i < touched_blocks_; ++i) {
         const RingBlock& block = blocks_[i];

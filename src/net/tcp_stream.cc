@@ -316,7 +316,7 @@ void TcpStream::close(CloseMode mode) {
     sink_ = nullptr;
     received_.clear();
     linger_ = mode == CloseMode::linger;
-    reset_ = mode == CloseMode::reset;
+    reset_ = mode == CloseMode::reset;  // Also of a stream that its owner declared failed.
     if (reset_) {
         proactor_.ring().reset_on_close(fd_);
     }

@@ -70,7 +70,11 @@ Status Exchange::send_response_head() {
                      .where = "the upstream switched protocols unasked"});
     }
     http::BodyFraming framing = lease_->framing().body;
-    if (framing.kind == http::BodyKind::until_close) {
+    // In an event stream of known length, even of none, there would be no room for an error of
+    // ours: it would come after the end of the message, or complete a message that was cut.
+    const bool may_be_broken_off =
+        is_event_stream(head) && head.status != 204 && head.status != 304;
+    if (framing.kind == http::BodyKind::until_close || may_be_broken_off) {
         framing.kind = http::BodyKind::chunked;
     }
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);

@@ -243,17 +243,18 @@ bool Process::start_shards() {
     group_ = std::make_unique<net::ShardGroup>(shards);
     state_.metrics.resize(shards);
     for (uint32_t i = 0; i < shards; ++i) {
-        runners_.push_back(std::make_unique<ShardRunner>(ShardPlan{
-            .index = i,
-            .core = pin ? std::optional(cores[i]) : std::nullopt,
-            .seed = random_seed(),
-            .config = config_,
-            .group = *group_,
-            .resolver = *resolver_,
-            .process = state_,
-            .log = *shard_lanes_[i],
-            .access_log = access_lanes_[i],
-        }));
+        runners_.push_back(std::make_unique<ShardRunner>(
+            ShardPlan{
+                .index = i,
+                .core = pin ? std::optional(cores[i]) : std::nullopt,
+                .seed = random_seed(),
+                .config = config_,
+                .group = *group_,
+                .process = state_,
+                .log = *shard_lanes_[i],
+                .access_log = access_lanes_[i],
+            },
+            *resolver_));
         if (const std::optional<Error> error = runners_.back()->start()) {
             print_error(net::ring_error_text(*error));
             runners_.back()->join();

@@ -40,6 +40,7 @@
 #include "server/gateway.h"
 #include "server/options.h"
 #include "server/runtime_config.h"
+#include "server/shard_body.h"
 #include "server/telemetry.h"
 
 namespace sluice::server {
@@ -52,15 +53,7 @@ constexpr Duration kHousekeepingPeriod = Duration::seconds(1);
 constexpr uint32_t kQuietPeriodsBeforeTrim = 5;
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
-
-net::ProactorOptions proactor_options(const ServerOptions& server) {
-    net::ProactorOptions options;
-    options.ring.own_descriptors_max = server.http.connections_max;
-    options.buffers = server.buffers;
-    options.batch_window_us = server.stream_batch_us;
-    options.batch_streams_min = server.stream_batch_streams_min;
-    return options;
-}
+constexpr Duration kWindDownTurn = Duration::milliseconds(20);
 
 void pin_to(uint32_t core) {
     cpu_set_t set;
@@ -88,70 +81,24 @@ std::unique_ptr<net::Message> call(Function function) {
 
 }  // namespace
 
-class ShardRunner::Body {
-public:
-    Body(const ShardPlan& plan, std::unique_ptr<net::Shard> shard);
+net::ProactorOptions proactor_options(const ServerOptions& server) {
+    net::ProactorOptions options;
+    options.ring.own_descriptors_max = server.http.connections_max;
+    options.buffers = server.buffers;
+    options.batch_window_us = server.stream_batch_us;
+    options.batch_streams_min = server.stream_batch_streams_min;
+    return options;
+}
 
-    void run();
-    Result<net::Address> listen(const net::Address& address);
-    void use(RuntimeConfigPtr config);
-    void begin_drain(Duration deadline);
-
-private:
-    // A client in its TLS handshake: it is no connection of `connections_` yet.
-    struct Handshake : ListNode {
-        explicit Handshake(coro::ReadyQueue& ready) : signal(ready) {}
-        coro::Signal signal;
-    };
-
-    static void on_accept(void* owner, int fd);
-    static void on_handed_over(void* owner, int fd);
-    static uint32_t room(void* owner);
-    static void on_housekeeping(net::Timer& timer);
-    void accepted(int fd);
-    void serve_client(int fd);
-    void count_clients(int32_t change);
-    coro::Task<void> serve_connection(net::StreamPtr stream);
-    coro::Task<net::StreamPtr> secure(net::StreamPtr plain);
-    bool give_to_emptier_shard(int fd);
-    void keep_house();
-    bool look_at_drain();
-    void wind_down();
-
-    const ShardPlan& plan_;
-    std::unique_ptr<net::Shard> shard_;
-    net::Proactor& proactor_;
-    Log log_;
-    net::ShardNameSource names_;
-    net::ResolverClient resolver_;
-    net::TlsBlocks tls_blocks_;
-    ShardTelemetry telemetry_;
-    Gateway gateway_;
-    http::ServerConnections connections_;
-    IntrusiveList<Handshake> handshakes_;
-    coro::TaskScope scope_;
-    net::Listener listener_;
-    net::Timer housekeeping_;
-    net::SocketOptions sockets_;
-    net::TlsContext tls_;  // Of connections that begin now; empty without TLS.
-    Duration handshake_timeout_;
-    uint32_t connections_max_ = 0;
-    uint32_t clients_ = 0;  // Connections of clients, from accept on.
-    uint64_t pauses_told_ = 0;
-    uint32_t rebalance_min_ = 0;
-    uint64_t resumed_before_ = 0;
-    uint32_t quiet_periods_ = 0;
-    Instant drain_deadline_;
-    bool cut_ = false;
-};
-
-ShardRunner::Body::Body(const ShardPlan& plan, std::unique_ptr<net::Shard> shard)
+ShardBody::ShardBody(const ShardPlan& plan,
+                     std::unique_ptr<net::Shard> shard,
+                     std::unique_ptr<net::NameSource> names)
     : plan_(plan),
       shard_(std::move(shard)),
       proactor_(shard_->proactor()),
       log_(plan.log, plan.log_format),
-      names_(*shard_, plan.resolver),
-      resolver_(proactor_, &names_, {}),
+      names_(std::move(names)),
+      resolver_(proactor_, names_.get(), {}),
       telemetry_(*shard_, plan.access_log, plan.config->config.server.access_log.format),
       gateway_(*shard_, resolver_, tls_blocks_, telemetry_, plan.process),
       connections_(gateway_),
@@ -159,12 +106,13 @@ ShardRunner::Body::Body(const ShardPlan& plan, std::unique_ptr<net::Shard> shard
       listener_(
           proactor_, {.on_new = &on_accept, .on_given = &on_handed_over, .room = &room}, this),
       housekeeping_(&on_housekeeping, this) {
+    shard_->set_owner(this);
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);
     keep_house();
 }
 
-void ShardRunner::Body::use(RuntimeConfigPtr config) {
+void ShardBody::use(RuntimeConfigPtr config) {
     const ServerOptions& server = config->config.server;
     sockets_ = server.sockets;
     connections_max_ = server.http.connections_max;
@@ -178,34 +126,34 @@ void ShardRunner::Body::use(RuntimeConfigPtr config) {
     listener_.resume();
 }
 
-Result<net::Address> ShardRunner::Body::listen(const net::Address& address) {
+Result<net::Address> ShardBody::listen(const net::Address& address) {
     TRY_VOID(listener_.start(address, sockets_));
     return listener_.local_address();
 }
 
 // --- Connections.
 
-void ShardRunner::Body::on_accept(void* owner, int fd) {
-    static_cast<Body*>(owner)->accepted(fd);
+void ShardBody::on_accept(void* owner, int fd) {
+    static_cast<ShardBody*>(owner)->accepted(fd);
 }
 
-void ShardRunner::Body::on_handed_over(void* owner, int fd) {
-    static_cast<Body*>(owner)->serve_client(fd);
+void ShardBody::on_handed_over(void* owner, int fd) {
+    static_cast<ShardBody*>(owner)->serve_client(fd);
 }
 
-uint32_t ShardRunner::Body::room(void* owner) {
-    const auto& body = *static_cast<Body*>(owner);
+uint32_t ShardBody::room(void* owner) {
+    const auto& body = *static_cast<ShardBody*>(owner);
     return body.connections_max_ - std::min(body.clients_, body.connections_max_);
 }
 
-void ShardRunner::Body::accepted(int fd) {
+void ShardBody::accepted(int fd) {
     if (!give_to_emptier_shard(fd)) {
         serve_client(fd);
     }
 }
 
 // The kernel spreads connections by a hash, and long streams do not even out by themselves.
-bool ShardRunner::Body::give_to_emptier_shard(int fd) {
+bool ShardBody::give_to_emptier_shard(int fd) {
     net::ShardGroup& group = plan_.group;
     if (rebalance_min_ == 0 || group.size() < 2) {
         return false;
@@ -219,12 +167,13 @@ bool ShardRunner::Body::give_to_emptier_shard(int fd) {
     // Counted at once, or a burst of connections would all be sent to the same shard.
     group.load(emptiest).connections.fetch_add(1, std::memory_order_relaxed);
     net::Shard& other = group.shard(emptiest);
-    proactor_.ring().send_descriptor(other.proactor().ring(), fd,
-                                     static_cast<Body*>(other.owner())->listener_.handed_over());
+    proactor_.ring().send_descriptor(
+        other.proactor().ring(), fd,
+        static_cast<ShardBody*>(other.owner())->listener_.handed_over());
     return true;
 }
 
-void ShardRunner::Body::serve_client(int fd) {
+void ShardBody::serve_client(int fd) {
     if (connections_.is_draining()) {
         proactor_.ring().close(fd);
         return;
@@ -233,12 +182,12 @@ void ShardRunner::Body::serve_client(int fd) {
     scope_.spawn(serve_connection(net::TcpStream::adopt_accepted(proactor_, fd, sockets_, family)));
 }
 
-void ShardRunner::Body::count_clients(int32_t change) {
+void ShardBody::count_clients(int32_t change) {
     clients_ = static_cast<uint32_t>(static_cast<int32_t>(clients_) + change);
     plan_.group.load(plan_.index).connections.store(clients_, std::memory_order_relaxed);
 }
 
-coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
+coro::Task<void> ShardBody::serve_connection(net::StreamPtr stream) {
     count_clients(1);
     telemetry_.on_client_connected(clients_);
     if (tls_) {
@@ -253,7 +202,7 @@ coro::Task<void> ShardRunner::Body::serve_connection(net::StreamPtr stream) {
 }
 
 // The TLS handshake with a client, within its time; null when it failed.
-coro::Task<net::StreamPtr> ShardRunner::Body::secure(net::StreamPtr plain) {
+coro::Task<net::StreamPtr> ShardBody::secure(net::StreamPtr plain) {
     Handshake handshake(proactor_.ready());
     handshakes_.push_back(handshake);
     net::Deadline deadline(proactor_, handshake.signal);
@@ -276,11 +225,11 @@ coro::Task<net::StreamPtr> ShardRunner::Body::secure(net::StreamPtr plain) {
 
 // --- Time.
 
-void ShardRunner::Body::on_housekeeping(net::Timer& timer) {
-    timer.owner_as<Body>().keep_house();
+void ShardBody::on_housekeeping(net::Timer& timer) {
+    timer.owner_as<ShardBody>().keep_house();
 }
 
-void ShardRunner::Body::keep_house() {
+void ShardBody::keep_house() {
     log_.set_time(proactor_.ring().wall_clock_ns());
     telemetry_.publish_engine();
     gateway_.publish_upstreams();
@@ -299,7 +248,7 @@ void ShardRunner::Body::keep_house() {
     proactor_.timers().arm(housekeeping_, proactor_.now() + kHousekeepingPeriod);
 }
 
-void ShardRunner::Body::begin_drain(Duration deadline) {
+void ShardBody::begin_drain(Duration deadline) {
     if (!drain_deadline_.is_set()) {
         listener_.stop();
         connections_.drain();
@@ -310,8 +259,8 @@ void ShardRunner::Body::begin_drain(Duration deadline) {
     drain_deadline_ = proactor_.now() + deadline;
 }
 
-// True when nothing is left to wait for.
-bool ShardRunner::Body::look_at_drain() {
+// True when no exchange is left to wait for.
+bool ShardBody::look_at_drain() {
     if (!drain_deadline_.is_set()) {
         return false;
     }
@@ -327,37 +276,39 @@ bool ShardRunner::Body::look_at_drain() {
     return false;
 }
 
-void ShardRunner::Body::run() {
-    shard_->set_owner(this);
-    while (!look_at_drain()) {
-        Duration wait = kTurnWaitMax;
-        if (drain_deadline_.is_set() && !cut_) {
-            wait = std::min(wait, std::max(drain_deadline_ - proactor_.now(), Duration()));
-        }
-        proactor_.turn(wait);
+bool ShardBody::look() {
+    if (!wind_down_ends_.is_set() && look_at_drain()) {
+        begin_wind_down();
     }
-    wind_down();
+    if (wind_down_ends_.is_set() && !lingering_cut_ && proactor_.now() >= wind_down_ends_) {
+        lingering_cut_ = true;
+        proactor_.cut_lingering();
+    }
+    return wind_down_ends_.is_set() && proactor_.objects() == 0;
 }
 
-void ShardRunner::Body::wind_down() {
+Duration ShardBody::wait_max() const {
+    if (wind_down_ends_.is_set()) {
+        return kWindDownTurn;
+    }
+    if (drain_deadline_.is_set() && !cut_) {
+        return std::min(kTurnWaitMax, std::max(drain_deadline_ - proactor_.now(), Duration()));
+    }
+    return kTurnWaitMax;
+}
+
+// What was answered last gets a moment to be read; then what lingers is cut.
+void ShardBody::begin_wind_down() {
+    wind_down_ends_ = proactor_.now() + kWindDownMax;
     housekeeping_.cancel();
     gateway_.retire();
     resolver_.close();
-    // What was answered last gets a moment to be read; then what lingers is cut.
-    const Instant cut_at = proactor_.now() + kWindDownMax;
-    bool cut = false;
-    while (proactor_.objects() > 0) {
-        proactor_.turn(Duration::milliseconds(20));
-        if (!cut && proactor_.now() >= cut_at) {
-            cut = true;
-            proactor_.cut_lingering();
-        }
-    }
 }
 
 // --- The runner.
 
-ShardRunner::ShardRunner(ShardPlan plan) : plan_(std::move(plan)) {}
+ShardRunner::ShardRunner(ShardPlan plan, net::DnsResolver& resolver)
+    : plan_(std::move(plan)), resolver_(resolver) {}
 
 ShardRunner::~ShardRunner() = default;
 
@@ -381,11 +332,14 @@ void ShardRunner::run(std::latch& made) {
         return;
     }
     plan_.group.set(**shard);
-    Body body(plan_, std::move(*shard));
+    auto names = std::make_unique<net::ShardNameSource>(**shard, resolver_);
+    ShardBody body(plan_, std::move(*shard), std::move(names));
     body_ = &body;
     plan_.process.running.fetch_add(1);
     made.count_down();
-    body.run();
+    while (!body.look()) {
+        body.proactor().turn(body.wait_max());
+    }
     ended_.store(true, std::memory_order_release);
     uint32_t left = plan_.process.running.fetch_sub(1) - 1;
     plan_.process.running.notify_all();

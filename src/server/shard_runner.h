@@ -18,26 +18,13 @@
 #include "net/shard.h"
 #include "server/gateway.h"
 #include "server/runtime_config.h"
+#include "server/shard_body.h"
 
 namespace sluice::server {
 
-// What a runner gets from the process; all of it outlives the runner.
-struct ShardPlan {
-    uint32_t index = 0;
-    std::optional<uint32_t> core;  // To be pinned to.
-    uint64_t seed = 0;
-    RuntimeConfigPtr config;
-    net::ShardGroup& group;
-    net::DnsResolver& resolver;
-    ProcessState& process;
-    LogLane& log;
-    LogFormat log_format = LogFormat::human;
-    LogLane* access_log = nullptr;
-};
-
 class ShardRunner {
 public:
-    explicit ShardRunner(ShardPlan plan);
+    ShardRunner(ShardPlan plan, net::DnsResolver& resolver);
     // The thread must have ended: join() first.
     ~ShardRunner();
     ShardRunner(const ShardRunner&) = delete;
@@ -56,13 +43,12 @@ public:
     bool has_ended() const { return ended_.load(std::memory_order_acquire); }
 
 private:
-    class Body;
-
     void run(std::latch& made);
 
     ShardPlan plan_;
+    net::DnsResolver& resolver_;
     std::optional<Error> failure_;
-    Body* body_ = nullptr;  // Lives on the thread's stack; reached by messages only.
+    ShardBody* body_ = nullptr;  // Lives on the thread's stack; reached by messages only.
     std::thread thread_;
     std::atomic<bool> ended_ = false;
 };

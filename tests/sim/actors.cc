@@ -26,6 +26,9 @@ void TimedWriter::add(std::vector<TimedBytes> parts) {
 void TimedWriter::advance(const std::function<void()>& again) {
     while (!is_done() && !has_stopped() && !pausing_) {
         const TimedBytes& part = parts_[next_];
+        if (part.after_answers > answers_) {
+            return;
+        }
         if (part.pause > Duration() && !paused_) {
             pausing_ = true;
             world_.after(part.pause, [this, alive = alive_, again] {
@@ -113,6 +116,10 @@ void Client::read_some() {
         if (received_.size() >= script_.leaves_at_received_bytes) {
             return leave();
         }
+        if (script_.count_answers) {
+            writer_.set_answers(script_.count_answers(received_));
+            writer_.advance([this] { on_change(); });
+        }
         if (script_.is_satisfied && script_.is_satisfied(received_)) {
             satisfied_ = true;
             return finish();
@@ -136,7 +143,7 @@ void Client::read_some() {
         finish();
     } else if (socket_->fin_received) {
         saw_end_ = true;
-        if (writer_.is_done()) {
+        if (writer_.is_done() || script_.ends_with_peer) {
             finish();
         }
     }
@@ -150,6 +157,7 @@ void Client::leave() {
     if (script_.leaves_with_reset) {
         socket_->reset_on_close = true;
     }
+    left_with_reset_ = script_.leaves_with_reset || !socket_->receive_queue.empty();
     finish();
 }
 

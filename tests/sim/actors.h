@@ -20,10 +20,11 @@
 
 namespace sluice::sim {
 
-// Bytes with a pause before them.
+// Bytes with a pause before them, and with what must have come before that.
 struct TimedBytes {
     std::string bytes;
     Duration pause;
+    uint32_t after_answers = 0;  // Not before so many answers have come; see ClientScript.
 };
 
 // Writes timed bytes to a socket as fast as it takes them.
@@ -40,6 +41,8 @@ public:
     uint64_t sent_bytes() const { return sent_bytes_; }
     // Writes no more than this many bytes in all.
     void stop_at(uint64_t bytes) { stop_at_ = bytes; }
+    // So many answers have come: what waits for them may go.
+    void set_answers(uint32_t answers) { answers_ = answers; }
     bool has_stopped() const { return sent_bytes_ >= stop_at_; }
 
 private:
@@ -53,12 +56,14 @@ private:
     bool paused_ = false;  // The pause before parts_[next_] is over.
     uint64_t sent_bytes_ = 0;
     uint64_t stop_at_ = UINT64_MAX;
+    uint32_t answers_ = 0;
 };
 
 struct ClientScript {
     net::Address to;
     std::vector<TimedBytes> parts = {};
-    bool half_closes = false;  // After everything was sent.
+    bool half_closes = false;     // After everything was sent.
+    bool ends_with_peer = false;  // An end of the other side ends it, whatever is unsent.
 
     // Reading: so much at a time, with a pause in between; none beyond `reads_until_bytes`.
     size_t read_bytes_max = SIZE_MAX;
@@ -71,6 +76,8 @@ struct ClientScript {
     Duration leaves_after = {};  // Zero: never.
     bool leaves_with_reset = false;
 
+    // Asked when bytes came: how many whole answers there are in all.
+    std::function<uint32_t(std::string_view received)> count_answers = nullptr;
     // Asked when bytes came: whether that is all the client wants. It then closes.
     std::function<bool(std::string_view received)> is_satisfied = nullptr;
 };
@@ -92,6 +99,8 @@ public:
     bool saw_end() const { return saw_end_; }
     int error() const { return error_; }
     bool has_left() const { return left_; }
+    // It left in a way that its peer sees as a reset, and not as an end of its direction.
+    bool has_left_with_reset() const { return left_with_reset_; }
     // The network failed it: what it saw is not the gateway's fault.
     bool was_faulted() const;
     Instant first_byte_at() const { return first_byte_at_; }
@@ -118,6 +127,7 @@ private:
     bool saw_end_ = false;
     bool satisfied_ = false;
     bool left_ = false;
+    bool left_with_reset_ = false;
     bool done_ = false;
     bool read_pausing_ = false;
 };

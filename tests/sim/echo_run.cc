@@ -20,6 +20,7 @@
 #include "sim/actors.h"
 #include "sim/echo_service.h"
 #include "sim/profile.h"
+#include "sim/run_result.h"
 #include "sim/world.h"
 
 namespace sluice::sim {
@@ -189,7 +190,7 @@ void EchoRun::check(Client& client, size_t number) {
     if (!std::string_view(sent).starts_with(client.received())) {
         complain(who + " received what it had not sent");
     }
-    result_.bytes_echoed += client.received().size();
+    result_.bytes += client.received().size();
     if (client.was_faulted() || client.has_left()) {
         return;
     }

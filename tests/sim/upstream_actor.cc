@@ -41,6 +41,7 @@ public:
 
     bool is_open() const { return !ended_; }
     Instant left_at() const { return left_at_; }
+    Instant ended_at() const { return ended_at_; }
 
 private:
     void on_change();
@@ -66,6 +67,7 @@ private:
     bool ended_ = false;
     uint64_t idle_round_ = 0;
     Instant left_at_;
+    Instant ended_at_;
 };
 
 void UpstreamActor::Connection::on_change() {
@@ -107,11 +109,16 @@ void UpstreamActor::Connection::read_requests() {
     if (is_new) {
         actor_.requests_.push_back(std::make_unique<UpstreamRequest>());
         request_ = actor_.requests_.back().get();
-        *request_ = {read.message, number_, request_count_++, world_.now()};
+        *request_ = {.message = read.message,
+                     .connection = number_,
+                     .on_connection = request_count_++,
+                     .arrived_at = world_.now(),
+                     .answered_at = {}};
         ++idle_round_;
     }
     request_->message = read.message;
     request_is_whole_ = read.state == ReadState::complete;
+    request_->is_whole = request_is_whole_;
     if (request_is_whole_) {
         input_.erase(0, read.used_bytes);
     }
@@ -139,6 +146,9 @@ void UpstreamActor::Connection::play() {
         }
     });
     if (writer_->is_done() || writer_->has_stopped()) {
+        if (!request_->answered_at.is_set()) {
+            request_->answered_at = world_.now();
+        }
         end_answer();
     }
 }
@@ -178,15 +188,23 @@ void UpstreamActor::Connection::wait_idle() {
         return;
     }
     world_.after(actor_.idle_limit_, [this, alive = alive_, round = ++idle_round_] {
-        if (*alive && round == idle_round_ && request_ == nullptr) {
-            end(world_.prng().chance(actor_.idle_resets_));
+        if (!*alive || round != idle_round_ || request_ != nullptr) {
+            return;
         }
+        // A real server, too, may close before it has looked at what arrived last; but then nobody
+        // can tell whether it saw the request. And it would not cut its own answer.
+        if (!input_.empty() || !socket_.receive_queue.empty() || !socket_.send_queue.empty() ||
+            socket_.flight_bytes > 0) {
+            return wait_idle();
+        }
+        end(world_.prng().chance(actor_.idle_resets_));
     });
 }
 
 void UpstreamActor::Connection::end(bool with_reset) {
     if (!ended_) {
         ended_ = true;
+        ended_at_ = world_.now();
         socket_.reset_on_close = socket_.reset_on_close || with_reset;
         world_.network().close(socket_);
     }
@@ -224,6 +242,10 @@ uint32_t UpstreamActor::open_connections() const {
 
 Instant UpstreamActor::left_at(uint32_t connection) const {
     return connections_[connection]->left_at();
+}
+
+Instant UpstreamActor::ended_at(uint32_t connection) const {
+    return connections_[connection]->ended_at();
 }
 
 // --- Usual answers.

@@ -29,6 +29,8 @@ struct UpstreamRequest {
     uint32_t connection = 0;     // From 0, in order of accepting.
     uint32_t on_connection = 0;  // From 0, in order of arrival on it.
     Instant arrived_at;          // The head.
+    bool is_whole = false;
+    Instant answered_at;  // When the last byte of the answer was written; not set before that.
 };
 
 struct UpstreamAnswer {
@@ -76,6 +78,8 @@ public:
     uint32_t open_connections() const;
     // When the other side ended or reset the connection; not set while it is there.
     Instant left_at(uint32_t connection) const;
+    // When this side ended the connection; not set while it has not.
+    Instant ended_at(uint32_t connection) const;
     // Answers played to their end.
     uint32_t answers_completed() const { return answers_completed_; }
     const std::vector<std::string>& complaints() const { return complaints_; }

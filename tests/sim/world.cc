@@ -104,10 +104,10 @@ void World::after_for(const RingDriver& driver, Duration delay, EventQueue::Acti
     });
 }
 
-void World::add_shard(net::Proactor& proactor) {
+void World::add_shard(net::Proactor& proactor, std::function<Duration()> before_turn) {
     for (const RingEntry& entry : rings_) {
         if (entry.ring == &proactor.ring()) {
-            shards_.push_back({&proactor, entry.driver});
+            shards_.push_back({&proactor, entry.driver, std::move(before_turn)});
             return;
         }
     }
@@ -118,17 +118,26 @@ void World::remove_shard(net::Proactor& proactor) {
     std::erase_if(shards_, [&](const Shard& shard) { return shard.proactor == &proactor; });
 }
 
+void World::wake_shard(net::Proactor& proactor) {
+    for (const Shard& shard : shards_) {
+        if (shard.proactor == &proactor) {
+            shard.driver->interrupt();
+        }
+    }
+}
+
 bool World::turn_ready_shard() {
-    std::vector<net::Proactor*> ready;
+    std::vector<const Shard*> ready;
     for (const Shard& shard : shards_) {
         if (shard.driver->wait_is_over()) {
-            ready.push_back(shard.proactor);
+            ready.push_back(&shard);
         }
     }
     if (ready.empty()) {
         return false;
     }
-    ready[prng_.below(static_cast<uint32_t>(ready.size()))]->turn(kTurnWaitMax);
+    const Shard& chosen = *ready[prng_.below(static_cast<uint32_t>(ready.size()))];
+    chosen.proactor->turn(chosen.before_turn ? chosen.before_turn() : kTurnWaitMax);
     run_due();
     return true;
 }

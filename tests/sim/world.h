@@ -73,8 +73,11 @@ public:
     void jump_wall_clock(Duration by) { wall_offset_ns_ += by.ns(); }
 
     // --- Shards.
-    void add_shard(net::Proactor& proactor);
+    // `before_turn` is asked, before each turn, for how long it may wait.
+    void add_shard(net::Proactor& proactor, std::function<Duration()> before_turn = nullptr);
     void remove_shard(net::Proactor& proactor);
+    // Ends the wait of a shard whose program was changed from outside of its turns.
+    void wake_shard(net::Proactor& proactor);
     bool is_driving() const { return driving_; }
     // Runs shards and events until `done`; false when virtual time ends first. `done` is asked
     // after every turn.
@@ -98,6 +101,7 @@ private:
     struct Shard {
         net::Proactor* proactor;
         RingDriver* driver;
+        std::function<Duration()> before_turn;
     };
     struct RingEntry {
         net::Ring* ring;

@@ -54,6 +54,7 @@ public:
     bool is_waiting() const { return BufferRing::Waiter::is_linked(); }
     const std::string& text() const { return text_; }
     unsigned waits() const { return waits_; }
+    // What lies in the slices that it keeps.
     std::string kept() const {
         std::string text;
         for (const Slice& slice : slices_) {
@@ -277,6 +278,24 @@ TEST_F(BufferRingTest, ReceivesThatFailTogetherGrowTheWindowOnce) {
     for (const auto& [reader, far] : readers) {
         stop(*reader);
     }
+}
+
+TEST_F(BufferRingTest, TrimLeavesAloneWhatSharesAPageWithAFreeBlock) {
+    make(512, 64, 1);
+    auto [gone, far_of_gone] = connect();
+    auto [stays, far_of_stays] = connect();
+    gone->keep(true);
+    stays->keep(true);
+    send(far_of_gone, std::string(512, 'x'));
+    ASSERT_TRUE(run_until([&] { return gone->text().size() == 512; }));
+    send(far_of_stays, std::string(2048, 'y'));
+    ASSERT_TRUE(run_until([&] { return stays->text().size() == 2048; }));
+    gone->keep(false);
+    ring().trim();
+    EXPECT_EQ(stays->kept(), std::string(2048, 'y'));
+    stays->keep(false);
+    stop(*gone);
+    stop(*stays);
 }
 
 TEST_F(BufferRingTest, ASliceThatIsLeftEndsTheProcess) {

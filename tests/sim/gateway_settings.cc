@@ -1,0 +1,208 @@
+// In a friendly world limits are wide and times are long; in others anything may be too small.
+#include "sim/gateway_settings.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/prng.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "http/options.h"
+#include "net/address.h"
+#include "net/options.h"
+#include "pipeline/options.h"
+#include "sim/gateway_plan.h"
+#include "sim/profile.h"
+#include "upstream/options.h"
+
+namespace sluice::sim {
+
+namespace {
+
+constexpr uint16_t kUpstreamPort = 8000;
+constexpr uint32_t kMinuteMs = 60'000;
+
+bool is_slow(const Profile& profile) {
+    return std::min({profile.segment_bytes_max, profile.receive_queue_bytes,
+                     profile.send_queue_bytes}) < 4096 ||
+           profile.delay_max > Duration::milliseconds(10) ||
+           profile.completion_delay_max > Duration::milliseconds(10) ||
+           profile.turn_time_max > Duration::milliseconds(10);
+}
+
+// A time limit: long enough for anything where nothing is to fail.
+uint32_t drawn_ms(Prng& prng, const GatewaySettings& settings) {
+    if (settings.is_friendly) {
+        return settings.is_slow ? 10 * kMinuteMs : 6'000;
+    }
+    constexpr std::array kMilliseconds = {50U, 300U, 2'000U, 20'000U};
+    return kMilliseconds[prng.below(kMilliseconds.size())];
+}
+
+void draw_engine(Prng& prng, config::Config& config) {
+    net::BufferRingOptions& buffers = config.server.buffers;
+    buffers.block_bytes = 64U << prng.below(9);
+    buffers.blocks_max = 4U << prng.below(8);
+    buffers.window_blocks = std::min(buffers.blocks_max, 1U << prng.below(6));
+    net::SocketOptions& sockets = config.server.sockets;
+    sockets.queue_low_bytes = 512U << prng.below(7);
+    sockets.queue_high_bytes = sockets.queue_low_bytes * 2;
+    config.server.stream_batch_streams_min = prng.below(4);
+    config.server.stream_batch_us = prng.below(2) * 150;
+}
+
+void draw_server(Prng& prng, const GatewaySettings& settings, config::Config& config) {
+    http::ServerConnectionOptions& options = config.server.http;
+    options.head_timeout_ms = drawn_ms(prng, settings);
+    options.keep_alive_timeout_ms = drawn_ms(prng, settings);
+    options.body_timeout_ms = drawn_ms(prng, settings);
+    options.body_bytes_per_s_min = settings.is_friendly ? 0 : prng.below(2) * 1024;
+    options.send_timeout_ms = drawn_ms(prng, settings);
+    options.request_hold_bytes_max = settings.limits.hold_bytes;
+    options.connections_max = settings.is_friendly ? 1000 : 3 + prng.below(40);
+    options.requests_per_connection_max = prng.chance(0.2) ? 1 + prng.below(4) : 0;
+    config.server.server_timing = prng.chance(0.5);
+    config.server.rebalance_connections_min = prng.below(4);
+}
+
+upstream::UpstreamOptions draw_upstream(Prng& prng, const GatewaySettings& settings) {
+    upstream::UpstreamOptions options;
+    options.token = Secret(kUpstreamSecret);
+    options.timeouts.connect_ms = drawn_ms(prng, settings);
+    options.timeouts.first_byte_ms = drawn_ms(prng, settings);
+    options.timeouts.silence_ms = drawn_ms(prng, settings);
+    options.timeouts.total_ms =
+        settings.is_friendly || prng.chance(0.7) ? 0 : drawn_ms(prng, settings) * 2;
+    upstream::PoolOptions& pool = options.pool;
+    pool.connections_max = prng.chance(0.4) ? 1 + prng.below(3) : 1000;
+    pool.waiters_max = settings.is_friendly ? 1000 : prng.below(6);
+    pool.wait_timeout_ms = settings.is_friendly ? 24 * 60 * kMinuteMs : drawn_ms(prng, settings);
+    pool.idle_timeout_ms = prng.chance(0.3) ? 20 + prng.below(500) : kMinuteMs;
+    pool.idle_connections_max = prng.below(4);
+    return options;
+}
+
+void draw_upstreams(Prng& prng, GatewaySettings& settings) {
+    const uint32_t count = 1 + prng.below(2);
+    for (uint32_t i = 0; i < count; ++i) {
+        upstream::UpstreamOptions options = draw_upstream(prng, settings);
+        options.name = "llm-" + std::to_string(i);
+        const std::string host = "10.0.0." + std::to_string(i + 1);
+        const net::Address address = *net::Address::parse(host, kUpstreamPort);
+        settings.upstreams.push_back(address);
+        std::string shown = host;
+        if (prng.chance(0.4)) {
+            shown = options.name + ".example";
+            settings.names.names.push_back({shown, {address}});
+            if (prng.chance(0.5)) {
+                const net::Address nobody = *net::Address::parse("10.9.9.9", kUpstreamPort);
+                settings.names.names.back().addresses.push_back(nobody);
+            }
+        }
+        options.base_url = "http://" + shown + ":" + std::to_string(kUpstreamPort) + "/api";
+        if (i > 0 || prng.chance(0.5)) {
+            options.models.push_back({.alias = kAlias, .model = kAliasTarget});
+        }
+        settings.config.upstreams.push_back(std::move(options));
+    }
+}
+
+// The alias has to be translated wherever it can go, and bodies flow only where nothing is.
+void draw_routes(Prng& prng, GatewaySettings& settings) {
+    config::Config& config = settings.config;
+    for (upstream::UpstreamOptions& upstream : config.upstreams) {
+        if (upstream.models.empty()) {
+            upstream.models.push_back({.alias = kAlias, .model = kAliasTarget});
+        }
+    }
+    pipeline::RouteOptions all;
+    all.path_prefix = "/v1";
+    all.target_llm = config.upstreams.front().name;
+    config.routes.push_back(all);
+    if (config.upstreams.size() > 1) {
+        pipeline::RouteOptions other;
+        other.path_prefix = prng.chance(0.5) ? "/v1" : "/v1/chat";
+        other.target_llm = config.upstreams.back().name;
+        if (other.path_prefix == "/v1") {
+            other.models = {prng.chance(0.5) ? "model-a" : "model-*"};
+        }
+        config.routes.push_back(other);
+    }
+}
+
+}  // namespace
+
+GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friendly) {
+    GatewaySettings settings;
+    settings.is_friendly = is_friendly;
+    settings.is_slow = is_slow(profile);
+    PlanLimits& limits = settings.limits;
+    const bool is_tiny = settings.is_slow && prng.chance(0.8);
+    limits.body_bytes_max = is_tiny ? 400 : prng.chance(0.7) ? 2'000 : 20'000;
+    if (profile.segment_bytes_max == 1) {
+        limits.body_bytes_max = 200;
+    }
+    limits.with_stalls = !is_friendly || !settings.is_slow;
+    limits.with_bad_answers = prng.chance(0.7);
+    limits.hold_bytes = prng.chance(0.5) ? 1U << 20 : 64 + prng.below(1000);
+    settings.config.server.host = "127.0.0.1";
+    settings.config.server.port = 3000;
+    settings.config.server.shards = 1 + prng.below(3);
+    draw_engine(prng, settings.config);
+    draw_server(prng, settings, settings.config);
+    draw_upstreams(prng, settings);
+    draw_routes(prng, settings);
+    settings.names.delay_max = Duration::milliseconds(prng.chance(0.5) ? 0 : 100);
+    settings.names.fails = !is_friendly && prng.chance(0.3) ? 0.3 : 0;
+    if (prng.chance(0.3)) {
+        // Longer than a request takes to arrive: a server that closes new connections is no server.
+        settings.upstream_idle_limit = Duration::milliseconds(prng.below(300) + 1) +
+                                       profile.delay_max * 4 + profile.completion_delay_max * 4 +
+                                       profile.turn_time_max * 10;
+        settings.upstream_idle_resets = prng.chance(0.5) ? 0.5 : 0;
+    }
+    settings.reloads = prng.chance(0.25);
+    settings.drains = prng.chance(0.2);
+    settings.drain_timeout =
+        Duration::milliseconds(is_friendly ? 24 * 60 * kMinuteMs : drawn_ms(prng, settings));
+    settings.clients_time_max = Duration::seconds(settings.is_slow ? 50'000 : 4'000);
+    settings.rest_time = Duration::milliseconds(
+        is_friendly ? (settings.is_slow ? 20 * kMinuteMs : 20'000) : 200'000);
+    return settings;
+}
+
+config::Config redrawn(Prng& prng, const GatewaySettings& settings) {
+    config::Config config = settings.config;
+    draw_server(prng, settings, config);
+    for (upstream::UpstreamOptions& options : config.upstreams) {
+        if (prng.chance(0.5)) {
+            const upstream::UpstreamOptions fresh = draw_upstream(prng, settings);
+            options.timeouts = fresh.timeouts;
+            options.pool = fresh.pool;
+        }
+    }
+    return config;
+}
+
+std::string GatewaySettings::to_string() const {
+    std::string text = is_friendly ? "friendly" : "unfriendly";
+    text += is_slow ? " slow" : "";
+    text += " shards=" + std::to_string(config.server.shards);
+    text += " blocks=" + std::to_string(config.server.buffers.blocks_max) + "x" +
+            std::to_string(config.server.buffers.block_bytes);
+    text += " queue_high=" + std::to_string(config.server.sockets.queue_high_bytes);
+    text += " hold=" + std::to_string(limits.hold_bytes);
+    text += " body_bytes_max=" + std::to_string(limits.body_bytes_max);
+    for (const upstream::UpstreamOptions& upstream : config.upstreams) {
+        text += " pool=" + std::to_string(upstream.pool.connections_max) + "/" +
+                std::to_string(upstream.pool.waiters_max);
+    }
+    text += " upstream_idle_ms=" + std::to_string(upstream_idle_limit.ms());
+    text += reloads ? " reloads" : "";
+    text += drains ? " drains" : "";
+    return text;
+}
+
+}  // namespace sluice::sim
