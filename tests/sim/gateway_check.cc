@@ -149,6 +149,7 @@ void GatewayTraffic::check_person(Person& person, RunResult& result) {
     const JudgedClient seen = {
         .received = received,
         .saw_end = client.saw_end() && client.error() == 0,
+        .saw_reset = client.error() != 0,
         .gave_up = client.has_left() || client.was_faulted() || !client.was_connected(),
         .half_closes = client.script().half_closes,
         .is_disturbed = !settings_.is_friendly || drains_ || may_flow_into_death,

@@ -170,8 +170,9 @@ void GatewayJudge::judge_whole(const PlannedExchange& plan, const HttpText& answ
 void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read) {
     const HttpText& answer = read.message;
     // Only a reset tells a client of HTTP/1.0 that its answer is cut, and it takes with it what was
-    // under way.
-    const bool may_lack_its_end = plan.is_http_1_0 && plan.expect != Expect::whole;
+    // under way. So it does where a shard that has drained no longer waits for a slow client.
+    const bool may_lack_its_end = (plan.is_http_1_0 && plan.expect != Expect::whole) ||
+                                  (client_.saw_reset && client_.may_be_ignored);
     if (!read.head_is_complete) {
         if (!may_lack_its_end) {
             judge_missing(plan, true);
@@ -196,7 +197,8 @@ void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read)
         (client_.half_closes && plan.body.starts_with(body.substr(0, body.rfind(':'))));
     const bool is_broken_off_well =
         plan.is_event_stream &&
-        is_broken_off(body, plan.body, plan.is_responses, client_.gave_up || client_.may_be_cut);
+        is_broken_off(body, plan.body, plan.is_responses,
+                      client_.gave_up || client_.may_be_cut || may_lack_its_end);
     if (is_broken_off_well) {
         ++errors_;
     }

@@ -23,6 +23,7 @@ struct JudgedClient {
     std::string_view received;
     // Its connection was ended by the gateway in an orderly way.
     bool saw_end = false;
+    bool saw_reset = false;
     // It left before it had everything, or the network failed it.
     bool gave_up = false;
     bool half_closes = false;
