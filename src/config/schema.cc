@@ -184,8 +184,8 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         .restart(),
     setting<&ServerOptions::sockets, &SocketOptions::receive_buffer_bytes>(
         "sockets.receive_buffer_bytes",
-        "Kernel receive buffer of each connection: what one peer can push in one turn of the "
-        "loop. 0 leaves it to the kernel.")
+        "Kernel receive buffer of each connection. 0 leaves it to the kernel, which grows it for "
+        "peers whose bytes are taken.")
         .range(0, 64 * kMiB)
         .restart(),
     setting<&ServerOptions::sockets, &SocketOptions::send_buffer_bytes>(

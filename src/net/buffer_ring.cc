@@ -36,7 +36,11 @@ BufferRing::BufferRing(Ring& ring, const BufferRingOptions& options, char* memor
       options_(options),
       memory_(memory),
       blocks_(std::make_unique<RingBlock[]>(options.blocks_max)),
-      window_(std::min(options.window_blocks, options.blocks_max)) {
+      window_(std::min(options.window_blocks, options.blocks_max)),
+      // Shared blocks run out only under bulk, which is cheaper in warm memory and turn by turn.
+      window_max_(ring.features().incremental_buffers
+                      ? std::min(window_ * kSharedWindowGrowthMax, options.blocks_max)
+                      : options.blocks_max) {
     for (uint32_t i = 0; i < options_.blocks_max; ++i) {
         blocks_[i].data = memory_ + size_t{i} * options_.block_bytes;
         blocks_[i].size_bytes = options_.block_bytes;
@@ -94,7 +98,7 @@ void BufferRing::wait_for_blocks(Waiter& waiter) {
     quiet_turns_ = 0;
     // Once in a turn: a burst that meets an empty window fails many receives together.
     if (!std::exchange(has_grown_, true)) {
-        window_ = std::min(window_ * 2, options_.blocks_max);
+        window_ = std::min(window_ * 2, window_max_);
     }
     if (!waiter.is_linked()) {
         waiters_.push_back(waiter);

@@ -71,6 +71,7 @@ public:
 private:
     static constexpr uint16_t kGroup = 0;
     static constexpr uint32_t kShortDivisor = 8;
+    static constexpr uint32_t kSharedWindowGrowthMax = 2;
     static constexpr uint32_t kWindowQuietTurns = 4096;
 
     struct RingBlock : Block {
@@ -95,6 +96,7 @@ private:
     uint32_t touched_blocks_ = 0;  // Blocks below this index were used at least once.
     uint32_t published_ = 0;       // Blocks that the kernel holds.
     uint32_t window_;
+    const uint32_t window_max_;
     uint32_t quiet_turns_ = 0;  // Turns since the kernel last ran out.
     bool has_grown_ = false;    // In this turn.
     IntrusiveList<Waiter> waiters_;

@@ -98,6 +98,9 @@ public:
     void notify_when_sent(bool on) { notify_when_sent_ = on; }
     // The high mark was reached: write no more until the signal tells that the low one was passed.
     bool is_congested() const { return congested_; }
+    // How much may wait before it is reached; from the start the high mark of reading. For bulk that
+    // somebody else has limited already: larger sends cost less.
+    void set_unsent_high(uint32_t bytes) { unsent_high_bytes_ = bytes; }
     // Bytes given to the kernel since the connection began (ciphertext under TLS).
     uint64_t sent_bytes_total() const { return sent_bytes_total_; }
 
@@ -124,12 +127,14 @@ protected:
         : proactor_(proactor),
           queue_high_bytes_(options.queue_high_bytes),
           queue_low_bytes_(options.queue_low_bytes),
+          unsent_high_bytes_(options.queue_high_bytes),
           peer_(peer) {}
     // A stream above another one: the same shard, marks and peer.
     explicit ByteStream(const ByteStream* below)
         : proactor_(below->proactor_),
           queue_high_bytes_(below->queue_high_bytes_),
           queue_low_bytes_(below->queue_low_bytes_),
+          unsent_high_bytes_(below->unsent_high_bytes_),
           peer_(below->peer_) {}
     virtual ~ByteStream() = default;
 
@@ -151,11 +156,11 @@ protected:
     // The two places where unsent_bytes_ changes.
     void count_queued(size_t size_bytes) {
         unsent_bytes_ += size_bytes;
-        congested_ = congested_ || unsent_bytes_ >= queue_high_bytes_;
+        congested_ = congested_ || unsent_bytes_ >= unsent_high_bytes_;
     }
     void count_sent(size_t size_bytes) {
         unsent_bytes_ -= size_bytes;
-        const bool relieved = congested_ && unsent_bytes_ < queue_low_bytes_;
+        const bool relieved = congested_ && unsent_bytes_ < unsent_high_bytes_ / 2;
         congested_ = congested_ && !relieved;
         if (relieved || (notify_when_sent_ && unsent_bytes_ == 0)) {
             raise();
@@ -177,6 +182,7 @@ protected:
     size_t unsent_bytes_ = 0;
     const uint32_t queue_high_bytes_;
     const uint32_t queue_low_bytes_;
+    uint32_t unsent_high_bytes_;
     Error error_;
     const ErrorSource peer_;
     bool read_ended_ = false;

@@ -31,6 +31,9 @@ namespace sluice::upstream {
 
 namespace {
 
+// Of a request's body, whose flow the pipeline limits, so much may wait to be sent.
+constexpr uint32_t kRequestQueueBytes = 256 * 1024;
+
 Error timed_out(ErrorKind kind, const char* where) {
     return {.kind = kind, .source = ErrorSource::upstream, .retry = Retry::safe, .where = where};
 }
@@ -187,6 +190,7 @@ coro::Task<Result<net::StreamPtr>> Upstream::connect_to(const net::Address& addr
     CO_TRY(const int fd, attempt->take_descriptor());
     net::StreamPtr stream = net::TcpStream::adopt(surroundings_.proactor, fd, surroundings_.sockets,
                                                   ErrorSource::upstream);
+    stream->set_unsent_high(kRequestQueueBytes);
     if (!tls_) {
         co_return stream;
     }
