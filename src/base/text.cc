@@ -1,6 +1,7 @@
 // Plain loops on purpose: these run on short header values.
 #include "base/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,11 @@ namespace sluice {
 namespace {
 
 constexpr size_t kNumberDigitsMax = 15;  // Fits 64 bits in both bases with room to add.
+
+// ASCII that stands for itself in a JSON string.
+bool is_plain_in_json(char c) {
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
 
 void append_control_escaped(std::string& to, unsigned char c) {
     switch (c) {
@@ -143,6 +149,13 @@ size_t utf8_length(std::string_view text) {
 
 void append_json_escaped(std::string& to, std::string_view text) {
     while (!text.empty()) {
+        const auto plain = static_cast<size_t>(
+            std::find_if_not(text.begin(), text.end(), is_plain_in_json) - text.begin());
+        if (plain > 0) {
+            to.append(text.substr(0, plain));
+            text.remove_prefix(plain);
+            continue;
+        }
         const auto c = static_cast<unsigned char>(text.front());
         if (c == '"' || c == '\\') {
             to += '\\';

@@ -45,9 +45,9 @@ struct Watch {
 class WatchList {
 public:
     static constexpr size_t kWatchesMax = 20;
-    static constexpr size_t kKeyBytesMax = 24;
+    static constexpr size_t kKeyBytesMax = 32;
     // A lookalike can be longer: two letters have one outside of ASCII that folds to them.
-    static constexpr size_t kFoldedBytesMax = 32;
+    static constexpr size_t kFoldedBytesMax = 40;
     // The room for texts, shared out by the table so that no value can take another one's place.
     static constexpr size_t kTextBytesMax = 512;
     static constexpr uint8_t kNone = 0xFF;
@@ -119,7 +119,7 @@ private:
         };
         if (size >= 8) {
             return same(uint64_t{0}, 0) && same(uint64_t{0}, size - 8) &&
-                   (size <= 16 || same(uint64_t{0}, 8));
+                   (size <= 16 || same(uint64_t{0}, 8)) && (size <= 24 || same(uint64_t{0}, 16));
         }
         if (size >= 4) {
             return same(uint32_t{0}, 0) && same(uint32_t{0}, size - 4);

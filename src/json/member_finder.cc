@@ -99,23 +99,27 @@ const char* MemberFinder::search(const char* at, const char* end, const char* be
 // From the opening brace to the byte after the closing one, or to the end.
 const char* MemberFinder::inside(const char* at, const char* end) {
     const char* const from = at;
+    // In registers while the loop runs.
+    bool in_string = in_string_;
+    bool after_backslash = after_backslash_;
     for (; at != end; ++at) {
-        if (after_backslash_) {
-            after_backslash_ = false;
-        } else if (in_string_) {
-            after_backslash_ = *at == '\\';
-            in_string_ = *at != '"';
+        if (in_string) {
+            in_string = after_backslash || *at != '"';
+            after_backslash = !after_backslash && *at == '\\';
         } else if (*at == '"') {
-            in_string_ = true;
+            in_string = true;
         } else if (*at == '{') {
             ++depth_;
         } else if (*at == '}' && --depth_ == 0) {
             ++at;
+            in_string_ = after_backslash_ = false;
             keep(std::string_view(from, at));
             end_value();
             return at;
         }
     }
+    in_string_ = in_string;
+    after_backslash_ = after_backslash;
     keep(std::string_view(from, at));
     return at;
 }

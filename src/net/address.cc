@@ -2,8 +2,12 @@
 #include "net/address.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -75,23 +79,34 @@ std::string Address::host() const {
 }
 
 std::string Address::to_string() const {
-    std::string text;
-    append_to(text);
-    return text;
+    std::array<char, kTextBytesMax> text;
+    return std::string(write_to(text));
 }
 
-void Address::append_to(std::string& text) const {
-    const bool is_v6 = family() == AF_INET6;
-    char host[INET6_ADDRSTRLEN];
-    const void* from = is_v6 ? static_cast<const void*>(&storage_.v6.sin6_addr)
-                             : static_cast<const void*>(&storage_.v4.sin_addr);
-    if (::inet_ntop(family(), from, host, sizeof host) == nullptr) {
-        return;
+std::string_view Address::write_to(std::span<char, kTextBytesMax> to) const {
+    char* at = to.data();
+    char* const end = at + to.size();
+    if (family() == AF_INET6) {
+        *at++ = '[';
+        if (::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, at, INET6_ADDRSTRLEN) == nullptr) {
+            return {};
+        }
+        at += std::strlen(at);
+        *at++ = ']';
+    } else {
+        // inet_ntop() goes through printf().
+        unsigned char bytes[4];
+        std::memcpy(bytes, &storage_.v4.sin_addr, sizeof bytes);
+        for (size_t i = 0; i < sizeof bytes; ++i) {
+            if (i > 0) {
+                *at++ = '.';
+            }
+            at = std::to_chars(at, end, bytes[i]).ptr;
+        }
     }
-    text += is_v6 ? "[" : "";
-    text += host;
-    text += is_v6 ? "]:" : ":";
-    append_decimal(text, port());
+    *at++ = ':';
+    at = std::to_chars(at, end, port()).ptr;
+    return {to.data(), at};
 }
 
 bool Address::operator==(const Address& other) const {

@@ -1,8 +1,10 @@
 // Address: an IPv4 or IPv6 socket address as a value. No names are resolved here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,7 +35,9 @@ public:
 
     // "127.0.0.1:3000", "[::1]:3000"
     std::string to_string() const;
-    void append_to(std::string& text) const;
+    static constexpr size_t kTextBytesMax = 64;
+    // The same without an allocation; a view of what was written.
+    std::string_view write_to(std::span<char, kTextBytesMax> to) const;
     // The host part alone, without brackets.
     std::string host() const;
 

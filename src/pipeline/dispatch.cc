@@ -1,4 +1,5 @@
 // From a chosen route to the head of the upstream's response: lease, send, wait, perhaps again.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -151,7 +152,8 @@ coro::Task<Status> Exchange::await_response_head() {
         CO_TRY(const bool complete,
                lease_->read_head(client_.request_arena(), services_.head_scratch));
         if (complete) {
-            record_.first_byte = clock();
+            // It had arrived when the turn began.
+            record_.first_byte = std::max(services_.proactor.now(), record_.sent);
             co_return Status();
         }
         if (const std::optional<Error> stop = reason_to_stop()) {

@@ -6,6 +6,7 @@
 // upstream's bytes wake it alike, in every phase. Lives in the frame of its handler; one shard.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <memory>
@@ -106,7 +107,9 @@ private:
         }
         void await_resume() {
             if (began.is_set()) {
-                exchange.waited_ = exchange.waited_ + (exchange.clock() - began);
+                // What came between the start of the turn and now is our own doing.
+                const Instant woken = exchange.services_.proactor.now();
+                exchange.waited_ = exchange.waited_ + std::max(woken - began, Duration());
             }
         }
     };

@@ -108,7 +108,7 @@ coro::Task<Status> Exchange::relay() {
     signal().expect_nothing();
     relay_ = nullptr;
     record_.events = relay.watch().events();
-    record_.usage = read_usage(relay.watch().usage_object(), services_.document);
+    record_.usage = read_usage(relay.watch().usage_object());
     if (!done) {
         if (done.error().source != ErrorSource::client) {
             relay.break_off(done.error());

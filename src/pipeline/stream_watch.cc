@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "base/arena.h"
-#include "base/result.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "http/sse_framer.h"
-#include "json/document.h"
+#include "json/field_watch.h"
 #include "json/member_finder.h"
+#include "json/validator.h"
 
 namespace sluice::pipeline {
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::string_view kData = "data:";
 constexpr std::string_view kEvent = "event:";
+constexpr uint16_t kNumberBytesMax = 20;
 
 std::string_view take_line(std::string_view& rest) {
     const size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
@@ -55,12 +58,41 @@ bool is_terminal_response(std::string_view name) {
            name.starts_with("response.incomplete");
 }
 
-uint64_t first_of(const json::Document& document, const char* path, const char* other) {
-    Result<int64_t> value = document.integer(path);
-    if (!value) {
-        value = document.integer(other);
+// Both spellings of OpenAI: chat completions and responses.
+constexpr json::WatchList kUsageWatchList = {
+    {.path = "prompt_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "input_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "completion_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "output_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "prompt_tokens_details"},
+    {.path = "prompt_tokens_details/cached_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "input_tokens_details"},
+    {.path = "input_tokens_details/cached_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "completion_tokens_details"},
+    {.path = "completion_tokens_details/reasoning_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "output_tokens_details"},
+    {.path = "output_tokens_details/reasoning_tokens", .text_bytes_max = kNumberBytesMax},
+};
+
+enum UsageField : uint8_t {
+    prompt = 0,
+    input = 1,
+    completion = 2,
+    output = 3,
+    prompt_cached = 5,
+    input_cached = 7,
+    completion_reasoning = 9,
+    output_reasoning = 11,
+};
+
+uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
+    for (const UsageField which : {one, other}) {
+        const json::Field field = watch.field(which);
+        if (field.type == json::ValueType::number && field.has_text) {
+            return parse_decimal(field.text).value_or(0);
+        }
     }
-    return value && *value > 0 ? static_cast<uint64_t>(*value) : 0;
+    return 0;
 }
 
 }  // namespace
@@ -165,17 +197,18 @@ void StreamWatch::judge_name(std::string_view name) {
     }
 }
 
-Usage read_usage(std::string_view object, json::Document& document) {
-    if (object.empty() || !document.parse(object)) {
+Usage read_usage(std::string_view object) {
+    json::FieldWatch watch(kUsageWatchList);
+    json::Validator validator({.source = ErrorSource::upstream, .watch = &watch});
+    if (object.empty() || !validator.feed(object) || !validator.finish()) {
         return {};
     }
     return {
-        .prompt_tokens = first_of(document, "/prompt_tokens", "/input_tokens"),
-        .completion_tokens = first_of(document, "/completion_tokens", "/output_tokens"),
-        .cached_tokens = first_of(document, "/prompt_tokens_details/cached_tokens",
-                                  "/input_tokens_details/cached_tokens"),
-        .reasoning_tokens = first_of(document, "/completion_tokens_details/reasoning_tokens",
-                                     "/output_tokens_details/reasoning_tokens"),
+        .prompt_tokens = first_of(watch, UsageField::prompt, UsageField::input),
+        .completion_tokens = first_of(watch, UsageField::completion, UsageField::output),
+        .cached_tokens = first_of(watch, UsageField::prompt_cached, UsageField::input_cached),
+        .reasoning_tokens =
+            first_of(watch, UsageField::completion_reasoning, UsageField::output_reasoning),
         .is_known = true,
     };
 }

@@ -14,7 +14,6 @@
 
 #include "base/arena.h"
 #include "http/sse_framer.h"
-#include "json/document.h"
 #include "json/member_finder.h"
 
 namespace sluice::pipeline {
@@ -84,6 +83,6 @@ private:
 };
 
 // Reads a usage object of either OpenAI form (prompt_tokens or input_tokens).
-Usage read_usage(std::string_view object, json::Document& document);
+Usage read_usage(std::string_view object);
 
 }  // namespace sluice::pipeline

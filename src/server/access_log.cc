@@ -1,7 +1,13 @@
 // JSON for machines, one line of key=value for people; the same members in both.
 #include "server/access_log.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,7 +17,6 @@
 #include "base/time.h"
 #include "net/address.h"
 #include "pipeline/exchange_record.h"
-#include "server/options.h"
 
 namespace sluice::server {
 
@@ -19,66 +24,92 @@ namespace {
 
 using pipeline::ExchangeRecord;
 
-// Writes members in one of the two forms.
+constexpr size_t kTextBytesMax = 256;
+
+// Writes members in one of the two forms. There is room for all of them (kLineBytesMax); what would
+// not fit is cut off.
 class Members {
 public:
-    Members(std::string& line, bool json) : line_(line), json_(json) {}
+    Members(std::span<char> to, bool json)
+        : begin_(to.data()), at_(to.data()), end_(to.data() + to.size()), json_(json) {}
 
+    void put(std::string_view text) {
+        const size_t count = std::min(text.size(), static_cast<size_t>(end_ - at_));
+        std::memcpy(at_, text.data(), count);
+        at_ += count;
+    }
+
+    // A text that was checked before: letters, digits and the like.
+    void token(std::string_view name, std::string_view value) {
+        if (!value.empty()) {
+            begin(name);
+            quote(json_);
+            put(value);
+            quote(json_);
+        }
+    }
     void text(std::string_view name, std::string_view value) {
         if (value.empty()) {
             return;
         }
         begin(name);
-        if (json_) {
-            line_ += '"';
-            append_json_escaped(line_, value);
-            line_ += '"';
-            return;
+        value = value.substr(0, kTextBytesMax);
+        const bool quoted = json_ || value.find_first_of(" \"\\=") != std::string_view::npos;
+        quote(quoted);
+        if (is_plain(value)) {
+            put(value);
+        } else {
+            std::string escaped;
+            append_json_escaped(escaped, value);
+            put(escaped);
         }
-        const bool plain = value.find_first_of(" \"\\=") == std::string_view::npos;
-        line_ += plain ? "" : "\"";
-        append_json_escaped(line_, value);
-        line_ += plain ? "" : "\"";
+        quote(quoted);
     }
     void address(std::string_view name, const net::Address& address) {
         if (address.is_set()) {
-            begin(name);
-            line_ += json_ ? "\"" : "";
-            address.append_to(line_);
-            line_ += json_ ? "\"" : "";
+            std::array<char, net::Address::kTextBytesMax> text;
+            token(name, address.write_to(text));
         }
     }
     void number(std::string_view name, uint64_t value) {
         begin(name);
-        append_decimal(line_, value);
+        at_ = std::to_chars(at_, end_, value).ptr;
     }
     void flag(std::string_view name, bool value) {
         begin(name);
-        line_ += value ? "true" : "false";
+        put(value ? std::string_view("true") : std::string_view("false"));
     }
     // Milliseconds with three digits after the point; nothing when it did not happen.
     void milliseconds(std::string_view name, Instant from, Instant to) {
         if (!from.is_set() || !to.is_set()) {
             return;
         }
-        begin(name);
-        const int64_t us = (to - from).us() < 0 ? 0 : (to - from).us();
-        append_decimal(line_, static_cast<uint64_t>(us / 1000));
-        line_ += '.';
+        const int64_t us = std::max<int64_t>(0, (to - from).us());
+        number(name, static_cast<uint64_t>(us / 1000));
         const auto rest = static_cast<unsigned>(us % 1000);
-        line_ += static_cast<char>('0' + rest / 100);
-        line_ += static_cast<char>('0' + rest / 10 % 10);
-        line_ += static_cast<char>('0' + rest % 10);
+        const char digits[] = {'.', static_cast<char>('0' + rest / 100),
+                               static_cast<char>('0' + rest / 10 % 10),
+                               static_cast<char>('0' + rest % 10)};
+        put({digits, sizeof digits});
     }
+
+    std::string_view written() const { return {begin_, at_}; }
 
 private:
     void begin(std::string_view name) {
-        line_ += json_ ? ",\"" : " ";
-        line_ += name;
-        line_ += json_ ? "\":" : "=";
+        put(json_ ? std::string_view(",\"") : std::string_view(" "));
+        put(name);
+        put(json_ ? std::string_view("\":") : std::string_view("="));
+    }
+    void quote(bool wanted) { put(wanted ? std::string_view("\"") : std::string_view()); }
+    static bool is_plain(std::string_view value) {
+        return std::all_of(value.begin(), value.end(),
+                           [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
     }
 
-    std::string& line_;
+    char* const begin_;
+    char* at_;
+    char* const end_;
     const bool json_;
 };
 
@@ -86,10 +117,10 @@ void append_error(Members& members, const ExchangeRecord& record) {
     if (record.error.kind == ErrorKind::none) {
         return;
     }
-    members.text("error", error_kind_name(record.error.kind));
-    members.text("error_source", error_source_name(record.error.source));
+    members.token("error", error_kind_name(record.error.kind));
+    members.token("error_source", error_source_name(record.error.source));
     members.text("error_detail", record.error.where);
-    members.text("phase", pipeline::phase_name(record.ended_in));
+    members.token("phase", pipeline::phase_name(record.ended_in));
 }
 
 void append_usage(Members& members, const pipeline::Usage& usage) {
@@ -106,51 +137,61 @@ void append_usage(Members& members, const pipeline::Usage& usage) {
     }
 }
 
+void append_times(Members& members, const ExchangeRecord& record) {
+    members.milliseconds("total_ms", record.began, record.ended);
+    members.milliseconds("receive_ms", record.began, record.received);
+    if ((record.leased - record.lease_begun).us() > 0) {
+        members.milliseconds("connect_ms", record.lease_begun, record.leased);
+    }
+    members.milliseconds("first_byte_ms", record.sent, record.first_byte);
+    members.milliseconds("relay_ms", record.responded, record.ended);
+}
+
 }  // namespace
 
-void append_access_line(std::string& line,
-                        AccessLogFormat format,
-                        const ExchangeRecord& record,
-                        const AccessLogNames& names,
-                        int64_t wall_clock_ns) {
-    const bool json = format == AccessLogFormat::json;
-    LogClock clock;
-    clock.set(wall_clock_ns);
-    line += json ? "{\"time\":\"" : "";
-    line += clock.text();
-    line += json ? "\"" : "";
-    Members members(line, json);
+std::string_view AccessLogLine::write(const ExchangeRecord& record,
+                                      const AccessLogNames& names,
+                                      int64_t wall_clock_ns) {
+    clock_.set(wall_clock_ns);
+    constexpr std::string_view kJsonEnd = "}\n";
+    Members members(std::span(bytes_).first(bytes_.size() - kJsonEnd.size()), json_);
+    members.put(json_ ? std::string_view("{\"time\":\"") : std::string_view());
+    members.put(clock_.text());
+    members.put(json_ ? std::string_view("\"") : std::string_view());
     members.address("client", record.client);
-    members.text("request_id", record.request_id);
-    members.text("method", record.method);
+    members.token("request_id", record.request_id);
+    members.token("method", record.method.substr(0, kTextBytesMax));
     members.text("path", record.path);
     members.number("status", record.status);
     members.text("model", record.model);
     members.text("upstream_model", record.upstream_model);
     members.text("route", names.route);
     members.text("upstream", names.upstream);
-    if (record.upstream_status != 0) {
+    if (record.upstream_status != 0 && record.upstream_status != record.status) {
         members.number("upstream_status", record.upstream_status);
     }
-    members.flag("stream", record.is_stream);
+    if (record.is_stream) {
+        members.flag("stream", true);
+    }
     members.number("request_bytes", record.request_body_bytes);
     members.number("response_bytes", record.response_body_bytes);
     if (record.is_stream) {
         members.number("events", record.events);
     }
     append_usage(members, record.usage);
-    members.milliseconds("total_ms", record.began, record.ended);
-    members.milliseconds("receive_ms", record.began, record.received);
-    members.milliseconds("connect_ms", record.lease_begun, record.leased);
-    members.milliseconds("first_byte_ms", record.sent, record.first_byte);
-    members.milliseconds("relay_ms", record.responded, record.ended);
+    append_times(members, record);
     if (record.attempts > 0) {
         members.flag("reused", record.connection_reused);
+    }
+    if (record.attempts > 1) {
         members.number("attempts", record.attempts);
     }
     append_error(members, record);
     members.number("shard", names.shard);
-    line += json ? "}\n" : "\n";
+    const std::string_view line = members.written();
+    const std::string_view end = json_ ? kJsonEnd : kJsonEnd.substr(1);
+    std::memcpy(bytes_.data() + line.size(), end.data(), end.size());
+    return {bytes_.data(), line.size() + end.size()};
 }
 
 }  // namespace sluice::server

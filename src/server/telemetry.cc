@@ -57,7 +57,7 @@ struct ShardTelemetry::RouteSeries {
 ShardTelemetry::ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLogFormat format)
     : shard_(shard),
       access_log_(access_log),
-      format_(format),
+      line_(format),
       shard_name_(std::to_string(shard.index())),
       exchanges_(store_.gauge(MetricId::exchanges, {shard_name_})),
       connections_(store_.gauge(MetricId::client_connections, {shard_name_})),
@@ -150,12 +150,9 @@ void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {
         return;
     }
     const RouteSeries& series = series_for(record);
-    line_.clear();
-    append_access_line(
-        line_, format_, record,
-        {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
-        shard_.proactor().ring().wall_clock_ns());
-    access_log_->push(line_);
+    access_log_->push(line_.write(
+        record, {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
+        shard_.proactor().ring().wall_clock_ns()));
 }
 
 void ShardTelemetry::on_client_connected(uint32_t open) {

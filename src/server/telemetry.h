@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
+#include "server/access_log.h"
 #include "server/options.h"
 
 namespace sluice::server {
@@ -50,7 +51,7 @@ private:
 
     net::Shard& shard_;
     LogLane* access_log_;
-    const AccessLogFormat format_;
+    AccessLogLine line_;
     const std::string shard_name_;
     MetricStore store_;
     std::vector<std::string> route_names_;
@@ -60,7 +61,6 @@ private:
     Gauge& connections_;
     Counter& connections_total_;
     Counter& moved_;
-    std::string line_;  // Reused, so that a line does not allocate.
 };
 
 }  // namespace sluice::server

@@ -7,7 +7,6 @@
 
 #include "base/arena.h"
 #include "gtest/gtest.h"
-#include "json/document.h"
 
 namespace sluice::pipeline {
 
@@ -27,11 +26,10 @@ Seen watch(std::string_view stream, Terminator terminator, size_t cut) {
     watch.see(stream.substr(0, cut));
     watch.see(stream.substr(cut));
     watch.end();
-    json::Document document;
     return {.events = watch.events(),
             .whole = watch.has_ended_properly(),
             .error = watch.saw_error(),
-            .usage = read_usage(watch.usage_object(), document)};
+            .usage = read_usage(watch.usage_object())};
 }
 
 void expect(std::string_view stream, Terminator terminator, bool whole, bool error) {

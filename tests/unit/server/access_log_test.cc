@@ -1,0 +1,91 @@
+// Both forms of the line, what is left out of it, and what a client cannot do to it.
+#include "server/access_log.h"
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "gtest/gtest.h"
+#include "json/document.h"
+#include "net/address.h"
+#include "pipeline/exchange_record.h"
+#include "server/options.h"
+
+namespace sluice::server {
+
+namespace {
+
+constexpr int64_t kWallClockNs = 1'800'000'000'123'000'000;
+
+pipeline::ExchangeRecord usual() {
+    pipeline::ExchangeRecord record;
+    record.client = net::Address::loopback(4711);
+    record.request_id = "req_1";
+    record.method = "POST";
+    record.path = "/v1/chat/completions";
+    record.model = "m";
+    record.status = 200;
+    record.upstream_status = 200;
+    record.attempts = 1;
+    record.began = Instant::from_ns(1'000'000);
+    record.received = Instant::from_ns(2'500'000);
+    record.lease_begun = record.leased = Instant::from_ns(2'600'000);
+    record.ended = Instant::from_ns(12'345'678);
+    return record;
+}
+
+std::string line_of(const pipeline::ExchangeRecord& record, AccessLogFormat format) {
+    AccessLogLine line(format);
+    return std::string(
+        line.write(record, {.route = "/v1", .upstream = "mock", .shard = 3}, kWallClockNs));
+}
+
+TEST(AccessLog, SaysWhatIsNotAsUsual) {
+    EXPECT_EQ(line_of(usual(), AccessLogFormat::human),
+              "2027-01-15T08:00:00.123Z client=127.0.0.1:4711 request_id=req_1 method=POST "
+              "path=/v1/chat/completions status=200 model=m route=/v1 upstream=mock "
+              "request_bytes=0 response_bytes=0 total_ms=11.345 receive_ms=1.500 reused=false "
+              "shard=3\n");
+    pipeline::ExchangeRecord record = usual();
+    record.status = 502;
+    record.is_stream = true;
+    record.events = 7;
+    record.attempts = 2;
+    record.leased = Instant::from_ns(4'000'000);
+    record.usage = {.prompt_tokens = 5, .completion_tokens = 2, .is_known = true};
+    record.error = {.kind = ErrorKind::reset, .source = ErrorSource::upstream, .where = "a b"};
+    const std::string line = line_of(record, AccessLogFormat::human);
+    for (const std::string_view part :
+         {" status=502 ", " upstream_status=200 ", " stream=true ", " events=7 ", " attempts=2 ",
+          " connect_ms=1.400 ", " prompt_tokens=5 completion_tokens=2 ",
+          " error_detail=\"a b\" "}) {
+        EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
+    }
+}
+
+TEST(AccessLog, JsonIsValidWhateverAClientSends) {
+    pipeline::ExchangeRecord record = usual();
+    const std::string nasty = "a\"\\\n\x01\xff" + std::string(5000, '\x02');
+    record.path = record.model = record.upstream_model = nasty;
+    record.method = std::string_view(nasty).substr(0, 1);
+    std::string line = line_of(record, AccessLogFormat::json);
+    ASSERT_TRUE(line.ends_with("}\n"));
+    line.pop_back();
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+    json::Document document;
+    EXPECT_TRUE(document.parse(line)) << line;
+    EXPECT_LT(line.size(), 8000U);
+}
+
+TEST(AccessLog, ALineIsOneLineInTheHumanFormToo) {
+    pipeline::ExchangeRecord record = usual();
+    record.model = "x\nstatus=200 \"y\"";
+    const std::string line = line_of(record, AccessLogFormat::human);
+    EXPECT_EQ(line.find('\n'), line.size() - 1);
+    EXPECT_NE(line.find("model=\"x\\nstatus=200 \\\"y\\\"\""), std::string::npos) << line;
+}
+
+}  // namespace
+
+}  // namespace sluice::server
