@@ -98,7 +98,7 @@ public:
     void notify_when_sent(bool on) { notify_when_sent_ = on; }
     // The high mark was reached: write no more until the signal tells that the low one was passed.
     bool is_congested() const { return congested_; }
-    // How much may wait before it is reached; from the start the high mark of reading. For bulk that
+    // How much may wait before it is reached; at first the high mark of reading. For bulk that
     // somebody else has limited already: larger sends cost less.
     void set_unsent_high(uint32_t bytes) { unsent_high_bytes_ = bytes; }
     // Bytes given to the kernel since the connection began (ciphertext under TLS).

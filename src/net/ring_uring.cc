@@ -30,6 +30,7 @@
 #include "net/address.h"
 #include "net/op.h"
 #include "net/os_error.h"
+#include "net/submit_scratch.h"
 
 #ifdef SLUICE_THREAD_SANITIZED
 #include <sanitizer/tsan_interface.h>
@@ -61,44 +62,6 @@ void wake_arrives(Op* op) {
 void wake_leaves(Op*) {}
 void wake_arrives(Op*) {}
 #endif
-
-// Memory for message headers and iovecs until the next submit, by which time the kernel has copied
-// them (IORING_FEAT_SUBMIT_STABLE, Linux 5.5).
-class SubmitScratch {
-public:
-    void* allocate(size_t size_bytes) {
-        size_bytes =
-            (size_bytes + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
-        if (chunk_ == chunks_.size() || used_bytes_ + size_bytes > kChunkBytes) {
-            next_chunk(size_bytes);
-        }
-        void* memory = chunks_[chunk_].get() + used_bytes_;
-        used_bytes_ += size_bytes;
-        return memory;
-    }
-    void reset() {
-        chunk_ = 0;
-        used_bytes_ = 0;
-    }
-
-private:
-    static constexpr size_t kChunkBytes = 65536;
-
-    void next_chunk(size_t size_bytes) {
-        SLUICE_ASSERT(size_bytes <= kChunkBytes);
-        if (chunk_ < chunks_.size()) {
-            ++chunk_;
-        }
-        if (chunk_ == chunks_.size()) {
-            chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(kChunkBytes));
-        }
-        used_bytes_ = 0;
-    }
-
-    std::vector<std::unique_ptr<std::byte[]>> chunks_;
-    size_t chunk_ = 0;
-    size_t used_bytes_ = 0;
-};
 
 struct BufferGroup {
     io_uring_buf_ring* ring = nullptr;
