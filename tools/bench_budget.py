@@ -2,7 +2,9 @@
 """Holds benchmarks to their budgets: counts (allocations, copied bytes ...), never time.
 
 bench/budgets.json maps program -> benchmark -> counter -> the most it may be. A budget whose
-benchmark or counter does not exist fails as well, so that a budget cannot be lost by renaming.
+benchmark or counter does not exist fails as well, so that a budget cannot be lost by renaming, and
+so does a program without any budget. A budget of a hundredth lets the first iteration allocate
+what the others use again.
 """
 import argparse
 import json
@@ -49,14 +51,17 @@ def run(program):
 
 def check(programs):
     """Runs the programs; prints and returns the complaints."""
-    budgets = json.loads(BUDGETS.read_text()) if BUDGETS.exists() else {}
+    budgets = json.loads(BUDGETS.read_text())
     complaints = []
     for name in sorted(set(budgets) - {pathlib.Path(p).name for p in programs}):
         complaints.append(f'{name}: has a budget, but was not built')
     for program in programs:
         name = pathlib.Path(program).name
+        if name not in budgets:
+            complaints.append(f'{name}: has no budget')
+            continue
         try:
-            said = judge(budgets.get(name, {}), run(program))
+            said = judge(budgets[name], run(program))
         except RuntimeError as error:
             said = [str(error)]
         complaints += [f'{name}: {text}' for text in said]

@@ -64,6 +64,12 @@ CALLS = [
     ('unsafe-text', r'\b(?:strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof)\s*\(',
      ['src/*', 'tests/*', 'tools/*', 'bench/*'], [], 'no bound or no error: use base/text.h'),
 ]
+# What g++ 12 makes wrong code of, in a coroutine; src/coro/README.md explains.
+CONDITION = re.compile(r'\b(if|while|switch|for|SLUICE_ASSERT|SLUICE_DCHECK)\s*(?=\()')
+DECLARATION = re.compile(r'\(\s*[\w:][\w:<>,\s*&]*[\s*&][\w\[\],\s]+(?:=(?!=)|\{)')
+AWAIT = re.compile(r'\bco_(?:await|yield)\b')
+# Braces around an await that begin no block: after an operator, or close behind a name.
+AWAIT_IN_BRACES = re.compile(r'(?:[=(,?:]\s*|\breturn\s+|\w)\{[^;{}]*\bco_(?:await|yield)\b')
 CALLS = [(rule, re.compile(what), where, unless, say) for rule, what, where, unless, say in CALLS]
 
 
@@ -108,6 +114,42 @@ def check_size(report, path, raw_lines):
         report.add(path, 1, 'file-lines', f'{len(raw_lines)} lines, over {limit}', raw_lines)
 
 
+def closing(text, start):
+    """Where the bracket that opens at `start` closes; else the end of the statement there."""
+    depth = 0
+    for i in range(start, len(text)):
+        depth += {'(': 1, '[': 1, '{': 1, ')': -1, ']': -1, '}': -1}.get(text[i], 0)
+        if depth < 0 or depth == 0 and text[i] in ')]};':
+            return i
+    return len(text)
+
+
+def end_of_statement(text, start):
+    while start < len(text) and text[start] not in ';)]}':
+        start = closing(text, start) + 1 if text[start] in '([{' else start + 1
+    return start
+
+
+def check_awaits(report, path, blanked, raw_lines):
+    def add(at, rule, text):
+        report.add(path, blanked.count('\n', 0, at) + 1, rule, text, raw_lines)
+    for found in CONDITION.finditer(blanked):
+        text = blanked[found.end():closing(blanked, found.end()) + 1]
+        parts = text.split(';')
+        tested = parts[1] if found.group(1) == 'for' and len(parts) == 3 else text
+        if AWAIT.search(tested) and not DECLARATION.match(text):
+            add(found.start(), 'await-condition', 'awaits in a condition: name the result first')
+    for found in AWAIT.finditer(blanked):
+        begin = max(blanked.rfind(c, 0, found.start()) for c in ';{}') + 1
+        end = end_of_statement(blanked, found.end())
+        if '?' in blanked[begin:end]:
+            add(found.start(), 'await-temporary', 'a conditional operator beside an await')
+        if '{' in blanked[found.end():end]:
+            add(found.start(), 'await-temporary', 'braces make an argument: name it first')
+    for found in AWAIT_IN_BRACES.finditer(blanked):
+        add(found.end() - 1, 'await-temporary', 'awaits within braces: name the result first')
+
+
 def check_cpp(report, path, raw, raw_lines):
     if not raw.startswith('//'):
         report.add(path, 1, 'header-comment', 'opens without a comment that says what it is',
@@ -120,6 +162,7 @@ def check_cpp(report, path, raw, raw_lines):
             found = what.search(line)
             if found and matches(path, where) and not matches(path, unless):
                 report.add(path, number, rule, f'"{found.group().strip()}": {say}', raw_lines)
+    check_awaits(report, path, blanked, raw_lines)
     for first, lines in cpp_functions.functions(raw):
         if lines > FUNCTION_LINES_MAX:
             report.add(path, first, 'function-lines', f'a function of {lines} lines', raw_lines)
@@ -233,6 +276,33 @@ def samples():
          'puts;\n', None),
         ('src/a/16.cc', opening + '// tidy:allow(print)\nauto p = puts;\n', 'print'),
         ('src/a/17.cc', opening + 'int i = atoi("1");\n', 'unsafe-text'),
+        ('src/a/18.cc', opening + 'T f() {\n    if (!co_await g(h())) {\n    }\n}\n',
+         'await-condition'),
+        ('src/a/19.cc', opening + 'T f() {\n    while (a(b) &&\n           co_await g()) {\n    }\n'
+         '}\n', 'await-condition'),
+        ('src/a/20.cc', opening + 'T f() {\n    for (; co_await g();) {\n    }\n}\n',
+         'await-condition'),
+        ('src/a/21.cc', opening + 'T f() {\n    if (a == co_await g()) {\n    }\n}\n',
+         'await-condition'),
+        ('src/a/22.cc', opening + 'T f() {\n    if (const std::optional<E> e = co_await g()) {\n'
+         '    }\n    if (auto& e = co_await g(); e.good()) {\n    }\n'
+         '    for (a = co_await g(); a < 3; a += co_await g()) {\n    }\n'
+         '    while (a) {\n        co_await g();\n    }\n}\n', None),
+        ('src/a/23.cc', opening + 'T f() {\n    co_await g(a ? b() : c);\n}\n', 'await-temporary'),
+        ('src/a/24.cc', opening + 'T f() {\n    const S s = a ? co_await g() : c;\n}\n',
+         'await-temporary'),
+        ('src/a/25.cc', opening + 'T f() {\n    co_await g({.a = 1, .b = s});\n}\n',
+         'await-temporary'),
+        ('src/a/26.cc', opening + 'T f() {\n    co_await g([s] { h(); });\n}\n',
+         'await-temporary'),
+        ('src/a/27.cc', opening + 'T f() {\n    const S s = {co_await g(), 2};\n}\n',
+         'await-temporary'),
+        ('src/a/28.cc', opening + 'T f() {\n    const S s{.a = co_await g()};\n}\n',
+         'await-temporary'),
+        ('src/a/29.cc', opening + 'T f() {\n    const S s = {.a = 1};\n    int b = a ? 1 : 2;\n'
+         '    if (a) {\n        co_await g(s, b);\n    }\n    switch (a) {\n        case 1:\n'
+         '            co_await g(s, b);\n    }\n    g([&] -> T { co_return co_await h(); });\n'
+         '    const bool c = a || co_await h();\n}\n', None),
         ('src/a/dead.cc', opening, 'dead-file'),
         ('src/a/dead.h', opening + '#pragma once\n', 'dead-file'),
         ('src/a/bad.cc', opening + '#include "a/bad.h"\n', None),

@@ -6,8 +6,11 @@
 // ever; what does not fit goes back to the general allocator.
 #pragma once
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
+
+#include "base/assert.h"
 
 namespace sluice::coro {
 
@@ -48,6 +51,18 @@ struct PooledFrame {
     static void* operator new(size_t size_bytes) { return FramePool::allocate(size_bytes); }
     static void operator delete(void* frame, size_t size_bytes) noexcept {
         FramePool::free(frame, size_bytes);
+    }
+
+    // The handle of the coroutine of this promise. g++ 12 can lay out a frame so that its handle
+    // points eight bytes into it (README.md tells when); resuming that would run the body from its
+    // start over foreign memory, so we end here instead.
+    template <class Promise>
+    static std::coroutine_handle<Promise> handle_of(Promise& promise) {
+        const auto handle = std::coroutine_handle<Promise>::from_promise(promise);
+#if !defined(__clang__)
+        SLUICE_ASSERT(reinterpret_cast<uintptr_t>(handle.address()) % alignof(max_align_t) == 0);
+#endif
+        return handle;
     }
 };
 

@@ -54,9 +54,7 @@ private:
 template <class T>
 class Promise : public PromiseBase {
 public:
-    std::coroutine_handle<Promise> get_return_object() {
-        return std::coroutine_handle<Promise>::from_promise(*this);
-    }
+    std::coroutine_handle<Promise> get_return_object() { return handle_of(*this); }
     template <class U>
     void return_value(U&& value) {
         value_.emplace(std::forward<U>(value));
@@ -74,9 +72,7 @@ private:
 template <>
 class Promise<void> : public PromiseBase {
 public:
-    std::coroutine_handle<Promise> get_return_object() {
-        return std::coroutine_handle<Promise>::from_promise(*this);
-    }
+    std::coroutine_handle<Promise> get_return_object() { return handle_of(*this); }
     void return_void() noexcept {}
     void take() noexcept {}
 };

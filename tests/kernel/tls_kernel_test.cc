@@ -23,6 +23,7 @@
 #include "net/options.h"
 #include "net/proactor.h"
 #include "net/tls_context.h"
+#include "net/tls_engine.h"
 #include "net/tls_session_cache.h"
 #include "net/tls_stream.h"
 #include "net/tls_ticket_keys.h"
@@ -41,6 +42,7 @@ namespace {
 
 constexpr Duration kTurnMax = Duration::milliseconds(20);
 constexpr Duration kPatience = Duration::seconds(60);
+constexpr TlsServerPeer kPeer = {"api.test"};
 
 class TlsKernelTest : public testing::Test {
 protected:
@@ -210,7 +212,7 @@ coro::Task<void> hold(TlsShard& shard,
                       uint32_t& idle,
                       coro::Signal& release_one) {
     coro::Signal signal(shard.proactor().ready());
-    TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, {"api.test"}, signal);
+    TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, kPeer, signal);
     stream->set_signal(&signal);
     stream->write(Slice::unowned("hello"));
     while (stream->received().empty() && !stream->failed()) {

@@ -97,9 +97,9 @@ coro::Task<Worker::End> Worker::exchange(LoadShard::Job job) {
     }
     if (!connection_) {
         const Instant began = now();
-        Result<net::StreamPtr> stream =
-            co_await dial({shard_.proactor(), shard_.options(), shard_.tls(), shard_.next_source(),
-                           signal_, deadline_});
+        const DialRequest request = {shard_.proactor(),    shard_.options(), shard_.tls(),
+                                     shard_.next_source(), signal_,          deadline_};
+        Result<net::StreamPtr> stream = co_await dial(request);
         if (!stream) {
             co_return fail_with(stream.error());
         }

@@ -185,7 +185,8 @@ void MockServer::refuse(http::ServerExchange& exchange, const Error& error) {
 coro::Task<void> MockServer::handle(http::ServerExchange& exchange) {
     Request request(context_, exchange);
     if (exchange.head().path.starts_with("/mock/")) {
-        if (co_await read_body(request)) {
+        const bool is_whole = co_await read_body(request);
+        if (is_whole) {
             co_await answer_control(request);
         }
         co_return;
@@ -196,12 +197,11 @@ coro::Task<void> MockServer::handle(http::ServerExchange& exchange) {
     const bool is_good =
         make_plan(context_.options, exchange.head().headers, request.plan, wrong) &&
         choose_fault(request, wrong);
-    if (co_await read_body(request)) {
-        if (is_good) {
-            co_await answer(request);
-        } else {
-            co_await answer_error(request, kBadRequest, wrong);
-        }
+    const bool is_whole = co_await read_body(request);
+    if (is_whole && is_good) {
+        co_await answer(request);
+    } else if (is_whole) {
+        co_await answer_error(request, kBadRequest, wrong);
     }
     context_.counters.in_flight.subtract();
     if (context_.control.keeps_requests()) {
@@ -274,8 +274,11 @@ coro::Task<void> MockServer::answer(Request& request) {
         co_await answer_text(request, kOk, kText, "ok\n");
     } else if (head.path.starts_with("/v1/models")) {
         const std::string models = models_json(head.path);
-        co_await answer_text(request, models.empty() ? kNotFound : kOk, kJson,
-                             models.empty() ? error_json(kNotFound, "no such model") : models);
+        if (models.empty()) {
+            co_await answer_error(request, kNotFound, "no such model");
+        } else {
+            co_await answer_text(request, kOk, kJson, models);
+        }
     } else if (providers::simulated_endpoint_of(head.path, endpoint)) {
         if (head.method == http::Method::post) {
             co_await answer_model_call(request, endpoint);
@@ -302,8 +305,7 @@ coro::Task<void> MockServer::answer_text(Request& request,
                                          uint16_t status,
                                          std::string_view content_type,
                                          std::string_view text) {
-    Slice body = Slice::copy_of(text);  // Named, because g++ 12 mishandles such a temporary.
-    co_await request.player.play_text(status, content_type, std::move(body));
+    co_await request.player.play_text(status, content_type, Slice::copy_of(text));
 }
 
 coro::Task<void> MockServer::answer_error(Request& request,

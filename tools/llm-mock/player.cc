@@ -108,7 +108,8 @@ coro::Task<void> Player::stay_silent() {
 coro::Task<bool> Player::begin() {
     if (fault_.delay.ns() > 0) {
         due_ = now() + fault_.delay;
-        if (!co_await wait_until(due_)) {
+        const bool goes_on = co_await wait_until(due_);
+        if (!goes_on) {
             co_return false;
         }
     }
@@ -137,7 +138,8 @@ coro::Task<bool> Player::begin() {
 
 coro::Task<void> Player::play(const PreparedAnswer& answer) {
     is_stream_ = answer.is_stream();
-    if (!co_await begin()) {
+    const bool has_begun = co_await begin();
+    if (!has_begun) {
         co_return;
     }
     if (is_stream_) {
@@ -148,13 +150,15 @@ coro::Task<void> Player::play(const PreparedAnswer& answer) {
     for (uint32_t i = 1; i < answer.tokens && is_paced(); ++i) {
         due_ = due_ + pace_.next_token.sample(shard_.prng);
     }
-    if (co_await wait_until(due_)) {
+    const bool is_due = co_await wait_until(due_);
+    if (is_due) {
         co_await send_whole(kOk, kJson, answer.bytes.share());
     }
 }
 
 coro::Task<void> Player::play_text(uint16_t status, std::string_view content_type, Slice text) {
-    if (co_await begin()) {
+    const bool has_begun = co_await begin();
+    if (has_begun) {
         co_await send_whole(status, content_type, std::move(text));
     }
 }
@@ -206,7 +210,8 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
     }
     for (size_t i = 0; i < end;) {
         step_to(answer, i);
-        if (!co_await wait_until(due_)) {
+        const bool is_due = co_await wait_until(due_);
+        if (!is_due) {
             co_return;
         }
         if (!head_sent_at_.is_set() && !send_head(kOk, kEventStream, answer.payload_bytes())) {
@@ -216,17 +221,21 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
         if (is_cut_inside_next) {
             write_part(answer, answer.events[i]);
         }
-        if ((is_cut_inside_next || is_cut_at(i)) && !co_await cut_here()) {
+        const bool is_cut_now = is_cut_inside_next || is_cut_at(i);
+        const bool goes_on = !is_cut_now || co_await cut_here();
+        if (!goes_on) {
             co_return;
         }
         const size_t count = run_length(answer, i, end);
         write_events(answer, i, count);
         i += count;
-        if (!is_paced() && !co_await wait_until_sent()) {
+        const bool is_taken = is_paced() || co_await wait_until_sent();
+        if (!is_taken) {
             co_return;
         }
     }
-    if (is_cut_at(end) && !co_await cut_here()) {
+    const bool ends_well = !is_cut_at(end) || co_await cut_here();
+    if (!ends_well) {
         co_return;
     }
     finish();
@@ -424,12 +433,14 @@ coro::Task<void> Player::drip(std::string_view head, std::string_view body) {
     const std::string_view dripped = fault_.is_split ? exchange_.arena().join({head, body}) : head;
     for (size_t i = 0; i < dripped.size(); ++i) {
         stream.write(Slice::unowned(dripped.substr(i, 1)));
-        if (!co_await wait_until_sent()) {
+        const bool is_taken = co_await wait_until_sent();
+        if (!is_taken) {
             co_return;
         }
         // Bytes of the head only; a body goes on without a pause.
         const bool is_slow = i < head.size() && fault_.slow_head_per_byte.ns() > 0;
-        if (is_slow && !co_await wait_until(now() + fault_.slow_head_per_byte)) {
+        const bool goes_on = !is_slow || co_await wait_until(now() + fault_.slow_head_per_byte);
+        if (!goes_on) {
             co_return;
         }
     }

@@ -37,6 +37,7 @@ namespace sluice::net {
 namespace {
 
 constexpr Duration kPatience = Duration::seconds(600);
+constexpr TlsServerPeer kPeer = {"api.test"};
 
 class TlsStreamTest : public TlsTest {
 protected:
@@ -187,7 +188,7 @@ TEST_F(TlsStreamTest, AnAbortedClientIsATruncation) {
     const auto leave = [](TlsShard& shard, const TlsContext& context,
                           Outcome& mine) -> coro::Task<void> {
         coro::Signal signal(shard.proactor().ready());
-        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, {"api.test"}, signal);
+        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, kPeer, signal);
         stream->set_signal(&signal);
         while (!stream->handshake_done() && !stream->failed()) {
             co_await signal.wait();
@@ -411,7 +412,7 @@ TEST_F(TlsStreamTest, ATurnsWritesAreOneRecordAndLeaveInThatTurn) {
     const auto measure = [](TlsShard& shard, const TlsContext& context,
                             Seen& result) -> coro::Task<void> {
         coro::Signal signal(shard.proactor().ready());
-        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, {"api.test"}, signal);
+        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, kPeer, signal);
         stream->set_signal(&signal);
         stream->notify_when_sent(true);
         stream->write(Slice::copy_of("first"));
@@ -471,7 +472,7 @@ TEST_F(TlsStreamTest, AReaderThatStopsBoundsBothSides) {
     const auto pour = [](TlsShard& shard, const TlsContext& context,
                          Writer& state) -> coro::Task<void> {
         coro::Signal signal(shard.proactor().ready());
-        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, {"api.test"}, signal);
+        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, kPeer, signal);
         stream->set_signal(&signal);
         const std::string text = tls_pattern(8000);
         while (state.written < kTotalBytes && !stream->failed()) {
@@ -514,7 +515,7 @@ TEST_F(TlsStreamTest, EventsInSteadyStateTakeNoNewBlocks) {
     const auto ping = [](TlsShard& shard, const TlsContext& context,
                          State& result) -> coro::Task<void> {
         coro::Signal signal(shard.proactor().ready());
-        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, {"api.test"}, signal);
+        TlsStream::Ptr stream = co_await shard.dial(shard.address(), context, kPeer, signal);
         stream->set_signal(&signal);
         const std::string event = tls_pattern(200);
         for (int i = 0; i < 1000; ++i) {
