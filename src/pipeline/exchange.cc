@@ -132,7 +132,8 @@ coro::Task<void> Exchange::run() {
     services_.telemetry.on_exchange_begin();
     const Status done = co_await serve();
     const Error error = done ? Error{.kind = ErrorKind::none} : done.error();
-    if (!done && client_.response_state() == http::ResponseState::none) {
+    const bool is_unanswered = client_.response_state() == http::ResponseState::none;
+    if (!done && is_unanswered && !client_.is_client_gone()) {
         respond_with_error(error);
     }
     if (client_.response_state() != http::ResponseState::finished) {
