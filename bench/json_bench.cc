@@ -144,7 +144,7 @@ struct Text {
 };
 
 const std::vector<Text>& texts() {
-    static const std::vector<Text> all = {
+    static const std::vector<Text> kAll = {
         {"chunk_297B", std::string(kChunk)},
         {"chat_583B", std::string(kChat)},
         {"chat_20KB", conversation(20'000)},
@@ -160,7 +160,7 @@ const std::vector<Text>& texts() {
         {"image_1MiB", image(kMebibyte)},
         {"numbers_1MiB", numbers(kMebibyte)},
     };
-    return all;
+    return kAll;
 }
 
 void report(benchmark::State& state, uint64_t allocations_before, size_t bytes) {

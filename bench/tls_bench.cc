@@ -46,7 +46,7 @@ void* __wrap_malloc(size_t size_bytes) {
 namespace sluice::net {
 namespace {
 
-constexpr size_t kReadBytesMax = 1024 * 1024;
+constexpr size_t kReadBytesMax = size_t{1024} * 1024;
 
 struct Setup {
     explicit Setup(bool rsa) {

@@ -21,6 +21,7 @@ namespace sluice::bench {
 namespace {
 
 std::string failure(const char* what, int os_errno) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread.
     return std::string(what) + ": " + std::strerror(os_errno);
 }
 
@@ -79,6 +80,9 @@ std::string Relay::set_up_buffers() {
 
 std::string Relay::listen_on(const sockaddr_in& address) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener_ < 0) {
+        return failure("socket", errno);
+    }
     const int on = 1;
     ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     set_no_delay(listener_);  // Accepted connections inherit it.

@@ -24,7 +24,8 @@ namespace {
 constexpr size_t kInputBytesMax = 1 << 14;
 constexpr size_t kBytesOneByOneMax = 256;  // Longer ones would slow the search down.
 
-enum Name : uint8_t { model, stream, options, include_usage, max_tokens, n, kNames };
+enum Name : uint8_t { model, stream, options, include_usage, max_tokens, n };
+constexpr uint8_t kNames = n + 1;
 constexpr json::WatchList kList = {{"model", 128},     {"stream"},
                                    {"stream_options"}, {"stream_options/include_usage"},
                                    {"max_tokens", 24}, {"n", 2}};

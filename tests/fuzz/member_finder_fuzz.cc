@@ -5,12 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include <simdjson.h>
+
 #include "base/arena.h"
 #include "base/prng.h"
 #include "fuzz/require.h"
 #include "json/member_finder.h"
 #include "json/text_scan.h"
-#include "support/json_oracle.h"
 #include "support/splits.h"
 
 namespace sluice::fuzz {

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "base/time.h"
 #include "gtest/gtest.h"
 #include "kernel/ring_contract.h"
 #include "net/address.h"

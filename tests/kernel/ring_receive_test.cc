@@ -5,11 +5,9 @@
 
 #include <sys/socket.h>
 
-#include "base/time.h"
 #include "gtest/gtest.h"
 #include "kernel/ring_contract.h"
 #include "net/op.h"
-#include "net/options.h"
 #include "net/ring.h"
 
 namespace sluice::contract {

@@ -11,7 +11,6 @@
 #include "base/time.h"
 #include "gtest/gtest.h"
 #include "kernel/ring_contract.h"
-#include "net/address.h"
 #include "net/op.h"
 #include "net/options.h"
 #include "net/ring.h"

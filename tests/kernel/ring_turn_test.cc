@@ -10,7 +10,6 @@
 #include "kernel/ring_contract.h"
 #include "net/address.h"
 #include "net/op.h"
-#include "net/options.h"
 #include "net/ring.h"
 
 namespace sluice::contract {

@@ -55,14 +55,16 @@ protected:
         return options;
     }
     TlsContext server(const TlsServerOptions& options) {
-        TlsContextResult made = TlsContext::make_server(options, keys_, clock_s_ * 1'000'000'000);
+        const TlsContextResult made =
+            TlsContext::make_server(options, keys_, clock_s_ * 1'000'000'000);
         EXPECT_TRUE(made.ok()) << made.error;
         return made.context;
     }
     TlsContext client() {
         TlsClientOptions options;
         options.ca_file = folder_.write("ca.pem", authority_.certificate());
-        TlsContextResult made = TlsContext::make_client(options, stores_, clock_s_ * 1'000'000'000);
+        const TlsContextResult made =
+            TlsContext::make_client(options, stores_, clock_s_ * 1'000'000'000);
         EXPECT_TRUE(made.ok()) << made.error;
         return made.context;
     }
@@ -98,7 +100,7 @@ protected:
 TEST_F(TlsKernelTest, TenMegabytesComeBack) {
     auto shard = make_shard();
     shard->listen(Address::loopback(0), server(server_options()));
-    const std::string text = tls_pattern(10 * 1024 * 1024);
+    const std::string text = tls_pattern(size_t{10} * 1024 * 1024);
     Outcome outcome;
     // By address: no server name is sent, and the certificate is verified for the address.
     shard->scope().spawn(
@@ -227,7 +229,7 @@ coro::Task<void> hold(TlsShard& shard,
 
 TEST_F(TlsKernelTest, AnIdleConnectionIsSmall) {
     constexpr uint32_t kConnections = 200;
-    constexpr size_t kBytesMax = 24 * 1024;  // Promise 10.
+    constexpr size_t kBytesMax = size_t{24} * 1024;  // Promise 10.
     auto shard = make_shard();
     shard->listen(Address::loopback(0), server(server_options()));
     const TlsContext client_context = client();

@@ -185,12 +185,13 @@ TEST_F(Actors, NobodyListeningIsRefused) {
 }
 
 TEST(HttpText, RefusesWhatIsMalformed) {
+    constexpr const char* kFramedTwice =
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n"
+        "transfer-encoding: chunked\r\n\r\n";
     for (const char* text : {"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
                              "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n",
                              "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nab\r\n",
-                             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n"
-                             "transfer-encoding: chunked\r\n\r\n",
-                             "HTTP/1.1 200 OK\r\ncontent-length: +1\r\n\r\nx"}) {
+                             kFramedTwice, "HTTP/1.1 200 OK\r\ncontent-length: +1\r\n\r\nx"}) {
         EXPECT_EQ(read_response(text, false).state, ReadState::broken) << text;
     }
 }

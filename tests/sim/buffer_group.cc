@@ -82,7 +82,7 @@ uint32_t BufferGroup::receive(std::string_view bytes) {
     open_memory(buffer.data + buffer.filled_bytes, bytes.size());
     std::memcpy(buffer.data + buffer.filled_bytes, bytes.data(), bytes.size());
     buffer.filled_bytes += static_cast<uint32_t>(bytes.size());
-    uint32_t flags = net::kCompletionBuffer | (uint32_t{id} << net::kCompletionBufferShift);
+    const uint32_t flags = net::kCompletionBuffer | (uint32_t{id} << net::kCompletionBufferShift);
     if (incremental_ && buffer.filled_bytes < buffer.size_bytes) {
         return flags | net::kCompletionBufferMore;
     }

@@ -14,6 +14,7 @@
 
 namespace sluice::sim {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final, which this cannot say.
 class RingCore;
 struct Socket;
 

@@ -205,6 +205,7 @@ void Ring::reset_on_close(int fd) {
 }
 
 std::string ring_error_text(const Error& error) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a simulation has one thread.
     return std::string("simulated ring: ") + std::strerror(error.os_errno);
 }
 

@@ -193,9 +193,11 @@ int main(int argc, char** argv) {
 }
 
 // Sanitizers end with an abort, so that the seed is printed.
+// NOLINTBEGIN(readability-identifier-naming): the names are the sanitizers'.
 extern "C" const char* __asan_default_options() {
     return "abort_on_error=1:disable_coredump=1";
 }
 extern "C" const char* __ubsan_default_options() {
     return "abort_on_error=1:print_stacktrace=1:halt_on_error=1";
 }
+// NOLINTEND(readability-identifier-naming)

@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "base/slice.h"
 #include "base/time.h"
 #include "gtest/gtest.h"
 #include "net/address.h"

@@ -19,7 +19,8 @@
 
 namespace sluice::json::test {
 
-enum Name : uint8_t { model, stream, options, include_usage, max_tokens, n, kNames };
+enum Name : uint8_t { model, stream, options, include_usage, max_tokens, n };
+inline constexpr uint8_t kNames = n + 1;
 inline constexpr WatchList kEditable = {{"model"},          {"stream"},
                                         {"stream_options"}, {"stream_options/include_usage"},
                                         {"max_tokens"},     {"n"}};

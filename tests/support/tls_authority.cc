@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <openssl/asn1.h>
@@ -31,7 +32,7 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kHourSeconds = 3600;
-constexpr int64_t kMonthSeconds = 30 * 24 * kHourSeconds;
+constexpr int64_t kMonthSeconds = int64_t{30} * 24 * kHourSeconds;
 
 // Without exceptions: benchmarks are built like src/.
 void check(bool ok, const char* what) {

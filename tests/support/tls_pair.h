@@ -23,7 +23,7 @@ namespace sluice {
 class TlsPair {
 public:
     using Step = net::TlsEngine::Step;
-    static constexpr size_t kReadBytesMax = 1024 * 1024;
+    static constexpr size_t kReadBytesMax = size_t{1024} * 1024;
 
     TlsPair(const net::TlsContext& server_context,
             const net::TlsContext& client_context,

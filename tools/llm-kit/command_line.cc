@@ -174,7 +174,7 @@ bool CommandLine::assign(const Entry& entry, std::string_view value) {
 CommandLine::Outcome CommandLine::parse(std::span<char* const> arguments,
                                         std::vector<std::string_view>& operands) {
     for (size_t i = 1; i < arguments.size(); ++i) {
-        std::string_view argument = arguments[i];
+        const std::string_view argument = arguments[i];
         if (argument == "--help") {
             return Outcome::help;
         }

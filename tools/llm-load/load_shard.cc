@@ -9,7 +9,6 @@
 #include <optional>
 #include <span>
 
-#include "base/assert.h"
 #include "base/time.h"
 #include "http/limits.h"
 #include "llm-kit/distribution.h"

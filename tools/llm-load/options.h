@@ -28,6 +28,7 @@ inline constexpr std::string_view kVerifyNames[] = {"exact", "shape", "none"};
 // second.
 inline constexpr Duration kRampPerConnection = Duration::microseconds(100);
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of --help; there is one.
 struct LoadOptions {
     // Where to.
     std::string url;

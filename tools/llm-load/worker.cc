@@ -120,18 +120,18 @@ coro::Task<Worker::End> Worker::exchange(LoadShard::Job job) {
 void Worker::send(const LoadShard::Job& job) {
     const bool must_know_when_sent =
         job.to_be_aborted && shard_.options().abort_after_events.value_or(1) == 0;
-    connection_->stream().notify_when_sent(must_know_when_sent);
+    connection().stream().notify_when_sent(must_know_when_sent);
     if (job.to_be_aborted) {
         abort_deadline_.set(shard_.options().abort_after);
     }
-    connection_->begin_request(http::Method::post, Slice::unowned(job.request->text));
+    connection().begin_request(http::Method::post, Slice::unowned(job.request->text));
     shard_.metrics().sent_bytes += job.request->text.size();
     check_.begin(nullptr, false);
 }
 
 coro::Task<std::optional<Worker::End>> Worker::await_head(const LoadShard::Job& job) {
     while (true) {
-        const Result<bool> head = connection_->read_head(arena_, shard_.header_scratch());
+        const Result<bool> head = connection().read_head(arena_, shard_.header_scratch());
         if (!head) {
             co_return fail_with(head.error());
         }
@@ -144,7 +144,7 @@ coro::Task<std::optional<Worker::End>> Worker::await_head(const LoadShard::Job& 
         co_await signal_.wait();
     }
     const LoadOptions& options = shard_.options();
-    is_expected_status_ = connection_->head().status == options.expected_status;
+    is_expected_status_ = connection().head().status == options.expected_status;
     check_.begin(is_expected_status_ ? job.request->answer() : nullptr,
                  is_expected_status_ && options.stream);
     co_return std::nullopt;
@@ -161,7 +161,7 @@ coro::Task<Worker::End> Worker::await_body(const LoadShard::Job& job) {
         if (!status) {
             co_return fail_with(status.error());
         }
-        if (connection_->is_response_complete()) {
+        if (connection().is_response_complete()) {
             co_return finish_body();
         }
         if (const std::optional<End> end = look_at_clocks(job)) {
@@ -176,7 +176,7 @@ bool Worker::take_pieces(Status& status) {
     shard_.arrived().clear();
     while (true) {
         http::BodyPiece piece;
-        const Result<bool> has_piece = connection_->next_body_piece(piece);
+        const Result<bool> has_piece = connection().next_body_piece(piece);
         if (!has_piece) {
             status = fail(has_piece.error());
             return true;
@@ -234,14 +234,14 @@ std::optional<Worker::End> Worker::look_at_clocks(const LoadShard::Job& job) {
 bool Worker::is_abort_due() {
     const std::optional<uint32_t> after_events = shard_.options().abort_after_events;
     const bool is_by_events = after_events && check_.events() >= *after_events &&
-                              connection_->stream().unsent_bytes() == 0;
+                              connection().stream().unsent_bytes() == 0;
     return is_by_events || abort_deadline_.has_passed();
 }
 
 Worker::End Worker::finish_body() {
-    const uint16_t status = connection_->head().status;
-    const bool is_sent_whole = connection_->stream().unsent_bytes() == 0;
-    const bool is_reusable = connection_->finish_exchange(is_sent_whole);
+    const uint16_t status = connection().head().status;
+    const bool is_sent_whole = connection().stream().unsent_bytes() == 0;
+    const bool is_reusable = connection().finish_exchange(is_sent_whole);
     if (!is_expected_status_) {
         shard_.metrics().count_error(fmt::format("status_{}", status));
         increase(shard_.progress().errors, 1);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/intrusive_list.h"
 #include "base/result.h"
@@ -47,6 +48,11 @@ private:
     End fail_as(std::string_view kind, std::string example = {});
     void count_in_flight(int by);
     void drop_connection();
+    // From the moment that an exchange has one until it is dropped.
+    http::ClientConnection& connection() {
+        SLUICE_ASSERT(connection_.has_value());
+        return *connection_;
+    }
     Instant now() const { return shard_.proactor().now(); }
 
     LoadShard& shard_;

@@ -2,6 +2,7 @@
 #include "llm-mock/control.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <iterator>
 #include <memory>

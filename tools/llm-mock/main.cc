@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <pthread.h>
 #include <signal.h>
 
 #include "base/error.h"
@@ -118,7 +117,7 @@ std::string make_tls(const MockOptions& options, net::TlsContext& tls) {
                                    .private_key_file = options.private_key_file,
                                    .server_names = {}});
     constexpr int64_t kSomeTimeNs = 0;  // For warnings about expiry, which we do not show.
-    net::TlsContextResult made =
+    const net::TlsContextResult made =
         net::TlsContext::make_server(server, std::make_shared<net::TlsTicketKeys>(), kSomeTimeNs);
     tls = made.context;
     return made.ok() ? "" : made.error;
@@ -139,6 +138,7 @@ int serve(const MockOptions& options) {
         return complain(wrong);
     }
     std::vector<std::thread> threads;
+    threads.reserve(options.shards);
     for (uint32_t i = 0; i < options.shards; ++i) {
         threads.emplace_back([&run, i] { run_shard(run, i); });
     }

@@ -1,7 +1,6 @@
 // The command line of llm-mock and its manual page.
 #include "llm-mock/options.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>

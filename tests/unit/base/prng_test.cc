@@ -38,8 +38,9 @@ TEST(Prng, BelowIsEvenAndBounded) {
         ASSERT_LT(value, kBound);
         ++counts[value];
     }
+    constexpr double kExpected = static_cast<double>(kDraws) / kBound;
     for (const int count : counts) {
-        EXPECT_NEAR(count, kDraws / static_cast<int>(kBound), 500);  // Five standard deviations.
+        EXPECT_NEAR(count, kExpected, 500);  // Five standard deviations.
     }
     EXPECT_EQ(prng.below(1), 0U);
     for (int i = 0; i < 1000; ++i) {

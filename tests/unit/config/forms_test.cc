@@ -1,5 +1,4 @@
 // The two published forms give the same Config, and mistakes in either are told in its own words.
-#include "config/forms.h"
 
 #include <string>
 #include <string_view>

@@ -1,7 +1,6 @@
 // Secret holds a key without a way to print it.
 #include "base/secret.h"
 
-#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>

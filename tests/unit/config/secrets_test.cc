@@ -1,5 +1,4 @@
 // Keys: where they come from, how they are trimmed, and that no output ever shows one.
-#include "config/secrets.h"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,4 @@
 // Checks that look at several settings at once.
-#include "config/validate.h"
 
 #include <string>
 #include <string_view>

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "coro/frame_pool.h"
 #include "coro/scope.h"
 #include "coro/signal.h"
 #include "gtest/gtest.h"

@@ -2,7 +2,6 @@
 // bodies are in smuggling_test.cc.
 #include "http/chunked.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>

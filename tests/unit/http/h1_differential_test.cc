@@ -19,6 +19,7 @@
 namespace sluice::test {
 
 // Found by GoogleTest beside the type.
+// NOLINTNEXTLINE(misc-use-internal-linkage): so it must be in the type's namespace.
 inline std::ostream& operator<<(std::ostream& to, const PlainHead& head) {
     to << head.first << ' ' << head.second << ' ' << head.third;
     for (const auto& [name, value] : head.fields) {
@@ -87,12 +88,14 @@ constexpr std::string_view kWords[] = {
     "a.b.c"sv,
 };
 
+constexpr std::string_view kExpecting =
+    "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
+    "Expect: 100-continue\r\n\r\n";
 constexpr std::string_view kRequests[] = {
     "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     "GET http://a:80/x?y HTTP/1.1\r\nhost: a\r\nConnection: close\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
-    "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nExpect: "
-    "100-continue\r\n\r\n",
+    kExpecting,
     "GET / HTTP/1.0\r\n\r\n",
     "\r\n\r\nHEAD /a%20b?c=d&e HTTP/1.1\r\nHost: a.b.c.\r\nX-Y: \t v v \t\r\nEmpty:\r\n\r\n",
 };

@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "http/framing.h"
 #include "support/read_http.h"
 #include "support/splits.h"
 

@@ -98,6 +98,10 @@ TEST(FieldWatch, ComparesKeysAfterUnescaping) {
 }
 
 TEST(FieldWatch, IsNotTakenInByOtherKeys) {
+    constexpr std::string_view kOtherLetters =
+        "{\"m\xC3\xB6"
+        "del\":1,\"\xD0\xBC"
+        "odel\":2}";
     const std::string_view texts[] = {
         R"({"mode":1,"models":2,"modelx":3,"xmodel":4," model":5,"model ":6,"":7})",
         R"({"mod\\u0065l":1,"model\u0000":2,"\"model":3,"model\"":4,"mod\/el":5})",
@@ -108,9 +112,7 @@ TEST(FieldWatch, IsNotTakenInByOtherKeys) {
         R"({"stream_options/include_usage":true})",
         R"({"value":"model","other":"\"model\":1"})",
         R"({"mod\ud83dl":1,"m\u00f6del":2,"a key that is much longer than any watched key":3})",
-        "{\"m\xC3\xB6"
-        "del\":1,\"\xD0\xBC"
-        "odel\":2}",
+        kOtherLetters,
         R"("model")",
         R"(["model"])"};
     for (const std::string_view text : texts) {

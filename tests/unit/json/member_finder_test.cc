@@ -8,11 +8,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include "base/arena.h"
 #include "base/prng.h"
 #include "json/text_scan.h"
-#include "support/json_oracle.h"
 #include "support/splits.h"
 #include "unit/json/random_json.h"
 

@@ -62,7 +62,7 @@ void expect_right_stop(std::string_view text) {
     for (const TextScan* scan : levels()) {
         const char* const stop = scan->skip_text(exact.data(), exact.data() + exact.size());
         const auto offset = static_cast<size_t>(stop - exact.data());
-        EXPECT_TRUE(std::ranges::binary_search(allowed, offset))
+        EXPECT_TRUE(std::binary_search(allowed.begin(), allowed.end(), offset))
             << "level " << static_cast<int>(scan->level) << " stops at " << offset << " of "
             << text;
     }
@@ -132,7 +132,7 @@ TEST(TextScan, KnowsEveryUtf8Sequence) {
                 for (const TextScan* scan : levels()) {
                     const auto stop = static_cast<size_t>(
                         scan->skip_text(text.data(), text.data() + text.size()) - text.data());
-                    ASSERT_TRUE(std::ranges::binary_search(allowed, stop))
+                    ASSERT_TRUE(std::binary_search(allowed.begin(), allowed.end(), stop))
                         << first << ' ' << second << " at " << before;
                 }
             }
@@ -149,9 +149,8 @@ TEST(TextScan, KnowsLongUtf8SequencesAtTheirBorders) {
                 for (const unsigned c : kBytes) {
                     std::string text(61, 'x');
                     text += "\xC3\xA9";
-                    for (const unsigned byte : {lead, a, b, c}) {
-                        text += static_cast<char>(byte);
-                    }
+                    text += {static_cast<char>(lead), static_cast<char>(a), static_cast<char>(b),
+                             static_cast<char>(c)};
                     text += std::string(40, 'y');
                     expect_right_stop(text);
                 }

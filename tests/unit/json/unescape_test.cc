@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include "base/arena.h"
 #include "base/prng.h"
-#include "support/json_oracle.h"
 #include "unit/json/random_json.h"
 
 namespace sluice::json {

@@ -7,11 +7,11 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include "base/arena.h"
 #include "base/prng.h"
 #include "json/validator.h"
-#include "support/json_oracle.h"
 
 namespace sluice::json {
 namespace {

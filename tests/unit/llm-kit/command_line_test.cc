@@ -61,6 +61,7 @@ Parsed parse(Values& values, std::vector<std::string> arguments) {
     CommandLine line = line_for(values);
     arguments.insert(arguments.begin(), "tool");
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size());
     for (std::string& argument : arguments) {
         pointers.push_back(argument.data());
     }
@@ -92,7 +93,7 @@ TEST(CommandLine, ReadsEveryKindOfValue) {
 }
 
 TEST(CommandLine, SaysWhatItCannotRead) {
-    const std::vector<std::vector<std::string>> kWrong = {
+    const std::vector<std::vector<std::string>> wrong = {
         {"--nothing"},        {"--port"},
         {"--port", "70000"},  {"--port", "-1"},
         {"--count", "1x"},    {"--count", ""},
@@ -100,7 +101,7 @@ TEST(CommandLine, SaysWhatItCannotRead) {
         {"--share", "-0.5"},  {"--share", "nan"},
         {"--wait", "soon"},   {"--colour", "blue"},
         {"--odd", "4"},       {"--count=5000000000"}};
-    for (const std::vector<std::string>& arguments : kWrong) {
+    for (const std::vector<std::string>& arguments : wrong) {
         Values values;
         const Parsed parsed = parse(values, arguments);
         EXPECT_EQ(parsed.outcome, CommandLine::Outcome::wrong) << arguments[0];

@@ -75,11 +75,11 @@ TEST(Histogram, MergingIsAddingUp) {
     Histogram both;
     Histogram one;
     Histogram other;
-    for (int64_t value : {3, 70, 5'000}) {
+    for (const int64_t value : {3, 70, 5'000}) {
         one.add(value);
         both.add(value);
     }
-    for (int64_t value : {1, 1'000'000}) {
+    for (const int64_t value : {1, 1'000'000}) {
         other.add(value);
         both.add(value);
     }

@@ -167,7 +167,7 @@ TEST_F(BufferRingTest, SmallMessagesShareABlockWhereTheKernelCanDoThat) {
 TEST_F(BufferRingTest, TheWindowGrowsWhenTheKernelRunsOutAndShrinksAgain) {
     make(64, 256, 2);
     auto [reader, far] = connect();
-    send(far, std::string(64 * 100, 'x'));
+    send(far, std::string(size_t{64} * 100, 'x'));
     ASSERT_TRUE(run_until([&] { return reader->text().size() == 6400; }));
     EXPECT_GT(ring().counters().exhausted, 0U);
     reader->keep(false);
@@ -189,7 +189,7 @@ TEST_F(BufferRingTest, TheWindowGrowsWhenTheKernelRunsOutAndShrinksAgain) {
 TEST_F(BufferRingTest, WhoFoundNoBlockIsCalledAtTheNextHandBackAndNotBefore) {
     make(64, 4, 4);
     auto [reader, far] = connect();
-    send(far, std::string(64 * 6, 'x'));
+    send(far, std::string(size_t{64} * 6, 'x'));
     ASSERT_TRUE(run_until([&] { return reader->is_waiting(); }));
     EXPECT_EQ(reader->text().size(), 256U);
     const uint64_t submissions = proactor_->ring().counters().submissions;

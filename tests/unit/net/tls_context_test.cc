@@ -13,7 +13,6 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "base/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "net/options.h"
@@ -43,7 +42,7 @@ class TlsContextTest : public TlsTest {
 protected:
     // The first name in the certificate that a client gets which asks for `name`.
     std::string shown(const TlsContext& server_context, const std::string& name) {
-        TlsContext any = client();
+        const TlsContext any = client();
         SSL_CTX_set_custom_verify(any.native(), SSL_VERIFY_PEER, &remember_name);
         shown_name.clear();
         auto ends = pair(server_context, any, {name});
@@ -59,7 +58,7 @@ protected:
         return made.error;
     }
     std::vector<std::string> warnings_of(const TlsServerOptions& options) {
-        TlsContextResult made = make(options);
+        const TlsContextResult made = make(options);
         EXPECT_TRUE(made.ok()) << made.error;
         return made.warnings;
     }
@@ -248,9 +247,11 @@ TEST_F(TlsContextTest, BundlesAreReadOnce) {
 }
 
 TEST_F(TlsContextTest, TheSystemsBundleIsNamedByTheEnvironment) {
+    // NOLINTBEGIN(concurrency-mt-unsafe): a test has one thread.
     ASSERT_EQ(setenv("SSL_CERT_FILE", ca_file_.c_str(), 1), 0);
-    TlsContextResult made = TlsContext::make_client({}, stores_, clock_ns());
+    const TlsContextResult made = TlsContext::make_client({}, stores_, clock_ns());
     ASSERT_EQ(unsetenv("SSL_CERT_FILE"), 0);
+    // NOLINTEND(concurrency-mt-unsafe)
     ASSERT_TRUE(made.ok()) << made.error;
     auto ends = pair(server_for("DNS:api.test"), made.context, {"api.test"});
     EXPECT_TRUE(ends->shake());
@@ -268,7 +269,7 @@ TEST_F(TlsContextTest, AConnectionKeepsTheContextItBeganWith) {
 
 TEST_F(TlsContextTest, CopiesAreTheSameContext) {
     const TlsContext one = server_for("DNS:api.test");
-    const TlsContext copy = one;
+    const TlsContext copy = one;  // NOLINT(performance-unnecessary-copy-initialization): tested.
     EXPECT_TRUE(copy == one);
     EXPECT_TRUE(copy.is_server());
     EXPECT_FALSE(client().is_server());

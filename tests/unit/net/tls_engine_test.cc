@@ -134,7 +134,7 @@ TEST_F(TlsEngineTest, EverySplitOfTwoRecordsGivesTheSameText) {
 
 TEST_F(TlsEngineTest, TenMegabytesBothWaysInRandomPieces) {
     auto ends = connected();
-    constexpr size_t kTotalBytes = 10 * 1024 * 1024;
+    constexpr size_t kTotalBytes = size_t{10} * 1024 * 1024;
     const std::string text = pattern(kTotalBytes);
     Prng prng(7);
     for (const bool to_server : {true, false}) {
@@ -295,7 +295,8 @@ TEST_F(TlsEngineTest, NoiseNeverCrashesAHandshake) {
 
 TEST_F(TlsEngineTest, NoCommonProtocolIsRefused) {
     constexpr std::string_view kOther[] = {"h2"};
-    TlsContextResult made = TlsContext::make_client(client_options(), stores_, clock_ns(), kOther);
+    const TlsContextResult made =
+        TlsContext::make_client(client_options(), stores_, clock_ns(), kOther);
     ASSERT_TRUE(made.ok());
     auto ends = pair(server_for("DNS:api.test"), made.context, {"api.test"});
     EXPECT_FALSE(ends->shake());

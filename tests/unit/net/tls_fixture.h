@@ -43,7 +43,7 @@ protected:
         return options;
     }
     TlsContext server(const TlsServerOptions& options) const {
-        TlsContextResult made = TlsContext::make_server(options, ticket_keys_, clock_ns());
+        const TlsContextResult made = TlsContext::make_server(options, ticket_keys_, clock_ns());
         EXPECT_TRUE(made.ok()) << made.error;
         return made.context;
     }
@@ -51,7 +51,7 @@ protected:
         return server(server_options({leaf({name})}));
     }
     TlsContext client(const TlsClientOptions& options) {
-        TlsContextResult made = TlsContext::make_client(options, stores_, clock_ns());
+        const TlsContextResult made = TlsContext::make_client(options, stores_, clock_ns());
         EXPECT_TRUE(made.ok()) << made.error;
         return made.context;
     }

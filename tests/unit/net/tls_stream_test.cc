@@ -319,7 +319,6 @@ TEST_F(TlsEndTest, BytesAfterTheNoticeAreIgnored) {
     ManualClient& client = manual();
     TlsPair::write(client.engine(), "a message");
     client.engine().write_close_notify();
-    const std::string wire = client.engine().output().to_string();
     client.engine().output().push_back(Slice::copy_of("GET / HTTP/1.1\r\n\r\n"));
     client.send_all();
     run_until_served();
@@ -463,7 +462,7 @@ TEST_F(TlsStreamTest, AReaderThatStopsBoundsBothSides) {
             TlsShard::note(*stream, outcome);
             close(std::move(stream), CloseMode::graceful);
         });
-    constexpr size_t kTotalBytes = 4 * 1024 * 1024;
+    constexpr size_t kTotalBytes = size_t{4} * 1024 * 1024;
     struct Writer {
         size_t written = 0;
         size_t unsent_most = 0;
@@ -501,7 +500,7 @@ TEST_F(TlsStreamTest, AReaderThatStopsBoundsBothSides) {
     reader->consume(reader->received().size_bytes());
     ASSERT_TRUE(world_->run_until([&] { return writer.done; }, kPatience));
     run_until_served();
-    EXPECT_GT(shard_->served().front()->received.size(), kTotalBytes - 128 * 1024);
+    EXPECT_GT(shard_->served().front()->received.size(), kTotalBytes - (size_t{128} * 1024));
     EXPECT_FALSE(shard_->served().front()->without_notice);
 }
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/time.h"
 #include "gtest/gtest.h"
 #include "net/options.h"
 #include "net/tls_context.h"
@@ -128,7 +127,7 @@ TEST_F(TlsVerifyTest, RsaCertificatesWork) {
 TEST_F(TlsVerifyTest, VerifyOffBelievesAnything) {
     TlsClientOptions options;
     options.verify = false;
-    TlsContextResult made = TlsContext::make_client(options, stores_, clock_ns());
+    const TlsContextResult made = TlsContext::make_client(options, stores_, clock_ns());
     ASSERT_TRUE(made.ok());
     ASSERT_EQ(made.warnings.size(), 1U);
     auto ends = pair(server_for("DNS:other.test"), made.context, {"api.test"});
