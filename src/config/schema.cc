@@ -245,6 +245,11 @@ constexpr auto kServerSettings = std::to_array<Setting>({
     setting<&ServerOptions::http, &Connection::send_timeout_ms>(
         "http.send_timeout_ms", "How long a client may take none of the bytes that wait for it.")
         .range(1, kTimeMsMax),
+    setting<&ServerOptions::http, &Connection::stream_keepalive_ms>(
+        "http.stream_keepalive_ms",
+        "Silence in an event stream after which the client gets a comment, so that nobody on the "
+        "way takes the connection for dead. 0 writes none.")
+        .range(0, kTimeMsMax),
     setting<&ServerOptions::http, &Connection::request_body_bytes_max>(
         "http.request_body_bytes_max",
         "Largest request body; 413 above it. A route can set its own.")

@@ -25,6 +25,10 @@ struct ServerConnectionOptions {
     uint32_t body_bytes_per_s_min = 1024;
     // Longest wait for a client that takes none of the bytes queued for it.
     uint32_t send_timeout_ms = 60'000;
+    // After so much silence in an event stream the client gets a comment, which readers skip, so
+    // that nobody on the way takes the connection for dead. Below the 30 s of the most impatient
+    // load balancers. 0 writes none.
+    uint32_t stream_keepalive_ms = 15'000;
 
     // Long contexts with images reach 50 MB.
     uint64_t request_body_bytes_max = 64ULL * 1024 * 1024;

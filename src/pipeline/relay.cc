@@ -42,6 +42,11 @@ public:
     }
 
     void heard() { heard_ = proactor_.now(); }
+    // Begins anew after it was over.
+    void restart() {
+        heard();
+        deadline_.set(limit_);
+    }
     // True when the silence has lasted too long. Re-arms for what is left, so that progress costs
     // no timer operation.
     bool is_over() {
@@ -109,6 +114,7 @@ Relay::Relay(http::ServerExchange& client,
 
 coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& limits) {
     SilenceClock silence(client_.stream().proactor(), patience.signal(), limits.silence);
+    SilenceClock quiet(client_.stream().proactor(), patience.signal(), limits.keepalive);
     StallClock stall(client_.stream(), patience.signal(), limits.send_timeout);
     bool was_listening = true;
     while (true) {
@@ -123,12 +129,17 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
         const bool listening = !client_.stream().is_congested();
         if (moved || !listening || !was_listening) {
             silence.heard();
+            quiet.heard();
         }
         was_listening = listening;
         if (silence.is_over()) {
             co_return fail({.kind = ErrorKind::silence_timeout,
                             .source = ErrorSource::upstream,
                             .where = "silence inside the answer"});
+        }
+        if (quiet.is_over()) {
+            probe();
+            quiet.restart();
         }
         if (stall.is_over()) {
             const Error error = {.kind = ErrorKind::send_timeout,

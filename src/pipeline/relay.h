@@ -25,6 +25,7 @@ namespace sluice::pipeline {
 struct RelayLimits {
     Duration silence;       // Of the upstream, inside its answer. Zero is off.
     Duration send_timeout;  // For a client that takes nothing. Zero is off.
+    Duration keepalive;     // Silence after which the client gets a comment. Zero is off.
 };
 
 class Relay {
@@ -39,8 +40,8 @@ public:
     coro::Task<Status> run(upstream::Patience& patience, const RelayLimits& limits);
     // Tells the client, in the stream, that it broke off.
     void break_off(const Error& error);
-    // Writes a comment, where one may stand, to find out whether a client that ended its direction
-    // still reads.
+    // Writes a comment, where one may stand: to find out whether a client that ended its direction
+    // still reads, or to keep a quiet connection alive.
     void probe();
 
     const StreamWatch& watch() const { return watch_; }

@@ -101,6 +101,7 @@ coro::Task<Status> Exchange::relay() {
     const RelayLimits limits = {
         .silence = Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
         .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
+        .keepalive = Duration::milliseconds(client_.options().stream_keepalive_ms),
     };
     relay_ = &relay;
     signal().expect({&relay, this, &client_, &client_.stream(), &*lease_});

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+import threading
 import time
 import unittest
 
@@ -258,6 +260,29 @@ class RelayTest(unittest.TestCase):
         client.post(CHAT, b"{}")
         self.assertEqual(client.read_response().status, 504)
         support.wait_until(lambda: self.upstream.open == 0, "an upstream connection stayed open")
+
+    def test_a_quiet_stream_is_kept_alive_by_comments_between_events(self):
+        first, second = event(b"1"), event(b"2")
+        asked = threading.Event()
+
+        def script(connection, _):
+            connection.send(STREAM_HEAD + chunk(first))
+            asked.wait(support.PATIENCE_S)
+            asked.clear()
+            connection.send(chunk(second[:4]))  # No comment may cut an event.
+            asked.wait(support.PATIENCE_S)
+            connection.send(chunk(second[4:]) + chunk(DONE) + b"0\r\n\r\n")
+            return True
+        self.upstream.script = script
+        client = self.start(server="http.stream_keepalive_ms = 50")
+        client.post(CHAT, b'{"stream":true}')
+        while client.buffer.count(chunk(b":\n\n")) < 3:
+            client.buffer += client.sock.recv(65536)
+        asked.set()
+        threading.Timer(0.3, asked.set).start()
+        comments = b"(:\n\n)*"
+        self.assertRegex(client.read_response().body,
+                         b"^" + comments.join(re.escape(e) for e in (first, second, DONE)) + b"$")
 
     def test_a_refused_connection_becomes_502(self):
         self.start()
