@@ -294,8 +294,9 @@ TEST_F(ConnectionPoolTest, ADeadIdleOneLeavesItsSlotToAWaiter) {
     rest(1);
     coro::Signal signal(proactor_->ready());
     ConnectionPool::Waiter waiter(*pool_, signal);
-    // For who does not want an idle one.
+    // For who does not want an idle one, and is not overtaken by those who do.
     ASSERT_TRUE(pool_->enqueue(waiter));
+    EXPECT_EQ(pool_->take_idle(), nullptr);
     world_.network().shutdown_send(*far_[0]);
     ASSERT_TRUE(run_until([&] { return waiter.is_granted(); }));
     EXPECT_EQ(waiter.take(), nullptr);
