@@ -1,7 +1,6 @@
 // Which fields pass the gateway, in both directions, and above all which do not.
 #include "pipeline/forward_headers.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>

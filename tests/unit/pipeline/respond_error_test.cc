@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "gtest/gtest.h"
 #include "json/document.h"
+#include "json/field_watch.h"
 #include "pipeline/stream_watch.h"
 
 namespace sluice::pipeline {

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/local_ptr.h"
 #include "gtest/gtest.h"
 #include "pipeline/options.h"
 #include "upstream_fixture.h"

@@ -13,7 +13,6 @@
 #include "http/client_connection.h"
 #include "http/limits.h"
 #include "net/address.h"
-#include "net/byte_stream.h"
 #include "net/op.h"
 #include "net/tcp_stream.h"
 #include "shard_fixture.h"
