@@ -173,7 +173,7 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
           "Connections to upstreams, by state: idle, busy.",
           {"upstream", "state"}),
     counter("sluice_upstream_connects_total",
-            "Connections to upstreams that were begun, by result: ok, failed.",
+            "Attempts to connect to upstreams that nobody broke off, by result: ok, failed.",
             {"upstream", "result"}),
     gauge("sluice_upstream_waiters",
           "Exchanges that wait for a connection to an upstream.",

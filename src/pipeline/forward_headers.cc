@@ -1,8 +1,10 @@
 // The two deny lists and the fields that we add.
 #include "pipeline/forward_headers.h"
 
+#include <algorithm>
 #include <string_view>
 
+#include "base/text.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
 #include "http/header_names.h"
@@ -18,16 +20,26 @@ using http::HeaderId;
 
 constexpr std::string_view kUpstreamRequestId = "x-upstream-request-id";
 
-// Fields named by Connection are hop-by-hop whatever they are called.
+// Fields named by Connection are hop-by-hop whatever they are called, but for those without which
+// the body would mean something else at the other end.
 bool is_named_by_connection(const http::HeaderMap& headers, const http::HeaderField& field) {
-    return headers.has(HeaderId::connection) &&
+    return headers.has(HeaderId::connection) && field.id != HeaderId::content_type &&
+           field.id != HeaderId::content_encoding &&
            headers.has_list_element(HeaderId::connection, field.name);
+}
+
+// A field of the settings stands for the operator, so a client must not add a value of its own.
+bool is_set_by_upstream(const upstream::UpstreamOptions& options, const http::HeaderField& field) {
+    return std::ranges::any_of(options.headers, [&](const upstream::HeaderOption& extra) {
+        return equals_ignoring_case(extra.name, field.name);
+    });
 }
 
 bool stays_on_client_side(HeaderId id) {
     switch (id) {
         // Hop-by-hop and framing.
         case HeaderId::connection:
+        case HeaderId::http2_settings:
         case HeaderId::keep_alive:
         case HeaderId::proxy_connection:
         case HeaderId::te:
@@ -100,13 +112,14 @@ void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
                           const upstream::Upstream& upstream,
                           std::string_view request_id) {
+    const upstream::UpstreamOptions& options = upstream.options();
     writer.field(HeaderId::host, upstream.host_field());
     for (const http::HeaderField& field : head.headers) {
-        if (!stays_on_client_side(field.id) && !is_named_by_connection(head.headers, field)) {
+        if (!stays_on_client_side(field.id) && !is_named_by_connection(head.headers, field) &&
+            !is_set_by_upstream(options, field)) {
             writer.field(field.name, field.value);
         }
     }
-    const upstream::UpstreamOptions& options = upstream.options();
     if (!upstream.authorization().empty()) {
         writer.field(HeaderId::authorization, upstream.authorization());
     }

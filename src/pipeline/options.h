@@ -13,21 +13,21 @@ namespace sluice::pipeline {
 struct RouteOptions {
     // Matches this path and everything below it: "/v1/chat" takes "/v1/chat" and "/v1/chat/x", not
     // "/v1/chatter". The longest matching prefix wins.
-    std::string path_prefix;
+    std::string path_prefix = {};
     // Models that the route takes: exact names, or prefixes that end in '*'. Empty takes all. Among
     // routes of one path an exact name wins, then the longest prefix, then the route that takes
     // all. An alias of model_aliases counts as an exact name and need not be repeated here.
-    std::vector<std::string> models;
+    std::vector<std::string> models = {};
     // Names rewritten on this route, before the upstream's own `models`.
-    std::vector<upstream::ModelAlias> model_aliases;
-    std::string target_llm;  // Name of the upstream.
+    std::vector<upstream::ModelAlias> model_aliases = {};
+    std::string target_llm = {};  // Name of the upstream.
     bool allow_streaming = true;
     bool allow_non_streaming = true;
-    std::vector<std::string> processors;  // Run in this order.
+    std::vector<std::string> processors = {};  // Run in this order.
     // Replaces http.request_body_bytes_max for this route; 0 keeps it.
     uint64_t request_body_bytes_max = 0;
     // Replaces server.cors_allowed_origins for this route; empty keeps it.
-    std::vector<std::string> cors_allowed_origins;
+    std::vector<std::string> cors_allowed_origins = {};
 
     bool operator==(const RouteOptions&) const = default;
 };

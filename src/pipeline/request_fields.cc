@@ -69,6 +69,10 @@ Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& 
     }
     TRY(fields.stream,
         read_bool(field_of(watch, RequestField::stream), "'stream' must be true or false"));
+    const json::Field options = field_of(watch, RequestField::stream_options);
+    if (!is_null_or_absent(options) && options.type != json::ValueType::object) {
+        return wrong_type("'stream_options' must be an object");
+    }
     TRY(fields.include_usage, read_bool(field_of(watch, RequestField::include_usage),
                                         "'stream_options.include_usage' must be true or false"));
     return fields;

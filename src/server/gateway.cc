@@ -76,7 +76,12 @@ LocalPtr<upstream::Upstream> Gateway::upstream_for(size_t index) {
         .sockets = config_->config.server.sockets,
         .limits = config_->config.server.http.limits,
     };
-    return LocalPtr(new upstream::Upstream(surroundings, options, tls));
+    MetricStore& store = telemetry_.store();
+    const upstream::ConnectCounters connects = {
+        .ok = store.counter(MetricId::upstream_connects_total, {options.name, "ok"}),
+        .failed = store.counter(MetricId::upstream_connects_total, {options.name, "failed"}),
+    };
+    return LocalPtr(new upstream::Upstream(surroundings, options, tls, connects));
 }
 
 void Gateway::use(RuntimeConfigPtr runtime) {
@@ -194,6 +199,9 @@ void Gateway::publish_upstreams() {
             .set(int64_t{pool.connections()} - pool.idle());
         store.gauge(MetricId::upstream_waiters, {name}).set(pool.waiting());
     }
+    const net::ResolverCounters& names = resolver_.counters();
+    store.counter(MetricId::dns_questions_total).publish(names.questions);
+    store.counter(MetricId::dns_failures_total).publish(names.failures);
 }
 
 // The head was not understood, so nothing of it is known but the error.

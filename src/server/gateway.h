@@ -31,7 +31,7 @@ struct ProcessState {
     // Shards that serve. A shard stays in memory until the last one has ended, because the others
     // may still send it messages.
     std::atomic<uint32_t> running = 0;
-    // The metrics of all shards; filled before any shard serves.
+    // The metrics of all shards and, after them, of the process; filled before any shard serves.
     std::vector<const MetricStore*> metrics;
 };
 
@@ -54,7 +54,7 @@ public:
     const http::ServerConnectionOptions& connection_options() override {
         return snapshot_->connections;
     }
-    // Publishes the state of the upstreams' pools.
+    // Publishes the state of the upstreams' pools, and what finding their addresses took.
     void publish_upstreams();
 
 private:

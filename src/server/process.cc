@@ -36,6 +36,7 @@
 #include "server/cli.h"
 #include "server/gateway.h"
 #include "server/options.h"
+#include "server/process_metrics.h"
 #include "server/runtime_config.h"
 #include "server/shard_runner.h"
 
@@ -138,6 +139,7 @@ private:
     void handle_signal(uint32_t number);
     void reload();
     bool have_all_ended() const;
+    void publish_logs();
 
     const config::Config& config() const { return config_->config; }
     const ServerOptions& options() const { return config().server; }
@@ -150,6 +152,7 @@ private:
     const std::shared_ptr<net::TlsTicketKeys> ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
     ProcessState state_;
+    ProcessMetrics metrics_;
     LogWriter log_writer_;
     LogLane* control_lane_ = nullptr;
     std::vector<LogLane*> shard_lanes_;
@@ -242,6 +245,8 @@ bool Process::start_shards() {
     const bool pin = options().pin_shards && shards <= cores.size();
     group_ = std::make_unique<net::ShardGroup>(shards);
     state_.metrics.resize(shards);
+    metrics_.set_start_time(ring().wall_clock_ns());
+    state_.metrics.push_back(&metrics_.store());
     for (uint32_t i = 0; i < shards; ++i) {
         runners_.push_back(std::make_unique<ShardRunner>(
             ShardPlan{
@@ -355,6 +360,7 @@ void Process::reload() {
     config::LoadResult loaded = load_config(line_, environment_);
     if (!loaded.config) {
         std::fprintf(stderr, "%s", loaded.report().c_str());
+        metrics_.on_reload(false);
         SLUICE_LOG(error, "config", "the new configuration has errors; the old one stays",
                    {"errors", loaded.error_count()});
         return;
@@ -365,6 +371,7 @@ void Process::reload() {
     auto next = make_runtime_config(std::move(*loaded.config), config_, ticket_keys_,
                                     ring().wall_clock_ns(), warnings);
     if (!next) {
+        metrics_.on_reload(false);
         print_error(next.error());
         SLUICE_LOG(error, "config", "the new configuration cannot be used; the old one stays",
                    {"reason", next.error()});
@@ -382,12 +389,21 @@ void Process::reload() {
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->reload(ring(), config_);
     }
+    metrics_.on_reload(true);
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
 }
 
 bool Process::have_all_ended() const {
     return std::all_of(runners_.begin(), runners_.end(),
                        [](const auto& runner) { return runner->has_ended(); });
+}
+
+void Process::publish_logs() {
+    uint64_t dropped = control_lane_->dropped();
+    for (const LogLane* lane : shard_lanes_) {
+        dropped += lane->dropped();
+    }
+    metrics_.publish_logs(dropped, log_writer_.counters().write_errors);
 }
 
 void Process::loop() {
@@ -397,6 +413,7 @@ void Process::loop() {
     while (!have_all_ended()) {
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
+        publish_logs();
         if (draining_) {
             control_->mailbox().deliver_all();
         }

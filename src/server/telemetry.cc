@@ -34,6 +34,7 @@ struct ShardTelemetry::RouteSeries {
           request_bytes(store.counter(MetricId::request_body_bytes_total, {route, upstream})),
           response_bytes(store.counter(MetricId::response_body_bytes_total, {route, upstream})),
           events(store.counter(MetricId::stream_events_total, {route, upstream})),
+          retries(store.counter(MetricId::retries_total, {route, upstream, "idle_death"})),
           prompt(store.counter(MetricId::tokens_total, {route, upstream, "prompt"})),
           cached(store.counter(MetricId::tokens_total, {route, upstream, "cached"})),
           completion(store.counter(MetricId::tokens_total, {route, upstream, "completion"})),
@@ -48,6 +49,7 @@ struct ShardTelemetry::RouteSeries {
     Counter& request_bytes;
     Counter& response_bytes;
     Counter& events;
+    Counter& retries;
     Counter& prompt;
     Counter& cached;
     Counter& completion;
@@ -140,8 +142,7 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
             .add();
     }
     if (record.attempts > 1) {
-        store_.counter(MetricId::retries_total, {series.route, series.upstream, "idle_death"})
-            .add(record.attempts - 1U);
+        series.retries.add(record.attempts - 1U);
     }
 }
 

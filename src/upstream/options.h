@@ -81,28 +81,28 @@ struct SimulatorOptions {
 inline constexpr std::string_view kSimulatedProvider = "simulated";
 
 struct UpstreamOptions {
-    std::string name;
+    std::string name = {};
     std::string provider = "openai_compatible";  // The vendor; see config/schema for the list.
     UpstreamType type = UpstreamType::chat;
     // scheme://host[:port][/path]; checked when the configuration is loaded. Empty for the
     // simulator only.
-    std::string base_url;
+    std::string base_url = {};
 
     // Where the key comes from: one of the two, or neither for upstreams without authentication.
-    std::string token_env;
-    std::string token_file;
-    Secret token;  // What was found there.
+    std::string token_env = {};
+    std::string token_file = {};
+    Secret token = {};  // What was found there.
 
-    std::string organization;           // Sent as openai-organization when not empty.
-    std::string project;                // Sent as openai-project when not empty.
-    std::vector<HeaderOption> headers;  // Added to every request; never taken from the client.
+    std::string organization = {};           // Sent as openai-organization when not empty.
+    std::string project = {};                // Sent as openai-project when not empty.
+    std::vector<HeaderOption> headers = {};  // Added to every request; never taken from the client.
     bool supports_streaming = true;
-    std::vector<ModelAlias> models;  // Names rewritten for this upstream on every route.
+    std::vector<ModelAlias> models = {};  // Names rewritten for this upstream on every route.
 
-    UpstreamTimeouts timeouts;
-    PoolOptions pool;
-    net::TlsClientOptions tls;
-    SimulatorOptions simulator;
+    UpstreamTimeouts timeouts = {};
+    PoolOptions pool = {};
+    net::TlsClientOptions tls = {};
+    SimulatorOptions simulator = {};
 
     bool is_simulated() const { return provider == kSimulatedProvider; }
     bool operator==(const UpstreamOptions&) const = default;

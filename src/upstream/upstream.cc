@@ -76,8 +76,10 @@ void Lease::drop() {
 
 Upstream::Upstream(const Surroundings& surroundings,
                    const UpstreamOptions& options,
-                   const net::TlsContext& tls)
+                   const net::TlsContext& tls,
+                   const ConnectCounters& connects)
     : surroundings_(surroundings),
+      connects_(connects),
       options_(options),
       tls_(tls),
       pool_(surroundings.proactor, options.pool) {
@@ -159,6 +161,7 @@ coro::Task<Result<ConnectionPtr>> Upstream::connect(Patience& patience) {
     for (size_t i = 0; i < resolution.size(); ++i) {
         Result<net::StreamPtr> stream = co_await connect_to(resolution.at(i), patience);
         if (stream) {
+            connects_.ok.add();
             co_return std::make_unique<http::ClientConnection>(std::move(*stream),
                                                                surroundings_.limits);
         }
@@ -167,6 +170,7 @@ coro::Task<Result<ConnectionPtr>> Upstream::connect(Patience& patience) {
             last.kind == ErrorKind::shutting_down) {
             break;
         }
+        connects_.failed.add();
     }
     co_return fail(last);
 }

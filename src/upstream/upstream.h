@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/local_ptr.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "coro/task.h"
@@ -39,6 +40,13 @@ struct Surroundings {
     net::TlsBlocks& tls_blocks;
     net::SocketOptions sockets;
     http::MessageLimits limits;
+};
+
+// Where an upstream counts its attempts to connect, one for each address tried. The cells outlive
+// it and are those of its name, so that they go on when a reload replaces it.
+struct ConnectCounters {
+    Counter& ok;
+    Counter& failed;
 };
 
 class Upstream;
@@ -72,7 +80,8 @@ public:
     // `tls` is empty for plain http.
     Upstream(const Surroundings& surroundings,
              const UpstreamOptions& options,
-             const net::TlsContext& tls);
+             const net::TlsContext& tls,
+             const ConnectCounters& connects);
 
     const UpstreamOptions& options() const { return options_; }
     const net::TlsContext& tls() const { return tls_; }
@@ -97,6 +106,7 @@ private:
                                               const net::Deadline& deadline);
 
     const Surroundings surroundings_;
+    const ConnectCounters connects_;
     const UpstreamOptions options_;
     http::BaseUrl url_;
     std::string host_field_;

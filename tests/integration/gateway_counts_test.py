@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import re
+import signal
 import statistics
 import sys
 import time
@@ -18,10 +20,11 @@ USAGE = (b'{"id":"x","choices":[],"usage":{"prompt_tokens":7,"completion_tokens"
 class CountCase(unittest.TestCase):
     def setUp(self):
         self.upstream = Upstream(self.script)
-        self.gateway = Gateway(config_for(
+        self.config = config_for(
             self.upstream.port,
             server='access_log = { target = "stdout", format = "json" }',
-            llm="timeouts = { first_byte_ms = 200 }"))
+            llm="timeouts = { first_byte_ms = 200 }")
+        self.gateway = Gateway(self.config)
 
     def tearDown(self):
         self.upstream.close()
@@ -136,6 +139,70 @@ class TotalsTest(CountCase):
                           for l in lines},
                          {(499, 2, len(event(b'{"i":1}')) * 2, "cancelled", "relay")})
         self.assertEqual(self.total("requests_total"), 100)
+
+
+class FamiliesTest(CountCase):
+    TABLE = pathlib.Path(__file__).parents[2] / "src/base/metric_families.h"
+
+    def series(self, family):
+        """The value of each series of a family, by its labels as written."""
+        client = self.gateway.client()
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+        text = client.read_response().body.decode()
+        client.close()
+        found = re.findall(rf"^{family}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
+        return {labels: float(value) for labels, value in found}
+
+    def exchange(self, body, path=CHAT):
+        client = self.gateway.client()
+        client.post(path, body)
+        client.read_response()
+        client.close()
+
+    def test_every_family_of_the_table_is_written(self):
+        families = re.findall(r'"(sluice_\w+)"', self.TABLE.read_text())
+        self.assertGreater(len(families), 30)
+        self.exchange(b'{"model":"m","stream":true}')
+        self.exchange(b"{}", "/nowhere")
+        client = self.gateway.client()
+        client.post(CHAT, b'{"stream":true,"endless":1}')
+        client.read_head()
+        client.reset()
+        support.wait_until(lambda: self.series("sluice_cancels_total"), "no cancel was counted")
+        absent = [f for f in families
+                  if not self.series(f) and not self.series(f + "_count")]
+        self.assertEqual(absent, [])
+
+    def test_what_the_process_says_of_itself(self):
+        start = self.series("sluice_start_time_seconds")[""]
+        self.assertLess(abs(time.time() - start), 60)
+        (labels, one), = self.series("sluice_build_info").items()
+        self.assertEqual(one, 1)
+        self.assertRegex(labels, r'^version="\d[^"]*",compiler="(clang|gcc) \d[^"]*"$')
+        self.assertEqual(self.series("sluice_log_write_errors_total"), {"": 0})
+
+    def test_connects_are_counted_by_their_result(self):
+        self.exchange(b'{"model":"m"}')
+        self.exchange(b'{"model":"m"}')
+        family = "sluice_upstream_connects_total"
+        self.assertEqual(sorted(self.series(family).values()), [0, 1])
+        self.upstream.script = lambda c, _: not support.json_answer(c, b"{}")
+        self.exchange(b'{"model":"m"}')
+        self.upstream.close()
+        self.exchange(b'{"model":"m"}')
+        counts = self.series(family)
+        self.assertEqual(sum(v for k, v in counts.items() if 'result="ok"' in k), 1)
+        self.assertEqual(sum(v for k, v in counts.items() if 'result="failed"' in k), 1)
+
+    def test_reloads_are_counted_by_their_result(self):
+        family = "sluice_config_reloads_total"
+        self.assertEqual(self.series(family), {'result="ok"': 0, 'result="refused"': 0})
+        for text, expected in ((self.config, {'result="ok"': 1, 'result="refused"': 0}),
+                               ("nonsense", {'result="ok"': 1, 'result="refused"': 1}),
+                               (self.config, {'result="ok"': 2, 'result="refused"': 1})):
+            self.gateway.write_config(text)
+            self.gateway.signal(signal.SIGHUP)
+            support.wait_until(lambda: self.series(family) == expected, f"not {expected}")
 
 
 class TimesTest(CountCase):

@@ -1,0 +1,44 @@
+// References to the cells of the process's own families.
+#include "server/process_metrics.h"
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/metric_families.h"
+#include "base/metrics.h"
+
+namespace sluice::server {
+
+namespace {
+
+#ifdef __clang__
+constexpr std::string_view kCompiler = "clang " __clang_version__;
+#else
+constexpr std::string_view kCompiler = "gcc " __VERSION__;
+#endif
+
+}  // namespace
+
+ProcessMetrics::ProcessMetrics()
+    : start_time_(store_.gauge(MetricId::start_time_seconds)),
+      reloads_ok_(store_.counter(MetricId::config_reloads_total, {"ok"})),
+      reloads_refused_(store_.counter(MetricId::config_reloads_total, {"refused"})),
+      log_dropped_(store_.counter(MetricId::log_dropped_total, {"app"})),
+      log_write_errors_(store_.counter(MetricId::log_write_errors_total)) {
+    store_.gauge(MetricId::build_info, {SLUICE_VERSION, kCompiler}).set(1);
+}
+
+void ProcessMetrics::set_start_time(int64_t wall_clock_ns) {
+    start_time_.set(wall_clock_ns);
+}
+
+void ProcessMetrics::on_reload(bool is_accepted) {
+    (is_accepted ? reloads_ok_ : reloads_refused_).add();
+}
+
+void ProcessMetrics::publish_logs(uint64_t dropped_lines, uint64_t write_errors) {
+    log_dropped_.publish(dropped_lines);
+    log_write_errors_.publish(write_errors);
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,34 @@
+// ProcessMetrics: what is counted once per process and by no shard.
+//
+// Written by the control thread; scrapes on the shards read it as they read each other's cells.
+#pragma once
+
+#include <cstdint>
+
+#include "base/metrics.h"
+
+namespace sluice::server {
+
+class ProcessMetrics {
+public:
+    // Every series is there from the start, so that its first step is seen as one.
+    ProcessMetrics();
+
+    void set_start_time(int64_t wall_clock_ns);
+    // A reload of the configuration has ended.
+    void on_reload(bool is_accepted);
+    // Totals of the process's own log and of its writer.
+    void publish_logs(uint64_t dropped_lines, uint64_t write_errors);
+
+    const MetricStore& store() const { return store_; }
+
+private:
+    MetricStore store_;
+    Gauge& start_time_;
+    Counter& reloads_ok_;
+    Counter& reloads_refused_;
+    Counter& log_dropped_;
+    Counter& log_write_errors_;
+};
+
+}  // namespace sluice::server
