@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <poll.h>
@@ -66,9 +67,7 @@ TcpStream::TcpStream(Proactor& proactor, int fd, const SocketOptions& options, E
       receive_op_(&on_receive, this),
       send_op_(&on_sent, this),
       fd_(fd),
-      hangup_op_(&on_hangup, this),
-      peer_address_op_(&on_peer_address, this),
-      linger_timer_(&on_linger_timer, this) {
+      side_op_(&on_peer_address, this) {
     BufferRing::Waiter::on_buffers = &TcpStream::on_buffers;
     proactor_.object_made();
 }
@@ -83,7 +82,7 @@ void TcpStream::ask_peer_address(int family) {
     if (Ring::is_known_to_system(fd_)) {
         peer_address_ = proactor_.ring().peer_address(fd_);
     } else {
-        proactor_.ring().ask_peer_address(fd_, family, peer_address_, peer_address_op_);
+        proactor_.ring().ask_peer_address(fd_, family, peer_address_, side_op_);
     }
 }
 
@@ -195,8 +194,9 @@ void TcpStream::after_taking() {
 }
 
 void TcpStream::watch_for_hangup() {
-    if (hangup_op_.pending == 0 && !failed_) {
-        proactor_.ring().watch_hangup(fd_, hangup_op_);
+    if (side_op_.pending == 0 && !failed_) {
+        side_op_.handle = &on_hangup;
+        proactor_.ring().watch_hangup(fd_, side_op_);
     }
 }
 
@@ -328,7 +328,7 @@ void TcpStream::close(CloseMode mode) {
     life_ = Life::flushing;
     proactor_.lingers(*this);
     if (unsent_bytes_ > 0) {
-        proactor_.timers().arm(linger_timer_, proactor_.now() + kFlushTime);
+        limit_end(kFlushTime);
         if (send_op_.pending == 0) {
             proactor_.flush_at_end_of_turn(*this);
         }
@@ -357,7 +357,7 @@ void TcpStream::advance_close() {
         }
         life_ = Life::lingering;
         proactor_.ring().shutdown_send(fd_);
-        proactor_.timers().arm(linger_timer_, proactor_.now() + kLingerTime);
+        limit_end(kLingerTime);
         return;
     }
     if (life_ == Life::lingering) {
@@ -374,7 +374,7 @@ void TcpStream::advance_close() {
 
 void TcpStream::start_closing() {
     life_ = Life::closing;
-    linger_timer_.cancel();
+    linger_timer_.reset();
     Proactor::Lingering::unlink();
     Proactor::Flushable::unlink();
     BufferRing::Waiter::unlink();
@@ -385,8 +385,8 @@ void TcpStream::start_closing() {
         if (shut_down) {
             proactor_.ring().shutdown(fd_);
         }
-        for (Op* op : {&receive_op_, &send_op_, &hangup_op_}) {
-            if (op->pending > 0 && (!shut_down || op == &hangup_op_)) {
+        for (Op* op : {&receive_op_, &send_op_, &side_op_}) {
+            if (op->pending > 0 && (!shut_down || op == &side_op_)) {
                 proactor_.ring().cancel(*op);
             }
         }
@@ -396,8 +396,15 @@ void TcpStream::start_closing() {
     advance_close();
 }
 
+void TcpStream::limit_end(Duration time) {
+    if (linger_timer_ == nullptr) {
+        linger_timer_ = std::make_unique<Timer>(&on_linger_timer, this);
+    }
+    proactor_.timers().arm(*linger_timer_, proactor_.now() + time);
+}
+
 void TcpStream::on_linger_timer(Timer& timer) {
-    timer.owner_as<TcpStream>().start_closing();
+    timer.owner_as<TcpStream>().start_closing();  // Which frees the timer.
 }
 
 }  // namespace sluice::net

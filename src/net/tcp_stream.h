@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/slice.h"
 #include "base/slice_queue.h"
+#include "base/time.h"
 #include "net/address.h"
 #include "net/buffer_ring.h"
 #include "net/byte_stream.h"
@@ -66,14 +68,13 @@ private:
     void receive_ended(int32_t result);
     void arm_receive();
     void ask_peer_address(int family);
+    void limit_end(Duration time);
     void sent(int32_t result);
     void copy_unsent(const Slice& slice);
     void advance_close();
     void start_closing();
     bool has_pending() const {
-        return receive_op_.pending + send_op_.pending + hangup_op_.pending +
-                   peer_address_op_.pending >
-               0;
+        return receive_op_.pending + send_op_.pending + side_op_.pending > 0;
     }
 
     // What every event touches comes first, in as few cache lines as possible.
@@ -89,9 +90,8 @@ private:
     bool linger_ = false;
     bool reset_ = false;
     uint32_t lingered_bytes_ = 0;
-    Op hangup_op_;
-    Op peer_address_op_;
-    Timer linger_timer_;
+    Op side_op_;                           // Asks who the peer is; later watches for its hang-up.
+    std::unique_ptr<Timer> linger_timer_;  // From close() on.
     Address peer_address_;
 };
 
