@@ -43,9 +43,9 @@ def added_us(rounds, direct, key):
 
 
 def ratio(by_subject, name, *path):
-    mine = median(values(by_subject[name], *path))
-    reference = median(values(by_subject.get(REFERENCE, []), *path))
-    return None if not mine or not reference else mine / reference
+    """Median of the rounds' own ratios: what slows a round slows all subjects in it."""
+    pairs = zip(values(by_subject[name], *path), values(by_subject.get(REFERENCE, []), *path))
+    return median([mine / theirs for mine, theirs in pairs if mine and theirs])
 
 
 def load_row(name, rounds, by_subject, unit):
