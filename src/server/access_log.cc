@@ -154,7 +154,8 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
                                       int64_t wall_clock_ns) {
     clock_.set(wall_clock_ns);
     constexpr std::string_view kJsonEnd = "}\n";
-    Members members(std::span(bytes_).first(bytes_.size() - kJsonEnd.size()), json_);
+    const std::span<char> room(bytes_.data(), bytes_.size() - kJsonEnd.size());
+    Members members(room, json_);
     members.put(json_ ? std::string_view("{\"time\":\"") : std::string_view());
     members.put(clock_.text());
     members.put(json_ ? std::string_view("\"") : std::string_view());
