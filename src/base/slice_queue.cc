@@ -10,6 +10,53 @@
 
 namespace sluice {
 
+namespace {
+
+// Arrays of the first size on the heap, kept by each thread: an event that lies in two receive
+// blocks needs more slices than are inline, on any stream and for a moment only.
+class SpareArrays {
+public:
+    static constexpr uint32_t kSlices = 4;
+
+    constexpr SpareArrays() = default;
+    ~SpareArrays() {
+        while (count_ > 0) {
+            delete[] arrays_[--count_];
+        }
+    }
+    SpareArrays(const SpareArrays&) = delete;
+    SpareArrays& operator=(const SpareArrays&) = delete;
+
+    Slice* take() { return count_ > 0 ? arrays_[--count_] : new Slice[kSlices]; }
+    // Its slices are empty.
+    void give_back(Slice* array) {
+        if (count_ < kArraysMax) {
+            arrays_[count_++] = array;
+        } else {
+            delete[] array;
+        }
+    }
+
+private:
+    static constexpr uint32_t kArraysMax = 64;
+
+    Slice* arrays_[kArraysMax] = {};
+    uint32_t count_ = 0;
+};
+
+// tidy:allow(thread-local) queues are values that know no shard, and this is of the rare path only
+thread_local constinit SpareArrays spare_arrays;
+
+void free_array(Slice* array, uint32_t capacity) {
+    if (capacity == SpareArrays::kSlices) {
+        spare_arrays.give_back(array);
+    } else {
+        delete[] array;
+    }
+}
+
+}  // namespace
+
 SliceQueue::SliceQueue(SliceQueue&& other) noexcept {
     take_from(other);
 }
@@ -140,11 +187,13 @@ void SliceQueue::clear() {
 
 void SliceQueue::grow() {
     const uint32_t capacity = capacity_ * 2;
-    auto* wider = new Slice[capacity];
+    Slice* wider = capacity == SpareArrays::kSlices ? spare_arrays.take() : new Slice[capacity];
     for (uint32_t i = 0; i < count_; ++i) {
         wider[i] = std::move(slot(i));
     }
-    delete[] heap_;
+    if (heap_ != nullptr) {
+        free_array(heap_, capacity_);
+    }
     heap_ = wider;
     head_ = 0;
     capacity_ = capacity;
@@ -153,7 +202,7 @@ void SliceQueue::grow() {
 void SliceQueue::give_back_heap() {
     head_ = 0;
     if (heap_ != nullptr) {
-        delete[] heap_;
+        free_array(heap_, capacity_);
         heap_ = nullptr;
         capacity_ = kInlineSlices;
     }

@@ -1,6 +1,7 @@
 // SliceQueue: slices in order, as one run of bytes that is read from the front and added to at the
 // back. Holds two slices inline, which is what a keep-alive connection needs; more go to the heap
-// and are given back when the queue becomes empty, so that idle connections cost nothing.
+// and are given back when the queue becomes empty, so that idle connections cost nothing. A thread
+// keeps a few small arrays for the next queue that needs one.
 #pragma once
 
 #include <cstddef>

@@ -25,6 +25,8 @@ Slice BodyWriter::chunk_header(uint32_t size_bytes) {
     if (spare_.empty() || spare_used_ + kChunkHeaderBytesMax > kSpareBytes) {
         spare_ = Slice::allocate(kSpareBytes);
         spare_used_ = 0;
+    } else if (spare_.block()->references == 1) {
+        spare_used_ = 0;  // All that were written are sent.
     }
     const size_t length = write_chunk_header(size_bytes, spare_.writable_data() + spare_used_);
     Slice header = spare_.share(spare_used_, static_cast<uint32_t>(length));

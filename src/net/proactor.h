@@ -33,6 +33,8 @@ struct ProactorCounters {
     uint64_t turns = 0;
     uint64_t resumed = 0;
     uint64_t longest_turn_ns = 0;  // Without the wait; the stall detector's figure.
+    // Received or to be sent, and moved in user space although sharing the block is the rule.
+    uint64_t copied_bytes = 0;
 };
 
 class Proactor {
@@ -90,6 +92,7 @@ public:
     // Open streams, which decide whether turns are batched.
     void stream_opened() { ++open_streams_; }
     void stream_closed() { --open_streams_; }
+    void bytes_copied(uint32_t count) { counters_.copied_bytes += count; }
     const ProactorCounters& counters() const { return counters_; }
 
 private:

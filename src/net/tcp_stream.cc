@@ -132,6 +132,7 @@ void TcpStream::received_bytes(Slice slice) {
         return;
     }
     if (proactor_.buffers().is_short()) {
+        proactor_.bytes_copied(slice.size());
         slice = Slice::copy_of(slice.view());
     }
     received_.push_back(std::move(slice));
@@ -228,6 +229,7 @@ void TcpStream::push_unsent(Slice slice) {
 }
 
 void TcpStream::copy_unsent(const Slice& slice) {
+    proactor_.bytes_copied(slice.size());
     uint32_t copied = 0;
     while (copied < slice.size()) {
         if (copy_block_ == nullptr || copy_block_used_ == kCopyBlockBytes) {

@@ -189,6 +189,8 @@ void ShardTelemetry::publish_engine() {
     store_.gauge(MetricId::buffer_blocks, {shard_name_, "used"}).set(buffers.blocks_in_use());
     store_.counter(MetricId::buffers_exhausted_total, {shard_name_})
         .publish(buffers.counters().exhausted);
+    store_.counter(MetricId::copied_bytes_total, {shard_name_})
+        .publish(proactor.counters().copied_bytes);
     if (access_log_ != nullptr) {
         store_.counter(MetricId::log_dropped_total, {"access"}).publish(access_log_->dropped());
     }

@@ -140,6 +140,21 @@ TEST_F(TcpStreamTest, APeerThatReadsNothingCongestsTheStream) {
     stream_->set_signal(nullptr);
 }
 
+TEST_F(TcpStreamTest, OnlyWhatASlowPeerWaitsForIsCopied) {
+    open();
+    const auto write = [&](size_t count) {
+        stream_->write(Slice::copy_of(std::string(count, 'z')));
+        run_for(Duration::milliseconds(10));
+    };
+    write(100);
+    EXPECT_EQ(far_reads().size(), 100U);
+    EXPECT_EQ(proactor_->counters().copied_bytes, 0U);
+    write(far_->other->send_capacity + far_->receive_capacity + 1);  // This one does not end.
+    EXPECT_EQ(proactor_->counters().copied_bytes, 0U);
+    write(50);
+    EXPECT_EQ(proactor_->counters().copied_bytes, 50U);
+}
+
 TEST_F(TcpStreamTest, TheEndOfThePeersDirectionIsNoFailure) {
     open();
     far_sends("last");
