@@ -166,7 +166,7 @@ private:
 // One end of a connection, with what came in and was not used yet.
 struct Peer {
     Socket socket;
-    std::array<char, 16 * 1024> bytes;
+    std::array<char, size_t{16} * 1024> bytes;
     size_t count = 0;
 
     void read() {

@@ -96,18 +96,32 @@ std::string make_reply(std::string_view question,
 
 }  // namespace
 
+// The same number for both protocols; the system gives one that is free for the first of them.
+void DnsServer::bind_both() {
+    constexpr int kTriesMax = 50;
+    bool done = false;
+    for (int i = 0; i < kTriesMax && !done; ++i) {
+        sockaddr_in here = {};
+        here.sin_family = AF_INET;
+        here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof here;
+        udp_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        tcp_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        check(bind(udp_, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0, "bind udp");
+        check(getsockname(udp_, reinterpret_cast<sockaddr*>(&here), &length) == 0, "getsockname");
+        port_ = ntohs(here.sin_port);
+        done = bind(tcp_, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0;
+        if (!done) {
+            close(udp_);
+            close(tcp_);
+        }
+    }
+    check(done, "bind tcp");
+}
+
 DnsServer::DnsServer() {
-    sockaddr_in here = {};
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof here;
-    udp_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    tcp_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(bind(udp_, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0, "bind udp");
-    check(getsockname(udp_, reinterpret_cast<sockaddr*>(&here), &length) == 0, "getsockname");
-    check(bind(tcp_, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0, "bind tcp");
+    bind_both();
     check(listen(tcp_, 16) == 0 && pipe(wake_) == 0, "listen");
-    port_ = ntohs(here.sin_port);
     thread_ = std::thread([this] { run(); });
 }
 

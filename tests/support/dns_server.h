@@ -53,6 +53,7 @@ private:
         std::string bytes;
     };
 
+    void bind_both();
     void run();
     int wait_ms() const;
     void forget(int connection);
