@@ -13,8 +13,6 @@
 
 #include <arpa/inet.h>
 
-#include "base/text.h"
-
 namespace sluice::net {
 
 Address::Address(const sockaddr* address, socklen_t length)

@@ -24,6 +24,7 @@ namespace sluice::sim {
 
 namespace {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base.
 class GatewayStory : public testing::Test {
 protected:
     GatewayStory() {
