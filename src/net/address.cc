@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 
-#include "base/text.h"
 
 namespace sluice::net {
 

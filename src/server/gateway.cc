@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/local_ptr.h"
-#include "base/log.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/slice.h"
