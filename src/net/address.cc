@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 
-
 namespace sluice::net {
 
 Address::Address(const sockaddr* address, socklen_t length)

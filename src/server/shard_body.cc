@@ -7,7 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "base/error.h"
 #include "base/intrusive_list.h"
 #include "base/log.h"
 #include "base/result.h"

@@ -19,7 +19,6 @@
 #include "net/dns_resolver.h"
 #include "net/mailbox.h"
 #include "net/proactor.h"
-#include "net/resolver.h"
 #include "net/ring.h"
 #include "net/shard.h"
 #include "server/runtime_config.h"

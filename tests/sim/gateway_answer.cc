@@ -214,12 +214,9 @@ void draw_answer(Prng& prng, const PlanLimits& limits, PlannedExchange& plan) {
     std::string after;
     if (!is_bad) {
         draw_good(prng, plan, draft, before, after);
-    } else if (way == 4) {
-        plan.expect = Expect::broken;
-        plan.spoils = true;
     } else if (way == 5) {
         draw_bad_head(prng, plan, draft);
-    } else if (misses_its_end) {
+    } else if (way == 4 || misses_its_end) {
         plan.expect = Expect::broken;
         plan.spoils = true;
     } else {

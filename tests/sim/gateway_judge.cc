@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.h"
 #include "sim/gateway_plan.h"
 #include "sim/http_text.h"
 

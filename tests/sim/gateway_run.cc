@@ -10,7 +10,6 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "config/config.h"
-#include "net/options.h"
 #include "sim/gateway_settings.h"
 #include "sim/gateway_traffic.h"
 #include "sim/profile.h"
@@ -97,7 +96,7 @@ void GatewayRun::serve() {
                  " ms" + traffic_->describe_unfinished());
     }
     if (bug_ == GatewayBug::leaks_a_descriptor) {
-        static_cast<void>(world_.network().open_stream({}));
+        [[maybe_unused]] const auto leaked = world_.network().open_stream({});
     }
 }
 

@@ -6,9 +6,9 @@
 //
 // They are seeds of the echo service, the smallest server on src/net; with --gateway in front, of
 // the whole gateway.
-#include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -139,7 +139,8 @@ int run_many(const Simulation& simulation, uint64_t first, uint64_t count) {
 // A simulation that finds nothing proves nothing: each known bug has to be found.
 int run_canaries(const Simulation& simulation) {
     int missed = 0;
-    for (uint8_t bug = 1; bug < simulation.bugs.size(); ++bug) {
+    for (size_t i = 1; i < simulation.bugs.size(); ++i) {
+        const auto bug = static_cast<uint8_t>(i);
         uint64_t seed = 1;
         std::string found_by;
         for (; seed <= kCanarySeedsMax && found_by.empty(); ++seed) {
