@@ -65,6 +65,7 @@ def headers():
 def clang_tidy():
     """Every source of the tree; what the time did not reach is said even where nothing is wrong."""
     def look(path):
+        meson_runs.ninja(path, ['build.ninja'])  # or new files would not be known
         code, said = meson_runs.run(
             [sys.executable, ROOT / 'tools/clang_tidy.py', '--build', path, '--jobs', JOBS,
              '--seconds', TIDY_SECONDS])

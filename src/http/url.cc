@@ -57,8 +57,8 @@ constexpr int decoded_byte(std::string_view text) {
 // Exactly four decimal numbers up to 255 without leading zeros, as inet_pton has it.
 bool is_ipv4(std::string_view text) {
     char copy[INET_ADDRSTRLEN];
-    if (text.size() >= sizeof(copy)) {
-        return false;
+    if (text.size() >= sizeof(copy) || text.find('\0') != std::string_view::npos) {
+        return false;  // inet_pton() stops at the first NUL.
     }
     std::memcpy(copy, text.data(), text.size());
     copy[text.size()] = '\0';
@@ -68,7 +68,7 @@ bool is_ipv4(std::string_view text) {
 
 bool is_ipv6(std::string_view text) {
     char copy[INET6_ADDRSTRLEN];
-    if (text.empty() || text.size() >= sizeof(copy)) {
+    if (text.empty() || text.size() >= sizeof(copy) || text.find('\0') != std::string_view::npos) {
         return false;
     }
     std::memcpy(copy, text.data(), text.size());

@@ -276,8 +276,9 @@ uint32_t Ring::own_descriptors_max() const {
 
 void Ring::ask_peer_address(int fd, int family, Address& to, Op& op) {
     io_uring_sqe* sqe = impl_->next_sqe();
-    io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, 0, SOL_SOCKET, SO_PEERNAME,
-                           to.storage_for(family), static_cast<int>(to.length()));
+    auto* const storage = to.storage_for(family);  // Before the length, which it sets.
+    io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, 0, SOL_SOCKET, SO_PEERNAME, storage,
+                           static_cast<int>(to.length()));
     set_descriptor(sqe, fd);
     Impl::start(sqe, op);
 }

@@ -34,9 +34,8 @@ public:
         : begin_(to.data()), at_(to.data()), end_(to.data() + to.size()), json_(json) {}
 
     void put(std::string_view text) {
-        const size_t count = std::min(text.size(), static_cast<size_t>(end_ - at_));
-        std::memcpy(at_, text.data(), count);
-        at_ += count;
+        at_ =
+            std::copy_n(text.begin(), std::min(text.size(), static_cast<size_t>(end_ - at_)), at_);
     }
 
     // A text that was checked before: letters, digits and the like.

@@ -40,6 +40,8 @@ protected:
         route.target_llm = "llm";
         config_.routes.push_back(route);
     }
+
+public:
     ~GatewayStory() override {
         if (gateway_ != nullptr) {
             gateway_->drain(Duration::milliseconds(100));
@@ -54,6 +56,7 @@ protected:
         }
     }
 
+protected:
     void start(UpstreamActor::Script script) {
         upstream_ = std::make_unique<UpstreamActor>(world_, *net::Address::parse("10.0.0.1", 8000),
                                                     std::move(script));

@@ -8,6 +8,7 @@
 // the whole gateway.
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -138,8 +139,8 @@ int run_many(const Simulation& simulation, uint64_t first, uint64_t count) {
 // A simulation that finds nothing proves nothing: each known bug has to be found.
 int run_canaries(const Simulation& simulation) {
     int missed = 0;
-    const auto bugs = static_cast<uint8_t>(simulation.bugs.size());
-    for (uint8_t bug = 1; bug < bugs; ++bug) {
+    for (size_t i = 1; i < simulation.bugs.size(); ++i) {
+        const auto bug = static_cast<uint8_t>(i);
         uint64_t seed = 1;
         std::string found_by;
         for (; seed <= kCanarySeedsMax && found_by.empty(); ++seed) {

@@ -140,6 +140,8 @@ TEST(Authority, LengthsOfNamesAndLabels) {
     EXPECT_FALSE(parse_authority("[1111:2222:3333:4444:5555:6666:255.255.255.2550]").has_value());
     EXPECT_FALSE(parse_authority("[::1]80").has_value());
     EXPECT_FALSE(parse_authority(std::string_view("a\0", 2)).has_value());
+    EXPECT_FALSE(parse_authority(std::string_view("[::1\0]", 6)).has_value());
+    EXPECT_FALSE(parse_authority(std::string_view("1.2.3.4\0", 8)).has_value());
 }
 
 TEST(Authority, Equality) {
