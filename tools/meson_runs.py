@@ -12,20 +12,20 @@ ROOT = source_tree.ROOT
 BUILD = ROOT / 'build'
 JOBS = int(os.environ.get('JOBS') or os.cpu_count() or 1)
 
-CLANG = {'CC': 'clang-19', 'CXX': 'clang++-19', 'CC_LD': 'lld-19', 'CXX_LD': 'lld-19',
-         'AR': 'llvm-ar-19'}
+CLANG = {'CC': 'clang-19', 'CXX': 'clang++-19', 'CC_LD': 'lld-19', 'CXX_LD': 'lld-19'}
+NATIVE = '--native-file=tools/clang.ini'
 GCC = {'CC': 'gcc', 'CXX': 'g++'}
 # Sanitizers and small machines are slow: the limits of the tests are for a stuck one.
 TIMEOUT_MULTIPLIER = 4
 
 # Folder -> compilers, options. The release folder is made by tools/setup.
 FOLDERS = {
-    'dev-clang': (CLANG, ['--buildtype=debug']),
+    'dev-clang': (CLANG, [NATIVE, '--buildtype=debug']),
     # g++ warns about less without any optimization.
     'dev-gcc': (GCC, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false']),
-    'asan': (CLANG, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false', '-Dfuzz=true',
+    'asan': (CLANG, [NATIVE, '--buildtype=debug', '-Doptimization=1', '-Ddebug=false', '-Dfuzz=true',
                      '-Db_sanitize=address,undefined', '-Db_lundef=false']),
-    'tsan': (CLANG, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false',
+    'tsan': (CLANG, [NATIVE, '--buildtype=debug', '-Doptimization=1', '-Ddebug=false',
                      '-Db_sanitize=thread', '-Db_lundef=false']),
 }
 
@@ -91,10 +91,7 @@ def folder(name):
 def ninja(path, targets):
     """Builds the targets; raises RuntimeError with what the compilers said."""
     # More than one error at a time helps, all of them would take long.
-    # Meson forgets the archiver when ninja lets it configure anew, and the usual one cannot read
-    # what clang 19 writes for link-time optimisation.
-    env = {} if path.name == 'dev-gcc' else {'AR': CLANG['AR']}
-    code, said = run(['ninja', '-C', path, '-j', JOBS, '-k', '10', *targets], env)
+    code, said = run(['ninja', '-C', path, '-j', JOBS, '-k', '10', *targets])
     if code:
         kept = [line for line in said.split('\n') if not line.startswith('[')]
         raise RuntimeError('\n'.join(kept))
