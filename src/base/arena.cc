@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -71,6 +72,19 @@ void Arena::reset() {
     }
     next_ = end_ = nullptr;
     reserved_bytes_ = 0;
+}
+
+void Arena::clear() {
+    if (chunk_ == nullptr) {
+        return;
+    }
+    Chunk* const kept = std::exchange(chunk_, chunk_->previous);
+    const size_t kept_bytes = kept->size_bytes;
+    reset();
+    chunk_ = new (kept) Chunk{nullptr, kept_bytes};
+    reserved_bytes_ = kept_bytes;
+    next_ = reinterpret_cast<char*>(kept) + sizeof(Chunk);
+    end_ = reinterpret_cast<char*>(kept) + kept_bytes;
 }
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace sluice {
 
@@ -42,8 +43,16 @@ public:
         return {items, count};
     }
 
+    template <class T, class... Arguments>
+    T& make(Arguments&&... arguments) {
+        static_assert(std::is_trivially_destructible_v<T>);
+        return *new (allocate(sizeof(T), alignof(T))) T(std::forward<Arguments>(arguments)...);
+    }
+
     // Frees everything that was handed out.
     void reset();
+    // Likewise, but keeps the latest chunk, for work that comes again and again.
+    void clear();
     // Bytes held from the general allocator.
     size_t reserved_bytes() const { return reserved_bytes_; }
 

@@ -170,6 +170,14 @@ Writer& Writer::string(std::string_view text) {
     return *this;
 }
 
+Writer& Writer::text(std::string_view raw) {
+    comma_if_needed();
+    output_->append('"');
+    output_->append(raw);
+    output_->append('"');
+    return *this;
+}
+
 template <class Number>
 Writer& Writer::digits(Number value) {
     comma_if_needed();

@@ -87,6 +87,8 @@ public:
     // `text` is escaped as a string is.
     Writer& key(std::string_view text);
     Writer& string(std::string_view text);
+    // The inside of a string that is escaped already.
+    Writer& text(std::string_view raw);
     Writer& integer(int64_t value);
     Writer& unsigned_integer(uint64_t value);
     // The shortest text that reads back as the same double; null for what JSON cannot express.

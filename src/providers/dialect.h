@@ -1,0 +1,90 @@
+// The wire protocols: n readers and n writers around one canonical form, not n times n.
+//
+// A client dialect decodes requests and encodes replies; an upstream dialect encodes requests and
+// decodes replies. Some do both. Each has a row in the tables of dialect_table.cc. Everything here
+// is pure: bytes in, bytes out, memory from the arena that is given, time as an argument.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "json/tree.h"
+#include "json/writer.h"
+#include "providers/canonical.h"
+#include "providers/provider_error.h"
+#include "providers/reply.h"
+#include "providers/translation.h"
+
+namespace sluice::providers {
+
+struct Target;
+
+enum class Dialect : uint8_t {
+    chat,              // OpenAI chat completions.
+    completions,       // OpenAI legacy completions; clients only.
+    responses,         // OpenAI Responses; clients only, or relayed.
+    messages,          // Anthropic Messages.
+    generate_content,  // Gemini.
+    converse,          // Bedrock Converse.
+    ollama,            // Ollama's own.
+};
+
+// How a streamed reply is cut into messages.
+enum class Framing : uint8_t { sse, ndjson, aws_event_stream };
+
+// What an encoder of replies knows of the request.
+struct ReplyContext {
+    std::string_view fallback_id;  // Unique, plain, without a prefix: for replies without an id.
+    std::string_view requested_model;  // Plain; where the provider names none.
+    int64_t now_s = 0;                 // Seconds since 1970.
+    bool include_usage = false;        // Streams: the client asked for the usage chunk.
+    bool uses_functions = false;       // The form before tools.
+    bool is_stream = false;
+};
+
+// Encodes a stream; made in an arena. What goes to the client is appended to the output given when
+// it was made.
+class StreamEncoder : public ReplySink {
+protected:
+    ~StreamEncoder() = default;
+};
+
+struct ClientDialect {
+    Dialect id;
+    Result<const ChatRequest*> (*decode_request)(const json::Value& body, Translation& translation);
+    StreamEncoder& (*make_stream_encoder)(const ReplyContext& context,
+                                          json::TextOutput& output,
+                                          Arena& arena);
+    void (*encode_reply)(const Reply& reply,
+                         const ReplyContext& context,
+                         json::TextOutput& output,
+                         Arena& arena);
+    // A whole body, and an event inside a stream (with its framing).
+    void (*encode_error)(const ProviderError& error,
+                         std::string_view request_id,
+                         json::TextOutput& output);
+    void (*encode_error_event)(const ProviderError& error,
+                               std::string_view request_id,
+                               json::TextOutput& output);
+    // The status that clients of this dialect expect for one of OpenAI's (Anthropic: 529 for 503).
+    uint16_t (*status)(uint16_t status);
+};
+
+struct UpstreamDialect {
+    Dialect id;
+    Framing framing;
+    Status (*encode_request)(const ChatRequest& request,
+                             const Target& target,
+                             Translation& translation,
+                             json::TextOutput& body);
+    ReplyDecoder& (*make_decoder)(ReplyOrder& order, const Target& target, Arena& arena);
+};
+
+// Null when the dialect is not spoken on that side.
+const ClientDialect* client_dialect(Dialect dialect);
+const UpstreamDialect* upstream_dialect(Dialect dialect);
+std::string_view dialect_name(Dialect dialect);
+
+}  // namespace sluice::providers

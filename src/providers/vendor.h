@@ -1,0 +1,159 @@
+// Vendor: a service, as data: which dialect it speaks, where it is, how it wants its key, and in
+// what it differs from others that speak the same dialect.
+//
+// One file and one line of vendor_table.cc for each. A configuration starts from a row of the
+// table and may change every value, so that most new services need no code.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "json/writer.h"
+#include "providers/dialect.h"
+#include "providers/translation.h"
+
+namespace sluice::providers {
+
+// What a client asks for.
+enum class Operation : uint8_t {
+    chat,  // In whatever dialect.
+    completions,
+    embeddings,
+    responses,
+    models,
+    count_tokens,
+};
+
+enum class AuthScheme : uint8_t {
+    none,
+    bearer,  // authorization: Bearer KEY
+    header,  // A header of its own: x-api-key, api-key, x-goog-api-key.
+    query,   // A parameter of the URL.
+    google,  // Bearer, from a service account's signed JWT.
+    sigv4,   // AWS: signed, unless the key is a Bedrock API key, which is a bearer.
+};
+
+// In what a service differs from the dialect as its inventor speaks it. Names are those of the
+// configuration.
+enum class Quirk : uint32_t {
+    // Replies are decoded and encoded again even for clients of the same dialect, because they
+    // deviate (protocols of OpenAI-compatible servers, rules 1-12).
+    normalize_replies = 1U << 0,
+    // stream_options is refused or useless.
+    no_stream_options = 1U << 1,
+    // max_tokens only; max_completion_tokens is renamed.
+    max_tokens_only = 1U << 2,
+    // No role "developer"; it becomes "system".
+    no_developer_role = 1U << 3,
+    // Fields that only OpenAI itself knows are left out: store, metadata, service_tier, ...
+    no_openai_extras = 1U << 4,
+    // tool_choice "required" is called "any".
+    tool_choice_any = 1U << 5,
+    // Ids of tool calls have exactly nine letters or digits.
+    nine_letter_tool_ids = 1U << 6,
+    // seed is called random_seed.
+    random_seed = 1U << 7,
+    // reasoning_content of earlier turns goes back, as "reasoning_content".
+    returns_reasoning_content = 1U << 8,
+    // Likewise, as "reasoning".
+    returns_reasoning = 1U << 9,
+    // logprobs, top_logprobs, logit_bias, messages[].name and n > 1 are refused.
+    no_logprobs = 1U << 10,
+    // The model is part of the URL, not of the body.
+    model_in_url = 1U << 11,
+    // strict and parallel_tool_calls are unknown.
+    no_strict_tools = 1U << 12,
+    // Unknown top-level fields are refused: only known ones are sent.
+    known_fields_only = 1U << 13,
+};
+
+using Quirks = uint32_t;
+constexpr Quirks operator|(Quirk a, Quirk b) {
+    return static_cast<Quirks>(a) | static_cast<Quirks>(b);
+}
+constexpr Quirks operator|(Quirks a, Quirk b) {
+    return a | static_cast<Quirks>(b);
+}
+
+// Defaults for a service's models; a configuration may say otherwise. See docs/PROVIDERS.md.
+struct Capabilities {
+    bool stream = true;
+    bool tools = true;
+    bool parallel_tools = true;
+    bool tool_choice_required = true;  // required and named
+    bool vision = true;
+    bool image_urls = true;  // Fetches https URLs itself; else the gateway does.
+    bool audio = false;
+    bool files = false;  // PDF
+    bool json_object = true;
+    bool json_schema = true;
+    bool reasoning = true;
+    bool logprobs = true;
+    bool many_choices = true;  // n
+    bool embeddings = false;
+    bool count_tokens = false;
+    bool responses = false;    // OpenAI's Responses API
+    bool completions = false;  // OpenAI's legacy completions
+
+    bool operator==(const Capabilities&) const = default;
+};
+
+struct HeaderLine {
+    std::string_view name;
+    std::string_view value;
+};
+
+// What a path is made of. Plain texts.
+struct PathContext {
+    Operation operation = Operation::chat;
+    std::string_view model = {};
+    bool stream = false;
+    std::string_view api_version = {};  // Azure
+    std::string_view project = {};      // Vertex
+    std::string_view location = {};     // Vertex; AWS region
+};
+
+struct Vendor {
+    std::string_view name;
+    std::string_view title;  // For people.
+    Dialect dialect = Dialect::chat;
+    // May hold {region}, {location}, {project}, {resource}; empty when the configuration must say.
+    std::string_view base_url = {};
+    std::string_view key_env = {};  // Where the key is looked for when nothing is configured.
+    AuthScheme auth = AuthScheme::bearer;
+    std::string_view auth_name = {};  // Of the header or parameter.
+    std::span<const HeaderLine> headers = {};
+    // Appends path and query below the base URL, beginning with '/'. False when the service has no
+    // such operation.
+    bool (*path)(const PathContext& context, json::TextOutput& to) = nullptr;
+    Quirks quirks = 0;
+    Capabilities capabilities = {};
+
+    bool has(Quirk quirk) const { return (quirks & static_cast<Quirks>(quirk)) != 0; }
+};
+
+// One request's destination, as encoders see it.
+struct Target {
+    const Vendor* vendor = nullptr;
+    std::string_view model = {};         // The provider's name; plain.
+    uint32_t max_tokens_default = 4096;  // For dialects that demand a limit.
+    bool is_stream = false;
+    // The encoder may add what makes a stream report its usage.
+    bool wants_usage = true;
+
+    bool has(Quirk quirk) const { return vendor->has(quirk); }
+    const Capabilities& capabilities() const { return vendor->capabilities; }
+};
+
+std::span<const Vendor* const> vendors();
+const Vendor* find_vendor(std::string_view name);
+
+// For configurations.
+std::string_view quirk_name(Quirk quirk);
+bool find_quirk(std::string_view name, Quirk& quirk);
+
+// Paths of services that speak OpenAI's API: /chat/completions, /embeddings, ...
+bool openai_path(const PathContext& context, json::TextOutput& to);
+
+}  // namespace sluice::providers
