@@ -57,7 +57,7 @@ CALLS = [
      ['src/*', 'tests/*', 'tools/*', 'bench/*'], [], 'wait for the event, not for a while'),
     ('shared-ptr', r'\b(?:shared_ptr|make_shared|enable_shared_from_this)\b',
      ['src/*'], SHARED, 'name one owner'),
-    ('thread-local', r'\bthread_local\b', ['src/*'], ['src/coro/frame_pool.*'],
+    ('thread-local', r'\bthread_local\b', ['src/*'], ['src/base/memory_pool.*'],
      'state belongs to a shard and is handed down'),
     ('assert', r'(?<![_\w])assert\s*\(', ['src/*'], [], 'use SLUICE_ASSERT, which stays on'),
     ('using-namespace', r'\busing\s+namespace\b', ['*.h'], [], 'a header opens no namespace'),

@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <new>
 #include <string_view>
 #include <utility>
 
-#include "base/assert.h"
+#include "base/memory_pool.h"
 
 namespace sluice {
 
@@ -30,8 +29,7 @@ void* Arena::allocate_slow(size_t size_bytes, size_t alignment) {
     const size_t usual =
         chunk_ == nullptr ? kFirstChunkBytes : std::min(chunk_->size_bytes * 2, kChunkBytesMax);
     const size_t chunk_bytes = std::max(wanted, usual);
-    void* memory = std::malloc(chunk_bytes);
-    SLUICE_ASSERT(memory != nullptr);
+    void* memory = MemoryPool::allocate(chunk_bytes);
     chunk_ = new (memory) Chunk{chunk_, chunk_bytes};
     reserved_bytes_ += chunk_bytes;
     next_ = static_cast<char*>(memory) + sizeof(Chunk);
@@ -67,7 +65,7 @@ std::string_view Arena::join(std::initializer_list<std::string_view> parts) {
 void Arena::reset() {
     while (chunk_ != nullptr) {
         Chunk* previous = chunk_->previous;
-        std::free(static_cast<void*>(chunk_));
+        MemoryPool::free(chunk_, chunk_->size_bytes);
         chunk_ = previous;
     }
     next_ = end_ = nullptr;

@@ -1,7 +1,7 @@
 // Arena: bump allocation for what lives exactly as long as one exchange.
 //
-// Small blocks from the general allocator, all freed at reset. Nothing in it is destroyed, so only
-// trivially destructible things go in. One shard, one exchange.
+// Small blocks from the shard's memory pool, all given back at reset. Nothing in it is destroyed,
+// so only trivially destructible things go in. One shard, one exchange.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,7 @@ public:
     void reset();
     // Likewise, but keeps the latest chunk, for work that comes again and again.
     void clear();
-    // Bytes held from the general allocator.
+    // Bytes held from the pool.
     size_t reserved_bytes() const { return reserved_bytes_; }
 
 private:

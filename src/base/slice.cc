@@ -1,12 +1,11 @@
 // Heap blocks: one allocation holds the Block and its bytes; freed with the last slice.
 #include "base/slice.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string_view>
 
-#include "base/assert.h"
+#include "base/memory_pool.h"
 
 namespace sluice {
 
@@ -15,8 +14,7 @@ namespace {
 class HeapBlockOwner final : public BlockOwner {
 public:
     void take_back(Block& block) override {
-        block.~Block();
-        std::free(static_cast<void*>(&block));
+        MemoryPool::free(&block, sizeof(Block) + block.size_bytes);
     }
 };
 
@@ -25,8 +23,7 @@ constinit HeapBlockOwner heap_blocks;
 }  // namespace
 
 Slice Slice::allocate(uint32_t length) {
-    void* memory = std::malloc(sizeof(Block) + length);
-    SLUICE_ASSERT(memory != nullptr);
+    void* memory = MemoryPool::allocate(sizeof(Block) + length);
     auto* block = new (memory) Block;
     block->data = static_cast<char*>(memory) + sizeof(Block);
     block->size_bytes = length;

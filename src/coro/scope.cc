@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "coro/frame_pool.h"
+#include "coro/pooled_frame.h"
 
 namespace sluice::coro {
 

@@ -75,8 +75,9 @@ private:
         end,
     };
 
-    // Both return how many bytes they took.
+    // All three return how many bytes they took.
     Result<uint32_t> read_framing(std::string_view input);
+    uint32_t take_plain_size_line(std::string_view input);
     uint32_t take_data_end(std::string_view input);
     uint64_t overhead_bytes_max() const;
     const char* step(char c);

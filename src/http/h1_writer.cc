@@ -107,6 +107,13 @@ void HeadWriter::field(HeaderId id, std::string_view value) {
     append_field(header_name(id), value);
 }
 
+void HeadWriter::parsed_field(const HeaderField& field) {
+    if (is_framing(field.id)) {
+        return refuse("framing field among the others");
+    }
+    put_field(field.name, field.value);
+}
+
 void HeadWriter::fields(const HeaderMap& headers) {
     for (const HeaderField& each : headers) {
         if (!is_framing(each.id)) {
@@ -152,7 +159,10 @@ void HeadWriter::append_field(std::string_view name, std::string_view value) {
     if (!is_all(value, find_value_end)) {
         return refuse("field value to be written");
     }
-    value = trim_ows(value);
+    put_field(name, trim_ows(value));
+}
+
+void HeadWriter::put_field(std::string_view name, std::string_view value) {
     char* const to = reserve(name.size() + value.size() + 4);
     char* at = put(to, name);
     *at++ = ':';

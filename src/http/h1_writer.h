@@ -37,6 +37,8 @@ public:
     // are refused here and left out by `fields`: a message is framed by us and only once.
     void field(std::string_view name, std::string_view value);
     void field(HeaderId id, std::string_view value);
+    // One of a head that our parser took: nothing of it is looked at again but whether it frames.
+    void parsed_field(const HeaderField& field);
     void fields(const HeaderMap& headers);
     // At most one of these two.
     void content_length(uint64_t length_bytes);
@@ -53,6 +55,7 @@ public:
 private:
     void append_framing(HeaderId id, std::string_view value);
     void append_field(std::string_view name, std::string_view value);
+    void put_field(std::string_view name, std::string_view value);
     char* reserve(size_t bytes);
     void commit(const char* end);
     void grow(size_t capacity_bytes);

@@ -65,7 +65,8 @@ ServerConnection::Step ServerConnection::look_for_head() {
     if (exchange_ == nullptr && !stream_->received().empty()) {
         const ServerConnectionOptions& options = all_.handler_.connection_options();
         exchange_ = std::make_unique<ServerExchange>(*stream_, signal_, options);
-        wait_until(stream_->proactor().now() + Duration::milliseconds(options.head_timeout_ms));
+        timer_.cancel();  // That of an idle connection.
+        timed_out_ = false;
     }
     if (exchange_ != nullptr) {
         const Result<bool> complete = exchange_->read_head(all_.scratch_for(exchange_->options()));
@@ -81,6 +82,11 @@ ServerConnection::Step ServerConnection::look_for_head() {
                                               .source = ErrorSource::client,
                                               .where = "the request head took too long"});
             return Step::refused;
+        }
+        // Not before the first look, because most heads are whole at once.
+        if (!timer_.is_armed()) {
+            wait_until(exchange_->started_at() +
+                       Duration::milliseconds(exchange_->options().head_timeout_ms));
         }
     }
     // An idle connection ends without a word, and so does one whose request was cut off.

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "base/slice.h"
 #include "base/slice_queue.h"
@@ -32,7 +33,7 @@ namespace sluice::http {
 // How far the response has come; it only moves forward.
 enum class ResponseState : uint8_t { none, head_sent, finished, aborted };
 
-class ServerExchange {
+class ServerExchange : public Pooled {
 public:
     ServerExchange(net::ByteStream& stream,
                    coro::Signal& signal,

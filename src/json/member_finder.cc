@@ -2,6 +2,7 @@
 #include "json/member_finder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -15,6 +16,22 @@ namespace sluice::json {
 namespace {
 
 constexpr uint32_t kFirstCapacityBytes = 512;  // A usage object has 150 to 500 bytes.
+
+// What an object's end can depend on: quotes and backslashes, and braces outside of strings.
+constexpr std::array<bool, 256> make_marks() {
+    std::array<bool, 256> marks = {};
+    marks['"'] = marks['\\'] = marks['{'] = marks['}'] = true;
+    return marks;
+}
+
+constexpr std::array<bool, 256> kMarks = make_marks();
+
+const char* skip_plain(const char* at, const char* end) {
+    while (at != end && !kMarks[static_cast<unsigned char>(*at)]) {
+        ++at;
+    }
+    return at;
+}
 
 }  // namespace
 
@@ -102,7 +119,13 @@ const char* MemberFinder::inside(const char* at, const char* end) {
     // In registers while the loop runs.
     bool in_string = in_string_;
     bool after_backslash = after_backslash_;
-    for (; at != end; ++at) {
+    while (true) {
+        if (!after_backslash) {
+            at = skip_plain(at, end);
+        }
+        if (at == end) {
+            break;
+        }
         if (in_string) {
             in_string = after_backslash || *at != '"';
             after_backslash = !after_backslash && *at == '\\';
@@ -117,6 +140,7 @@ const char* MemberFinder::inside(const char* at, const char* end) {
             end_value();
             return at;
         }
+        ++at;
     }
     in_string_ = in_string;
     after_backslash_ = after_backslash;

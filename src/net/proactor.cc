@@ -2,7 +2,6 @@
 #include "net/proactor.h"
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <span>
 #include <utility>
@@ -48,33 +47,42 @@ void Proactor::run() {
     }
 }
 
-// In two steps, because what an operation's handler looks at is written in the operation.
-void Proactor::fetch_ahead(std::span<const Completion> batch, size_t at) const {
-    constexpr size_t kStep = 4;
-    constexpr size_t kOwnerBytes = 6 * kCacheLineBytes;
-    if (at + 2 * kStep < batch.size()) {
-        prefetch(batch[at + 2 * kStep].op, sizeof(Op));
+void Proactor::fetch_operation(std::span<const Completion> batch, size_t at) {
+    if (at < batch.size()) {
+        prefetch(batch[at].op, sizeof(Op));
     }
-    if (at + kStep < batch.size()) {
-        const Op& op = *batch[at + kStep].op;
+}
+
+void Proactor::fetch_owner(std::span<const Completion> batch, size_t at) const {
+    constexpr size_t kOwnerBytes = 6 * kCacheLineBytes;
+    if (at < batch.size()) {
+        const Op& op = *batch[at].op;
         prefetch(op.owner, kOwnerBytes);
         prefetch(op.expected, kCacheLineBytes);
-        buffers_->fetch(batch[at + kStep]);
+        buffers_->fetch(batch[at]);
     }
 }
 
 size_t Proactor::run_completions() {
-    std::array<Completion, kCompletionsPerTurnMax> batch;
-    const size_t count = ring_->collect(batch);
-    for (size_t i = 0; i < count; ++i) {
-        fetch_ahead(std::span(batch).first(count), i);
+    // In two steps, because what an operation's handler looks at is written in the operation.
+    constexpr size_t kStep = 4;
+    const std::span batch = std::span(batch_).first(ring_->collect(batch_));
+    for (size_t i = 0; i < 2 * kStep; ++i) {
+        fetch_operation(batch, i);
+    }
+    for (size_t i = 0; i < kStep; ++i) {
+        fetch_owner(batch, i);
+    }
+    for (size_t i = 0; i < batch.size(); ++i) {
+        fetch_operation(batch, i + 2 * kStep);
+        fetch_owner(batch, i + kStep);
         Op& op = *batch[i].op;
         const uint32_t ended = batch[i].ends_operation() ? 1 : 0;
         SLUICE_ASSERT(op.pending >= ended);
         op.pending -= ended;
         op.handle(op, batch[i].result, batch[i].flags);  // May free the op's owner.
     }
-    return count;
+    return batch.size();
 }
 
 void Proactor::run_ready_and_flush() {

@@ -6,6 +6,7 @@
 // turn blocks and nothing in it recurses into the loop.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -104,7 +105,8 @@ private:
              std::unique_ptr<Ring> ring,
              std::unique_ptr<BufferRing> buffers);
     size_t run_completions();
-    void fetch_ahead(std::span<const Completion> batch, size_t at) const;
+    static void fetch_operation(std::span<const Completion> batch, size_t at);
+    void fetch_owner(std::span<const Completion> batch, size_t at) const;
     void run_ready_and_flush();
     WaitOptions wait_options(Duration wait_max);
 
@@ -122,6 +124,8 @@ private:
     bool had_completions_ = false;   // This turn.
     bool stopped_ = false;
     ProactorCounters counters_;
+    // Of one turn. Not in its frame, where 4 KiB would be cleared in every turn.
+    std::array<Completion, kCompletionsPerTurnMax> batch_;
 };
 
 }  // namespace sluice::net

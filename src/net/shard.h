@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/memory_pool.h"
 #include "base/prng.h"
 #include "base/result.h"
-#include "coro/frame_pool.h"
 #include "net/mailbox.h"
 #include "net/proactor.h"
 
@@ -39,7 +39,7 @@ public:
     // Gives memory that is not in use back to the system; from a timer, for a quiet shard. False
     // when it turned out not to be quiet.
     bool trim() {
-        frames_.trim();
+        memory_.trim();
         return proactor_->trim_buffers();
     }
 
@@ -47,7 +47,7 @@ private:
     Shard(uint32_t index, std::unique_ptr<Proactor> proactor, uint64_t seed)
         : index_(index), proactor_(std::move(proactor)), mailbox_(proactor_->ring()), prng_(seed) {}
 
-    coro::FramePool frames_;  // First in, last out: everything below makes frames.
+    MemoryPool memory_;  // First in, last out: everything below takes from it.
     const uint32_t index_;
     std::unique_ptr<Proactor> proactor_;
     Mailbox mailbox_;

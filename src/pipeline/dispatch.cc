@@ -72,8 +72,10 @@ bool Exchange::may_send_again(const Error& error) const {
 coro::Task<Status> Exchange::attempt(bool fresh) {
     record_.ended_in = Phase::connect;
     record_.lease_begun = clock();
+    const Instant turn = services_.proactor.now();
     CO_TRY(lease_, co_await route_->upstream->lease(*this, fresh));
-    record_.leased = clock();
+    // Within a turn nothing was waited for: an idle connection was there.
+    record_.leased = services_.proactor.now() == turn ? record_.lease_begun : clock();
     record_.connection_reused = lease_->exchanges() > 0;
     lease_->set_signal(&signal());
     record_.ended_in = Phase::first_byte;

@@ -117,7 +117,7 @@ void write_request_fields(http::HeadWriter& writer,
     for (const http::HeaderField& field : head.headers) {
         if (!stays_on_client_side(field.id) && !is_named_by_connection(head.headers, field) &&
             !is_set_by_upstream(options, field)) {
-            writer.field(field.name, field.value);
+            writer.parsed_field(field);
         }
     }
     if (!upstream.authorization().empty()) {
@@ -142,7 +142,7 @@ void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& h
             writer.field(kUpstreamRequestId, field.value);
         } else if (!stays_on_upstream_side(field.id) &&
                    !is_named_by_connection(head.headers, field)) {
-            writer.field(field.name, field.value);
+            writer.parsed_field(field);
         }
     }
 }

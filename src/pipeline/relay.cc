@@ -30,6 +30,9 @@ namespace {
 
 // An event larger than this is passed on in parts; an error inside it then breaks it.
 constexpr size_t kHeldEventBytesMax = size_t{256} * 1024;
+// Events that arrived together are handed to the client's stream together, up to about this much,
+// so that its marks still count.
+constexpr size_t kReleasedBytesMin = size_t{16} * 1024;
 
 constexpr std::string_view kComment = ":\n\n";
 
@@ -37,9 +40,7 @@ constexpr std::string_view kComment = ":\n\n";
 class SilenceClock {
 public:
     SilenceClock(net::Proactor& proactor, coro::Signal& signal, Duration limit)
-        : proactor_(proactor), deadline_(proactor, signal), limit_(limit), heard_(proactor.now()) {
-        deadline_.set(limit_);
-    }
+        : proactor_(proactor), deadline_(proactor, signal), limit_(limit), heard_(proactor.now()) {}
 
     void heard() { heard_ = proactor_.now(); }
     // Begins anew after it was over.
@@ -47,9 +48,13 @@ public:
         heard();
         deadline_.set(limit_);
     }
-    // True when the silence has lasted too long. Re-arms for what is left, so that progress costs
-    // no timer operation.
+    // True when the silence has lasted too long. Arms when it is first asked, so that an answer
+    // that is there whole costs no timer, and again for what is left, so that progress costs none.
     bool is_over() {
+        if (!std::exchange(is_running_, true)) {
+            deadline_.set(limit_);
+            return false;
+        }
         if (!deadline_.has_passed()) {
             return false;
         }
@@ -66,6 +71,7 @@ private:
     net::Deadline deadline_;
     const Duration limit_;
     Instant heard_;
+    bool is_running_ = false;
 };
 
 // Whether a congested client takes anything at all.
@@ -161,10 +167,19 @@ void Relay::release() {
         client_.write_framed(std::move(held_));
         held_.clear();
     }
+    held_is_whole_ = false;
 }
 
 // True when there was anything to pass on. Stops while the client does not take it.
 Result<bool> Relay::pass_on() {
+    Result<bool> moved = take_pieces();
+    if (held_is_whole_) {
+        release();
+    }
+    return moved;
+}
+
+Result<bool> Relay::take_pieces() {
     bool moved = false;
     http::BodyPiece piece;
     while (!client_.stream().is_congested()) {
@@ -177,16 +192,22 @@ Result<bool> Relay::pass_on() {
         const uint32_t complete = watch_.see(piece.data.view());
         if (complete == size) {
             hold(std::move(piece));
-            release();
+            held_is_whole_ = true;
             broke_an_event_ = false;
+            if (held_.size_bytes() >= kReleasedBytesMin) {
+                release();
+            }
             continue;
         }
         if (complete > 0) {
             hold({.data = piece.data.share(0, complete), .headroom = piece.headroom});
-            release();
+            held_is_whole_ = true;
             broke_an_event_ = false;
             piece.data.drop_front(complete);
             piece.headroom = 0;
+        }
+        if (held_is_whole_) {
+            release();
         }
         hold(std::move(piece));
         if (held_.size_bytes() > kHeldEventBytesMax) {

@@ -48,6 +48,7 @@ public:
 
 private:
     Result<bool> pass_on();
+    Result<bool> take_pieces();
     Status end();
     void hold(http::BodyPiece&& piece);
     void release();
@@ -56,7 +57,8 @@ private:
     http::ClientConnection& upstream_;
     const Terminator terminator_;
     bool broke_an_event_ = false;  // The front of an event too large to be held went out.
-    SliceQueue held_;              // Framed parts of an event that is not complete.
+    bool held_is_whole_ = false;   // Events, each complete, that leave together.
+    SliceQueue held_;              // Framed: such events, or parts of one that is not complete.
     StreamWatch watch_;
 };
 

@@ -116,11 +116,13 @@ coro::Task<Status> Exchange::receive_request(const PathRoutes& path) {
     const size_t room_bytes = may_flow ? options.request_hold_bytes_max : SIZE_MAX;
     BodyPace pace(options);
     net::Deadline next_look(services_.proactor, signal());
-    next_look.set(pace.period());
-    while (true) {
+    for (bool is_first = true;; is_first = false) {
         CO_TRY_VOID(intake_->take(room_bytes));
         if (intake_->is_complete() || intake_->held().size_bytes() >= room_bytes) {
             co_return Status();
+        }
+        if (is_first) {
+            next_look.set(pace.period());  // A body that is there whole costs no timer.
         }
         if (const std::optional<Error> stop = reason_to_stop()) {
             co_return fail(*stop);

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/arena.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "base/slice_queue.h"
 #include "http/server_exchange.h"
@@ -18,7 +19,7 @@
 
 namespace sluice::pipeline {
 
-class RequestIntake {
+class RequestIntake : public Pooled {
 public:
     RequestIntake(http::ServerExchange& client, uint64_t body_bytes_max);
 

@@ -26,6 +26,31 @@ using pipeline::ExchangeRecord;
 
 constexpr size_t kTextBytesMax = 256;
 
+// What a text needs that holds a character: bits.
+constexpr uint8_t kNeedsEscapes = 1;
+constexpr uint8_t kNeedsQuotes = 2;  // In the form for people.
+
+constexpr std::array<uint8_t, 256> make_needs() {
+    std::array<uint8_t, 256> needs = {};
+    needs.fill(kNeedsEscapes);
+    for (size_t c = ' '; c <= '~'; ++c) {
+        needs[c] = 0;
+    }
+    needs[' '] = needs['='] = kNeedsQuotes;
+    needs['"'] = needs['\\'] = kNeedsEscapes | kNeedsQuotes;
+    return needs;
+}
+
+constexpr std::array<uint8_t, 256> kNeeds = make_needs();
+
+uint8_t needs_of(std::string_view text) {
+    uint8_t needs = 0;
+    for (const char c : text) {
+        needs |= kNeeds[static_cast<unsigned char>(c)];
+    }
+    return needs;
+}
+
 // Writes members in one of the two forms. There is room for all of them (kLineBytesMax); what would
 // not fit is cut off.
 class Members {
@@ -53,9 +78,10 @@ public:
         }
         begin(name);
         value = value.substr(0, kTextBytesMax);
-        const bool quoted = json_ || value.find_first_of(" \"\\=") != std::string_view::npos;
+        const uint8_t needs = needs_of(value);
+        const bool quoted = json_ || (needs & kNeedsQuotes) != 0;
         quote(quoted);
-        if (is_plain(value)) {
+        if ((needs & kNeedsEscapes) == 0) {
             put(value);
         } else {
             std::string escaped;
@@ -101,10 +127,6 @@ private:
         put(json_ ? std::string_view("\":") : std::string_view("="));
     }
     void quote(bool wanted) { put(wanted ? std::string_view("\"") : std::string_view()); }
-    static bool is_plain(std::string_view value) {
-        return std::all_of(value.begin(), value.end(),
-                           [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-    }
 
     char* const begin_;
     char* at_;

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/intrusive_list.h"
+#include "base/memory_pool.h"
 #include "base/time.h"
 #include "http/client_connection.h"
 #include "net/byte_stream.h"
@@ -16,7 +17,7 @@
 namespace sluice::upstream {
 
 // A connection at rest: it watches for the peer and for its own time limit.
-struct ConnectionPool::Idle final : ListNode, net::StreamSink {
+struct ConnectionPool::Idle final : Pooled, ListNode, net::StreamSink {
     Idle(ConnectionPool& owner, ConnectionPtr idle_connection)
         : pool(owner), connection(std::move(idle_connection)), timer(&on_timer, this) {}
 

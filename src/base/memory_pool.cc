@@ -1,17 +1,19 @@
-// Every frame is rounded up to its class size, with or without a pool, so a frame may be freed on a
+// Every piece is rounded up to its class size, with or without a pool, so a piece may be freed on a
 // thread state other than the one it was made in.
-#include "coro/frame_pool.h"
+#include "base/memory_pool.h"
 
 #include <cstdlib>
 #include <new>
 
+#include <sanitizer/asan_interface.h>
+
 #include "base/assert.h"
 
-namespace sluice::coro {
+namespace sluice {
 
 namespace {
 
-thread_local FramePool* current_pool = nullptr;
+thread_local MemoryPool* current_pool = nullptr;
 
 void* allocate_or_die(size_t size_bytes) {
     void* memory = std::malloc(size_bytes);
@@ -21,20 +23,20 @@ void* allocate_or_die(size_t size_bytes) {
 
 }  // namespace
 
-FramePool::FramePool() : outer_(current_pool) {
+MemoryPool::MemoryPool() : outer_(current_pool) {
     current_pool = this;
 }
 
-FramePool::~FramePool() {
+MemoryPool::~MemoryPool() {
     trim();
     SLUICE_ASSERT(current_pool == this);
     current_pool = outer_;
 }
 
-void FramePool::trim() {
+void MemoryPool::trim() {
     for (FreeList& list : lists_) {
         while (list.first != nullptr) {
-            FreeFrame* next = list.first->next;
+            FreePiece* next = list.first->next;
             std::free(static_cast<void*>(list.first));
             list.first = next;
         }
@@ -42,7 +44,7 @@ void FramePool::trim() {
     }
 }
 
-void* FramePool::allocate(size_t size_bytes) {
+void* MemoryPool::allocate(size_t size_bytes) {
     const size_t index = (size_bytes - 1) / kClassBytes;
     if (index >= kClasses) {
         return allocate_or_die(size_bytes);
@@ -50,26 +52,30 @@ void* FramePool::allocate(size_t size_bytes) {
     if (current_pool != nullptr) {
         FreeList& list = current_pool->lists_[index];
         if (list.first != nullptr) {
-            FreeFrame* frame = list.first;
-            list.first = frame->next;
+            FreePiece* piece = list.first;
+            list.first = piece->next;
             --list.count;
-            return frame;
+            ASAN_UNPOISON_MEMORY_REGION(piece, (index + 1) * kClassBytes);
+            return piece;
         }
     }
     return allocate_or_die((index + 1) * kClassBytes);
 }
 
-void FramePool::free(void* frame, size_t size_bytes) noexcept {
+void MemoryPool::free(void* memory, size_t size_bytes) noexcept {
     const size_t index = (size_bytes - 1) / kClassBytes;
     if (index < kClasses && current_pool != nullptr) {
         FreeList& list = current_pool->lists_[index];
         if (list.count < kBytesPerClassMax / ((index + 1) * kClassBytes)) {
-            list.first = new (frame) FreeFrame{list.first};
+            list.first = new (memory) FreePiece{list.first};
             ++list.count;
+            // Whoever still looks at it is told of by the sanitizer, as after free().
+            ASAN_POISON_MEMORY_REGION(list.first + 1,
+                                      (index + 1) * kClassBytes - sizeof(FreePiece));
             return;
         }
     }
-    std::free(frame);
+    std::free(memory);
 }
 
-}  // namespace sluice::coro
+}  // namespace sluice
