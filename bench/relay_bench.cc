@@ -124,6 +124,7 @@ constexpr std::string_view kSmallAnswer =
     R"("usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}})";
 
 constexpr size_t kBurstStreams = 16;
+constexpr size_t kEventsTogether = 16;
 // Until every list and pool of the gateway has the size that it keeps.
 constexpr int kWarmUpEvents = 1'000;
 constexpr int kWarmUpRequests = 200;
@@ -210,10 +211,10 @@ bool take_stream_head(Peer& peer) {
     return is_whole;
 }
 
-// Nothing else is under way, so an end of an event is the end of the one that was sent.
-bool take_event(Peer& peer) {
+// Nothing else is under way, so what ends with an event and is long enough is what was sent.
+bool take_events(Peer& peer, size_t sent_bytes) {
     peer.read();
-    const bool is_whole = peer.count >= kEvent.size() && peer.view().ends_with(kEventEnd);
+    const bool is_whole = peer.count >= sent_bytes && peer.view().ends_with(kEventEnd);
     peer.count = is_whole ? 0 : peer.count;
     return is_whole;
 }
@@ -272,8 +273,8 @@ public:
     // A connection from a client, and a whole request on it that has reached the upstream.
     bool open(std::string_view request);
     bool open_stream();
-    // Writes an event to every stream and turns until all clients have read theirs.
-    bool relay_events();
+    // Writes `events` to every stream and turns until all clients have read theirs.
+    bool relay_events(std::string_view events);
     bool answer_small_request();
     bool relay_small_request();
     Counts counts();
@@ -368,15 +369,15 @@ bool Rig::open_stream() {
            turn_until([&] { return take_stream_head(hop.client); });
 }
 
-bool Rig::relay_events() {
+bool Rig::relay_events(std::string_view events) {
     for (const auto& hop : hops_) {
-        if (!hop->upstream.socket.write(kEvent)) {
+        if (!hop->upstream.socket.write(events)) {
             return false;
         }
     }
     size_t arrived = 0;  // Of the hops, in their order.
     return turn_until([&] {
-        while (arrived < hops_.size() && take_event(hops_[arrived]->client)) {
+        while (arrived < hops_.size() && take_events(hops_[arrived]->client, events.size())) {
             ++arrived;
         }
         return arrived == hops_.size();
@@ -433,26 +434,30 @@ void report(benchmark::State& state, const Counts& before, const Counts& after, 
     state.counters["completions"] = each(before.completions, after.completions);
 }
 
-void relay_events(benchmark::State& state, size_t streams) {
+void relay_events(benchmark::State& state, size_t streams, size_t together) {
+    std::string events;
+    for (size_t i = 0; i < together; ++i) {
+        events += kEvent;
+    }
     Rig rig;
     bool works = rig.start();
     for (size_t i = 0; works && i < streams; ++i) {
         works = rig.open_stream();
     }
     for (int i = 0; works && i < kWarmUpEvents; ++i) {
-        works = rig.relay_events();
+        works = rig.relay_events(events);
     }
     if (!works) {
         return fail(state, "the streams do not open (is there an io_uring?)");
     }
     const Counts before = rig.counts();
     for (auto _ : state) {
-        if (!rig.relay_events()) {
+        if (!rig.relay_events(events)) {
             return fail(state, "an event does not arrive");
         }
     }
     const Counts after = rig.counts();
-    report(state, before, after, streams);
+    report(state, before, after, streams * together);
     if (after.allocations != before.allocations) {
         fail(state, "an event of an open stream allocates");
     } else if (after.copied_bytes != before.copied_bytes) {
@@ -461,14 +466,19 @@ void relay_events(benchmark::State& state, size_t streams) {
 }
 
 void relayed_event(benchmark::State& state) {
-    relay_events(state, 1);
+    relay_events(state, 1, 1);
 }
 BENCHMARK(relayed_event);
 
 void relayed_event_burst(benchmark::State& state) {
-    relay_events(state, kBurstStreams);
+    relay_events(state, kBurstStreams, 1);
 }
 BENCHMARK(relayed_event_burst);
+
+void relayed_events_together(benchmark::State& state) {
+    relay_events(state, 1, kEventsTogether);
+}
+BENCHMARK(relayed_events_together);
 
 void small_request(benchmark::State& state) {
     Rig rig;

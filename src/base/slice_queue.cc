@@ -13,11 +13,11 @@ namespace sluice {
 
 namespace {
 
-// Arrays of the first size on the heap, kept by each thread: an event that lies in two receive
-// blocks needs more slices than are inline, on any stream and for a moment only.
+// Arrays of the first size on the heap, kept by each thread: events of which one lies in two
+// receive blocks need more slices than are inline, on any stream and for a moment only.
 class SpareArrays {
 public:
-    static constexpr uint32_t kSlices = 4;
+    static constexpr uint32_t kSlices = 8;
 
     constexpr SpareArrays() = default;
     ~SpareArrays() {
@@ -187,7 +187,7 @@ void SliceQueue::clear() {
 }
 
 void SliceQueue::grow() {
-    const uint32_t capacity = capacity_ * 2;
+    const uint32_t capacity = std::max(capacity_ * 2, SpareArrays::kSlices);
     Slice* wider = capacity == SpareArrays::kSlices ? spare_arrays.take() : new Slice[capacity];
     for (uint32_t i = 0; i < count_; ++i) {
         wider[i] = std::move(slot(i));

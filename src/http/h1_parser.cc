@@ -418,15 +418,17 @@ Status HeadScanner::find_end(std::string_view bytes) {
     }
 }
 
-// Passes over groups in which every line ends with CRLF and none is empty, nothing that
-// `find_end` would stop for. It then looks closely at the rest.
+// Passes over lines that end with CRLF and are not empty, nothing that `find_end` would stop for.
+// That one then looks closely at what is found here, and at the rest.
 void HeadScanner::skip_whole_lines(std::string_view bytes) {
     constexpr size_t kGroupBytes = byte_scan::kHeadBitsBytes;
     while (bytes.size() - scanned_ >= kGroupBytes) {
         const byte_scan::HeadBits found = byte_scan::head_bits(bytes.data() + scanned_);
         const uint64_t starts = found.line_feeds << 1U | (scanned_ == line_begin_ ? 1U : 0U);
         const uint64_t unpaired = found.line_feeds ^ found.carriage_returns << 1U;
-        if ((found.nuls | unpaired | (found.carriage_returns & starts)) != 0) {
+        const uint64_t odd = found.nuls | unpaired | (found.carriage_returns & starts);
+        if (odd != 0) {
+            skip_to_odd_byte(static_cast<uint32_t>(std::countr_zero(odd)), found.line_feeds);
             return;
         }
         if (found.line_feeds != 0) {
@@ -437,6 +439,18 @@ void HeadScanner::skip_whole_lines(std::string_view bytes) {
             static_cast<uint32_t>(found.carriage_returns >> (kGroupBytes - 1));
         scanned_ += static_cast<uint32_t>(kGroupBytes) - split_line_end;
     }
+}
+
+// `index` counts from `scanned_`. The byte before may be a CR whose LF is missing there, so that
+// one is looked at again, unless it ends a line.
+void HeadScanner::skip_to_odd_byte(uint32_t index, uint64_t line_feeds) {
+    const bool is_at_start = index == 0 || (line_feeds >> (index - 1) & 1U) != 0;
+    const uint32_t passed = is_at_start ? index : index - 1;
+    const uint64_t ends = line_feeds & ((uint64_t{1} << passed) - 1);
+    if (ends != 0) {
+        line_begin_ = scanned_ + static_cast<uint32_t>(std::bit_width(ends));
+    }
+    scanned_ += passed;
 }
 
 Status HeadScanner::refuse(ErrorKind kind, const char* where) const {

@@ -52,6 +52,7 @@ private:
     Status check_start(std::string_view bytes) const;
     Status find_end(std::string_view bytes);
     void skip_whole_lines(std::string_view bytes);
+    void skip_to_odd_byte(uint32_t index, uint64_t line_feeds);
     bool is_in_request_line() const { return in_first_line_ && kind_ == Kind::request; }
     // Where the nearest limit ends what may be looked at.
     size_t window_end() const;
