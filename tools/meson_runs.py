@@ -23,8 +23,8 @@ FOLDERS = {
     'dev-clang': (CLANG, [NATIVE, '--buildtype=debug']),
     # g++ warns about less without any optimization.
     'dev-gcc': (GCC, ['--buildtype=debug', '-Doptimization=1', '-Ddebug=false']),
-    'asan': (CLANG, [NATIVE, '--buildtype=debug', '-Doptimization=1', '-Ddebug=false', '-Dfuzz=true',
-                     '-Db_sanitize=address,undefined', '-Db_lundef=false']),
+    'asan': (CLANG, [NATIVE, '--buildtype=debug', '-Doptimization=1', '-Ddebug=false',
+                     '-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false']),
     'tsan': (CLANG, [NATIVE, '--buildtype=debug', '-Doptimization=1', '-Ddebug=false',
                      '-Db_sanitize=thread', '-Db_lundef=false']),
 }

@@ -351,6 +351,11 @@ constexpr auto kLlmSettings = std::to_array<Setting>({
         "pool.idle_connections_max",
         "Idle connections that one shard keeps. 0 opens a new one for each exchange.")
         .range(0, kCountMax),
+    setting<&UpstreamOptions::pool, &PoolOptions::surplus_period_ms>(
+        "pool.surplus_period_ms",
+        "How often half of the idle connections that nobody needed meanwhile are closed; the last "
+        "one waits for idle_timeout_ms. 0 leaves all to it.")
+        .range(0, kTimeMsMax),
     setting<&UpstreamOptions::pool, &PoolOptions::idle_death_retries_max>(
         "pool.idle_death_retries_max",
         "How often a request is sent again after the upstream had closed its idle connection "

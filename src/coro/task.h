@@ -26,8 +26,8 @@ public:
         bool await_ready() const noexcept { return false; }
         template <class Promise>
         void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-            PromiseBase& promise = self.promise();
-            if (!promise.runs_in_place_) {
+            const PromiseBase& promise = self.promise();
+            if (promise.parent_) {
                 promise.parent_.resume();
             }
         }
@@ -39,16 +39,16 @@ public:
     // Runs the child until it suspends or ends; true when it is still running.
     template <class Promise>
     bool start(std::coroutine_handle<Promise> self, std::coroutine_handle<> parent) {
-        parent_ = parent;
-        runs_in_place_ = true;
         self.resume();
-        runs_in_place_ = false;
-        return !self.done();
+        if (self.done()) {
+            return false;
+        }
+        parent_ = parent;
+        return true;
     }
 
 private:
-    std::coroutine_handle<> parent_;
-    bool runs_in_place_ = false;
+    std::coroutine_handle<> parent_;  // Once it has to wait for us.
 };
 
 template <class T>

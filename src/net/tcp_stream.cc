@@ -40,6 +40,8 @@ constexpr Duration kLingerTime = Duration::seconds(2);
 constexpr uint32_t kLingerBytesMax = 4 * 1024 * 1024;
 // How long a graceful end waits for a peer that reads nothing.
 constexpr Duration kFlushTime = Duration::seconds(30);
+// A size class of the allocator. An idle connection may cost 1 KiB, and this is half of it.
+constexpr size_t kStreamBytesMax = 448;
 
 }  // namespace
 
@@ -68,6 +70,7 @@ TcpStream::TcpStream(Proactor& proactor, int fd, const SocketOptions& options, E
       send_op_(&on_sent, this),
       fd_(fd),
       side_op_(&on_peer_address, this) {
+    static_assert(sizeof(TcpStream) <= kStreamBytesMax);
     BufferRing::Waiter::on_buffers = &TcpStream::on_buffers;
     proactor_.object_made();
 }
@@ -122,9 +125,11 @@ void TcpStream::on_receive(Op& op, int32_t result, uint32_t flags) {
 
 void TcpStream::received_bytes(Slice slice) {
     if (life_ != Life::open) {
-        lingered_bytes_ += slice.size();
-        if (lingered_bytes_ > kLingerBytesMax && life_ == Life::lingering) {
-            start_closing();
+        if (ending_ != nullptr) {
+            ending_->received_bytes += slice.size();
+            if (ending_->received_bytes > kLingerBytesMax && life_ == Life::lingering) {
+                start_closing();
+            }
         }
         return;
     }
@@ -223,7 +228,7 @@ void TcpStream::push_unsent(Slice slice) {
     if (send_op_.pending > 0 && slice.block() != nullptr) {
         copy_unsent(slice);
     } else {
-        copy_block_ = nullptr;
+        copy_block_used_ = 0;
         unsent_.push_back(std::move(slice));
     }
 }
@@ -232,20 +237,19 @@ void TcpStream::copy_unsent(const Slice& slice) {
     proactor_.bytes_copied(slice.size());
     uint32_t copied = 0;
     while (copied < slice.size()) {
-        if (copy_block_ == nullptr || copy_block_used_ == kCopyBlockBytes) {
+        if (copy_block_used_ == 0 || copy_block_used_ == kCopyBlockBytes) {
             Slice fresh = Slice::allocate(kCopyBlockBytes);
-            copy_block_ = fresh.block();
-            copy_block_used_ = 0;
             fresh.truncate(std::min(slice.size() - copied, kCopyBlockBytes));
-            std::memcpy(copy_block_->data, slice.data() + copied, fresh.size());
+            std::memcpy(fresh.block()->data, slice.data() + copied, fresh.size());
             copied += fresh.size();
             copy_block_used_ = fresh.size();
             unsent_.push_back(std::move(fresh));
             continue;
         }
+        Block& block = *unsent_.at(unsent_.slice_count() - 1).block();
         const uint32_t part = std::min(slice.size() - copied, kCopyBlockBytes - copy_block_used_);
-        std::memcpy(copy_block_->data + copy_block_used_, slice.data() + copied, part);
-        unsent_.push_back(Slice(*copy_block_, copy_block_used_, part));
+        std::memcpy(block.data + copy_block_used_, slice.data() + copied, part);
+        unsent_.push_back(Slice(block, copy_block_used_, part));
         copy_block_used_ += part;
         copied += part;
     }
@@ -293,7 +297,7 @@ void TcpStream::sent(int32_t result) {
         const auto count = static_cast<uint32_t>(result);
         SLUICE_ASSERT(count <= in_flight_bytes_);
         if (unsent_.size_bytes() == count) {
-            copy_block_ = nullptr;  // Its last slice goes with this.
+            copy_block_used_ = 0;  // Its last slice goes with this.
         }
         unsent_.drop_front(count);
         sent_bytes_total_ += count;
@@ -322,13 +326,14 @@ void TcpStream::close(CloseMode mode) {
     if (reset_) {
         proactor_.ring().reset_on_close(fd_);
     }
-    const bool flush_first = mode == CloseMode::graceful || mode == CloseMode::linger;
-    if (!flush_first || failed_) {
+    const bool takes_time = linger_ || (mode == CloseMode::graceful && unsent_bytes_ > 0);
+    if (!takes_time || failed_) {
         start_closing();
         return;
     }
     life_ = Life::flushing;
-    proactor_.lingers(*this);
+    ending_ = std::make_unique<Ending>(*this);
+    proactor_.lingers(*ending_);
     if (unsent_bytes_ > 0) {
         limit_end(kFlushTime);
         if (send_op_.pending == 0) {
@@ -376,8 +381,7 @@ void TcpStream::advance_close() {
 
 void TcpStream::start_closing() {
     life_ = Life::closing;
-    linger_timer_.reset();
-    Proactor::Lingering::unlink();
+    ending_.reset();
     Proactor::Flushable::unlink();
     BufferRing::Waiter::unlink();
     if (has_pending()) {
@@ -399,14 +403,7 @@ void TcpStream::start_closing() {
 }
 
 void TcpStream::limit_end(Duration time) {
-    if (linger_timer_ == nullptr) {
-        linger_timer_ = std::make_unique<Timer>(&on_linger_timer, this);
-    }
-    proactor_.timers().arm(*linger_timer_, proactor_.now() + time);
-}
-
-void TcpStream::on_linger_timer(Timer& timer) {
-    timer.owner_as<TcpStream>().start_closing();  // Which frees the timer.
+    proactor_.timers().arm(ending_->timer, proactor_.now() + time);
 }
 
 }  // namespace sluice::net

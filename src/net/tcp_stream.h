@@ -21,10 +21,7 @@
 
 namespace sluice::net {
 
-class TcpStream final : public ByteStream,
-                        private Proactor::Flushable,
-                        private Proactor::Lingering,
-                        private BufferRing::Waiter {
+class TcpStream final : public ByteStream, private Proactor::Flushable, private BufferRing::Waiter {
 public:
     // Takes over a connected descriptor and starts reading. `peer` names the side in errors.
     static StreamPtr adopt(Proactor& proactor,
@@ -44,6 +41,18 @@ public:
 
 private:
     enum class Life : uint8_t { open, flushing, lingering, closing };
+    // What only an end needs that takes time. Apart from the rest, because idle connections, of
+    // which there are many, never get there.
+    struct Ending final : Proactor::Lingering {
+        explicit Ending(TcpStream& ending_stream) : stream(ending_stream), timer(&on_timer, this) {}
+        // Both end the stream at once, and with that free this.
+        void cut() override { stream.start_closing(); }
+        static void on_timer(Timer& timer) { timer.owner_as<Ending>().cut(); }
+
+        TcpStream& stream;
+        Timer timer;
+        uint32_t received_bytes = 0;  // And dropped.
+    };
 
     TcpStream(Proactor& proactor, int fd, const SocketOptions& options, ErrorSource peer);
     ~TcpStream() override;
@@ -55,14 +64,12 @@ private:
     void want_flush() override;
     void after_taking() override;
     void flush() override;
-    void cut() override { start_closing(); }
 
     static void on_receive(Op& op, int32_t result, uint32_t flags);
     static void on_sent(Op& op, int32_t result, uint32_t flags);
     static void on_hangup(Op& op, int32_t result, uint32_t flags);
     static void on_peer_address(Op& op, int32_t result, uint32_t flags);
     static void on_buffers(BufferRing::Waiter& waiter);
-    static void on_linger_timer(Timer& timer);
 
     void received_bytes(Slice slice);
     void receive_ended(int32_t result);
@@ -81,17 +88,15 @@ private:
     SliceQueue unsent_;
     Op receive_op_;
     Op send_op_;
-    Block* copy_block_ = nullptr;   // Not owned: valid while its slice is last in unsent_.
-    uint32_t copy_block_used_ = 0;  // Of the last block of unsent_, when it is a copy block.
+    uint32_t copy_block_used_ = 0;  // Of the last block of unsent_; 0 unless it is a copy block.
     uint32_t in_flight_bytes_ = 0;  // At the front of unsent_, with the kernel.
     int fd_;
     Life life_ = Life::open;
     bool reading_stopped_ = false;  // Above the high mark.
     bool linger_ = false;
     bool reset_ = false;
-    uint32_t lingered_bytes_ = 0;
-    Op side_op_;                           // Asks who the peer is; later watches for its hang-up.
-    std::unique_ptr<Timer> linger_timer_;  // From close() on.
+    Op side_op_;                      // Asks who the peer is; later watches for its hang-up.
+    std::unique_ptr<Ending> ending_;  // While it flushes or lingers.
     Address peer_address_;
 };
 

@@ -30,6 +30,7 @@
 #include "server/gateway.h"
 #include "server/options.h"
 #include "server/runtime_config.h"
+#include "server/spare_memory.h"
 #include "server/telemetry.h"
 
 namespace sluice::server {
@@ -38,8 +39,10 @@ namespace {
 
 constexpr Duration kTurnWaitMax = Duration::seconds(1);
 constexpr Duration kHousekeepingPeriod = Duration::seconds(1);
-// A shard without traffic for this many periods gives its spare memory back.
+// A shard that is quiet for this many periods gives its spare memory back. Probes of load balancers
+// and a look at the metrics are no traffic: they never end.
 constexpr uint32_t kQuietPeriodsBeforeTrim = 5;
+constexpr uint64_t kQuietResumesMax = 64;
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
 constexpr Duration kWindDownTurn = Duration::milliseconds(20);
@@ -204,13 +207,28 @@ void ShardBody::keep_house() {
                    {"connections", clients_}, {"connections_max", connections_max_});
     }
     telemetry_.publish_accept_pauses(listener_.pauses());
-    const uint64_t resumed = proactor_.counters().resumed;
-    quiet_periods_ = resumed == std::exchange(resumed_before_, resumed) ? quiet_periods_ + 1 : 0;
-    if (quiet_periods_ == kQuietPeriodsBeforeTrim) {
-        quiet_periods_ = shard_->trim() ? quiet_periods_ : 0;
-        tls_blocks_.trim();
-    }
+    give_back_memory();
     proactor_.timers().arm(housekeeping_, proactor_.now() + kHousekeepingPeriod);
+}
+
+// Once when it has become quiet, and again while connections end: after a burst those to upstreams
+// do so bit by bit (upstream/connection_pool.h).
+void ShardBody::give_back_memory() {
+    const uint64_t resumed = proactor_.counters().resumed;
+    if (resumed - std::exchange(resumed_before_, resumed) > kQuietResumesMax) {
+        quiet_periods_ = 0;
+        objects_at_trim_ = UINT32_MAX;
+        return;
+    }
+    if (++quiet_periods_ < kQuietPeriodsBeforeTrim) {
+        return;
+    }
+    quiet_periods_ = 0;
+    if (proactor_.objects() < objects_at_trim_ && shard_->trim()) {
+        objects_at_trim_ = proactor_.objects();
+        tls_blocks_.trim();
+        return_free_memory();
+    }
 }
 
 void ShardBody::begin_drain(Duration deadline) {

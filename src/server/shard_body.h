@@ -91,6 +91,7 @@ private:
     coro::Task<net::StreamPtr> secure(net::StreamPtr plain);
     bool give_to_emptier_shard(int fd);
     void keep_house();
+    void give_back_memory();
     bool look_at_drain();
     void begin_wind_down();
 
@@ -117,6 +118,7 @@ private:
     uint32_t rebalance_min_ = 0;
     uint64_t resumed_before_ = 0;
     uint32_t quiet_periods_ = 0;
+    uint32_t objects_at_trim_ = UINT32_MAX;  // The last one since there was traffic.
     Instant drain_deadline_;
     Instant wind_down_ends_;  // Set when the last exchange has ended.
     bool cut_ = false;

@@ -1,6 +1,8 @@
 // Idle connections, the limit, and the queue at the limit.
 #include "upstream/connection_pool.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -29,7 +31,7 @@ struct ConnectionPool::Idle final : Pooled, ListNode, net::StreamSink {
         connection->stream().set_sink(nullptr);
         timer.cancel();
         unlink();
-        --pool.idle_count_;
+        pool.count_idle_less();
         pool.dead_.push_back(*this);
         pool.proactor_.flush_at_end_of_turn(pool);
     }
@@ -58,7 +60,7 @@ ConnectionPtr ConnectionPool::Waiter::take() {
 }
 
 ConnectionPool::ConnectionPool(net::Proactor& proactor, const PoolOptions& options)
-    : proactor_(proactor), options_(options) {}
+    : proactor_(proactor), options_(options), surplus_timer_(&on_surplus_timer, this) {}
 
 ConnectionPool::~ConnectionPool() {
     retire();
@@ -85,7 +87,7 @@ ConnectionPtr ConnectionPool::take_idle() {
         return nullptr;
     }
     const std::unique_ptr<Idle> owned(entry);
-    --idle_count_;
+    count_idle_less();
     entry->connection->stream().set_sink(nullptr);
     ++counters_.reused;
     return std::move(entry->connection);
@@ -139,9 +141,40 @@ void ConnectionPool::put_idle(ConnectionPtr connection) {
     proactor_.timers().arm(entry->timer,
                            proactor_.now() + Duration::milliseconds(options_.idle_timeout_ms));
     if (idle_count_ > options_.idle_connections_max) {
-        --idle_count_;
+        count_idle_less();
         drop(*idle_.back());
     }
+    if (!surplus_timer_.is_armed()) {
+        fewest_idle_ = 0;
+        watch_surplus();
+    }
+}
+
+void ConnectionPool::count_idle_less() {
+    --idle_count_;
+    fewest_idle_ = std::min(fewest_idle_, idle_count_);
+}
+
+void ConnectionPool::watch_surplus() {
+    if (options_.surplus_period_ms > 0 && idle_count_ > 0) {
+        proactor_.timers().arm(
+            surplus_timer_, proactor_.now() + Duration::milliseconds(options_.surplus_period_ms));
+    }
+}
+
+void ConnectionPool::on_surplus_timer(net::Timer& timer) {
+    timer.owner_as<ConnectionPool>().close_surplus();
+}
+
+// Rounded down: the last one is left to the idle timeout, so that a client with a request now and
+// then does not pay for a new connection each time.
+void ConnectionPool::close_surplus() {
+    for (uint32_t count = fewest_idle_ / 2; count > 0; --count) {
+        count_idle_less();
+        drop(*idle_.back());
+    }
+    fewest_idle_ = idle_count_;
+    watch_surplus();
 }
 
 void ConnectionPool::release_slot() {
@@ -156,8 +189,9 @@ void ConnectionPool::release_slot() {
 
 void ConnectionPool::retire() {
     retired_ = true;
+    surplus_timer_.cancel();
     while (Idle* entry = idle_.front()) {
-        --idle_count_;
+        count_idle_less();
         drop(*entry);
     }
 }

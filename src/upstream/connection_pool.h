@@ -2,8 +2,9 @@
 //
 // Counts every connection that exists or is being made against a limit. Idle ones are used last
 // in, first out, so that the surplus grows cold and times out; each keeps its receive armed, so a
-// connection that the upstream closed is known to be dead before anybody takes it. Exchanges over
-// the limit wait in order; a newcomer never overtakes them.
+// connection that the upstream closed is known to be dead before anybody takes it. Half of what
+// nobody needed for a while is closed, period by period. Exchanges over the limit wait in order; a
+// newcomer never overtakes them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ using ConnectionPtr = std::unique_ptr<http::ClientConnection>;
 struct PoolCounters {
     uint64_t opened = 0;
     uint64_t reused = 0;
-    uint64_t idle_closed = 0;  // By the upstream or by the idle timeout.
+    uint64_t idle_closed = 0;  // By the upstream, by time, or over the limit.
     uint64_t waited = 0;
     uint64_t refused = 0;  // The queue of waiters was full.
 };
@@ -80,6 +81,10 @@ private:
     void flush() override;
     Waiter* next_waiter();
     void drop(Idle& entry);
+    void count_idle_less();
+    static void on_surplus_timer(net::Timer& timer);
+    void watch_surplus();
+    void close_surplus();
 
     net::Proactor& proactor_;
     const PoolOptions options_;
@@ -88,6 +93,8 @@ private:
     IntrusiveList<Waiter> waiters_;
     uint32_t connections_ = 0;
     uint32_t idle_count_ = 0;
+    uint32_t fewest_idle_ = 0;  // In this period, while the timer is armed.
+    net::Timer surplus_timer_;  // Armed by the first that comes to rest, until none is left.
     uint32_t waiting_ = 0;
     bool retired_ = false;
     PoolCounters counters_;

@@ -204,17 +204,23 @@ class BodyTest(PaceCase):
 
 class ReturnTest(PaceCase):
     def test_memory_returns_after_bursts(self):
-        """64 bodies of 120 KiB at once and 1,000 streams: soon afterwards it is as before."""
+        """64 bodies of 120 KiB at once and 1,000 streams: soon afterwards it is as before.
+
+        Although probes go on, and the upstream would keep its connections for ever.
+        """
         def script(connection, request):
             if b'"stream":true' not in request.body:
                 return support.json_answer(connection, b'{"ok":true}')
             connection.send(STREAM_HEAD + chunk(event(b"x" * 2000)))
             go.wait(support.PATIENCE_S)
             connection.send(chunk(DONE) + b"0\r\n\r\n")
-            return False
+            return True
         go = threading.Event()
         self.upstream.script = script
-        self.start().close()
+        self.start(llm="pool = { surplus_period_ms = 500 }").close()
+
+        def idle_connections():
+            return self.gateway.metric(r'^sluice_upstream_connections.*"idle"')
 
         def resident_kib():
             with open(f"/proc/{self.gateway.process.pid}/status", encoding="ascii") as file:
@@ -242,18 +248,21 @@ class ReturnTest(PaceCase):
             go.clear()
             if idle is None:
                 idle = self.settle(resident_kib, lambda kib: False)
-        began = time.monotonic()
-        end = self.settle(resident_kib, lambda kib: kib <= idle * 1.2)
+        began, most_idle = time.monotonic(), idle_connections()
+        end = self.settle(resident_kib, lambda kib: kib <= idle * 1.2 and idle_connections() == 1)
         print(f"resident: {idle} KiB idle, {peak} KiB at most, {end} KiB "
-              f"{time.monotonic() - began:.1f} s after the burst")
+              f"{time.monotonic() - began:.1f} s after the burst; {most_idle:.0f} connections to "
+              f"the upstream were idle at first")
         self.assertLessEqual(end, idle * 1.2)
+        self.assertGreater(most_idle, 100)
+        self.assertEqual(idle_connections(), 1)
 
     @staticmethod
     def settle(read, is_enough):
         """Waits until memory is enough or 7 s have passed: spare memory goes after 5 quiet ones."""
         deadline = time.monotonic() + 7
         while time.monotonic() < deadline and not is_enough(read()):
-            time.sleep(0.1)
+            time.sleep(0.25)
         return read()
 
 

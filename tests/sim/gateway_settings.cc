@@ -81,6 +81,7 @@ upstream::UpstreamOptions draw_upstream(Prng& prng, const GatewaySettings& setti
     pool.wait_timeout_ms = settings.is_friendly ? 24 * 60 * kMinuteMs : drawn_ms(prng, settings);
     pool.idle_timeout_ms = prng.chance(0.3) ? 20 + prng.below(500) : kMinuteMs;
     pool.idle_connections_max = prng.below(4);
+    pool.surplus_period_ms = pool.idle_timeout_ms / 4;
     return options;
 }
 

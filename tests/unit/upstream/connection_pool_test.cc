@@ -260,6 +260,69 @@ TEST_F(ConnectionPoolTest, NoMoreAreKeptThanTheLimitAndTheColdestGoes) {
     drop(std::move(taken));
 }
 
+TEST_F(ConnectionPoolTest, HalfOfWhatNobodyNeededGoesPeriodByPeriod) {
+    make_pool({.surplus_period_ms = 1'000});
+    const auto order = rest(9);
+    run_for(Duration::milliseconds(1'100));
+    EXPECT_EQ(pool_->idle(), 9U) << "the pool was empty when the period began";
+    for (const uint32_t left : {5U, 3U, 2U, 1U, 1U, 1U}) {
+        run_for(Duration::seconds(1));
+        EXPECT_EQ(pool_->idle(), left);
+        EXPECT_EQ(pool_->connections(), left);
+    }
+    EXPECT_TRUE(far_sees_end(0)) << "the coldest goes first";
+    EXPECT_EQ(pool_->counters().idle_closed, 8U);
+    ConnectionPtr taken = pool_->take_idle();
+    EXPECT_EQ(taken.get(), order[8]);
+    drop(std::move(taken));
+}
+
+TEST_F(ConnectionPoolTest, WhatWasNeededInAPeriodIsNoSurplus) {
+    make_pool({.surplus_period_ms = 1'000});
+    rest(8);
+    run_for(Duration::milliseconds(1'100));
+    for (uint32_t period = 0; period < 3; ++period) {
+        std::vector<ConnectionPtr> taken;
+        for (uint32_t i = 0; i < 8; ++i) {
+            taken.push_back(pool_->take_idle());
+        }
+        for (ConnectionPtr& connection : taken) {
+            pool_->put_idle(std::move(connection));
+        }
+        run_for(Duration::seconds(1));
+        EXPECT_EQ(pool_->idle(), 8U);
+    }
+    ConnectionPtr taken = pool_->take_idle();
+    ConnectionPtr another = pool_->take_idle();
+    pool_->put_idle(std::move(another));
+    pool_->put_idle(std::move(taken));
+    run_for(Duration::seconds(1));
+    EXPECT_EQ(pool_->idle(), 5U) << "half of six";
+}
+
+TEST_F(ConnectionPoolTest, TheTimerOfTheSurplusRunsOnlyWhileSomethingIsIdle) {
+    make_pool({.surplus_period_ms = 1'000});
+    EXPECT_EQ(proactor_->timers().next_expiry(), Instant::never());
+    rest(1);
+    ConnectionPtr taken = pool_->take_idle();
+    run_for(Duration::milliseconds(1'100));
+    EXPECT_EQ(proactor_->timers().next_expiry(), Instant::never());
+    pool_->put_idle(std::move(taken));
+    EXPECT_NE(proactor_->timers().next_expiry(), Instant::never());
+    pool_->retire();
+    proactor_->turn(Duration());
+    EXPECT_EQ(proactor_->timers().next_expiry(), Instant::never());
+}
+
+TEST_F(ConnectionPoolTest, WithoutAPeriodAllWaitForTheIdleTimeout) {
+    make_pool({.idle_timeout_ms = 60'000, .surplus_period_ms = 0});
+    rest(4);
+    run_for(Duration::seconds(50));
+    EXPECT_EQ(pool_->idle(), 4U);
+    run_for(Duration::seconds(11));
+    EXPECT_EQ(pool_->idle(), 0U);
+}
+
 TEST_F(ConnectionPoolTest, ARetiredPoolKeepsNothing) {
     make_pool({});
     rest(2);
