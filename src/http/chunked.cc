@@ -73,8 +73,7 @@ Result<uint32_t> ChunkedDecoder::read_framing(std::string_view input) {
 // error is given out first, and the next call finds the error.
 uint32_t ChunkedDecoder::take_data_end(std::string_view input) {
     constexpr std::string_view kLineEnd = "\r\n";
-    if (!kLineEnd.starts_with(input.substr(0, kLineEnd.size())) ||
-        overhead_bytes_ + kLineEnd.size() > overhead_bytes_max()) {
+    if (!kLineEnd.starts_with(input.substr(0, kLineEnd.size()))) {
         return 0;
     }
     const auto taken = static_cast<uint32_t>(std::min(input.size(), kLineEnd.size()));
@@ -126,7 +125,6 @@ const char* ChunkedDecoder::step_size(char c) {
     if (const int digit = hex_value(c); digit >= 0) {
         if (state_ == State::size_first) {
             state_ = State::size;
-            size_ = 0;
             size_digits_ = 0;
         }
         size_ = size_ * 16 + static_cast<uint64_t>(digit);
