@@ -238,6 +238,7 @@ TEST_F(RelayStory, AnswersWithoutABodyAreNotFramedAsStreams) {
         ASSERT_TRUE(run_until_done(client));
         EXPECT_TRUE(client.received().starts_with("HTTP/1.1 " + status)) << client.received();
         EXPECT_EQ(client.received().find("transfer-encoding"), std::string::npos);
+        EXPECT_EQ(client.received().find("content-length"), std::string::npos);
         EXPECT_TRUE(client.received().ends_with("\r\n\r\n"));
     }
 }
