@@ -140,6 +140,28 @@ TEST_F(DispatchStory, ALargeBodyFlowsInBothFramings) {
     EXPECT_TRUE(last_request().message.is_chunked);
 }
 
+// It takes what its window allows, and frames the rest as the beginning.
+TEST_F(DispatchStory, AnUpstreamThatTakesABodySlowlyHoldsItsClientBack) {
+    config_.server.http.request_hold_bytes_max = 1000;
+    start_good();
+    const std::string body = R"({"model":"m","text":")" + std::string(2'000'000, 'x') + R"("})";
+    const std::string head = "POST " + std::string(kChat) + " HTTP/1.1\r\nhost: a\r\n";
+    Client client(world_, {.to = at(),
+                           .parts = {{head, {}},
+                                     {"transfer-encoding: chunked\r\n\r\n", ms(10)},
+                                     {chunk(body) + "0\r\n\r\n", {}}},
+                           .is_satisfied = wants_answers(1)});
+    world_.run_for(ms(5));
+    world_.profile().receive_queue_bytes = 8192;  // From now on: the upstream's connection.
+    world_.profile().send_queue_bytes = 8192;
+    world_.profile().delay_min = world_.profile().delay_max = ms(1);
+    world_.run_for(ms(100));
+    EXPECT_LT(client.sent_bytes(), 1'600'000U);
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_EQ(answer_to(client).message.second_word(), "200");
+    EXPECT_TRUE(last_request().message.body == body);
+}
+
 // The rest of the request would be taken for the next one.
 TEST_F(DispatchStory, AConnectionWhoseRequestWasNotSentWholeServesNobodyElse) {
     config_.server.http.request_hold_bytes_max = 1000;

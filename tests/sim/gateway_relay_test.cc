@@ -137,6 +137,7 @@ TEST_F(RelayStory, AClientThatReadsNothingIsCutAndHoldsTheUpstreamBack) {
     world_.run_for(ms(1200));
     EXPECT_TRUE(upstream_->left_at(0).is_set());
     EXPECT_EQ(upstream_->answers_completed(), 0U);
+    EXPECT_TRUE(client.socket().is_over()) << "an orderly end would wait behind what is unread";
     world_.run_for(ms(1200));
     EXPECT_EQ(gateway_->metric("sluice_exchanges"), 0);
 }
