@@ -242,8 +242,8 @@ void GatewayTraffic::check_leaving(const Person& person, uint32_t answers) {
     const Client& client = *person.client;
     const Profile& profile = world_.profile();
     if (!client.has_left() || answers >= person.plans.size() || client.was_faulted() ||
-        profile.has_network_faults() || settings_.reloads) {
-        return;
+        profile.has_network_faults() || settings_.reloads || profile.accept_fails > 0) {
+        return;  // Where accepting fails, a client may have left before it is known.
     }
     const PlannedExchange& plan = *person.plans[answers];
     if (plan.seen == nullptr || !notices_leaving(person, plan)) {
