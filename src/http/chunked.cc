@@ -113,9 +113,6 @@ uint32_t ChunkedDecoder::take_plain_size_line(std::string_view input) {
 // The line end of the data just read, as far as it is there and in order: data that came before an
 // error is given out first, and the next call finds the error.
 uint32_t ChunkedDecoder::take_data_end(std::string_view input) {
-    if (overhead_bytes_ + kLineEnd.size() > overhead_bytes_max()) {
-        return 0;
-    }
     uint32_t taken = 0;
     if (starts_with_line_end(input)) {
         taken = static_cast<uint32_t>(kLineEnd.size());
@@ -171,7 +168,6 @@ const char* ChunkedDecoder::step_size(char c) {
     if (const int digit = hex_value(c); digit >= 0) {
         if (state_ == State::size_first) {
             state_ = State::size;
-            size_ = 0;
             size_digits_ = 0;
         }
         size_ = size_ * 16 + static_cast<uint64_t>(digit);

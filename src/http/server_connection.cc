@@ -117,17 +117,14 @@ net::CloseMode ServerConnection::close_mode() const {
         // An orderly end would wait in the kernel behind what this client does not take.
         return net::CloseMode::reset;
     }
-    // Closing over unread bytes would reset the connection under our own answer, or under the error
-    // event that ends it.
-    const net::CloseMode orderly = exchange_->is_body_complete() && stream_->received().empty()
-                                       ? net::CloseMode::graceful
-                                       : net::CloseMode::linger;
+    // Bytes that come after a close, or that nobody has read before it, reset the connection under
+    // our own answer, or under the error event that ends it (RFC 9112 section 9.6).
     switch (exchange_->response_state()) {
         case ResponseState::finished:
-            return orderly;
+            return net::CloseMode::linger;
         case ResponseState::aborted:
             // A body that the end of the connection ends must not seem to have ended.
-            return exchange_->ends_with_reset() ? net::CloseMode::reset : orderly;
+            return exchange_->ends_with_reset() ? net::CloseMode::reset : net::CloseMode::linger;
         case ResponseState::none:
         case ResponseState::head_sent:
             break;

@@ -36,6 +36,8 @@ public:
 
     // Nothing but complete events (and empty lines) went by: other text may be put in here.
     bool at_boundary() const;
+    // The line that went by last has its end.
+    bool at_line_start() const { return line_is_empty_; }
 
 private:
     size_t take_start(std::string_view piece);

@@ -94,7 +94,7 @@ Status Exchange::send_request_head() {
     http::BodyKind kind = http::BodyKind::none;
     if (intake_->has_body()) {
         const std::optional<uint64_t> left = client_.body_bytes_left();
-        kind = intake_->is_complete() || left ? http::BodyKind::length : http::BodyKind::chunked;
+        kind = left ? http::BodyKind::length : http::BodyKind::chunked;
         if (kind == http::BodyKind::length) {
             writer.content_length(intake_->held().size_bytes() + left.value_or(0));
         } else {

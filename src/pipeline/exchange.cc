@@ -90,7 +90,7 @@ Exchange::~Exchange() = default;
 std::optional<Error> Exchange::reason_to_stop() {
     if (client_.is_client_gone()) {
         Error error = client_.stream().error();
-        if (error.kind != ErrorKind::shutting_down && error.kind != ErrorKind::send_timeout) {
+        if (error.kind != ErrorKind::shutting_down) {
             error.kind = ErrorKind::cancelled;
             error.where = "the client left";
         }

@@ -250,7 +250,8 @@ void Relay::break_off(const Error& error) {
 }
 
 void Relay::probe() {
-    if (watch_.is_event_stream() && held_.empty() && watch_.at_boundary()) {
+    // What is held the client has seen nothing of.
+    if (watch_.is_event_stream() && !broke_an_event_) {
         client_.write_body(Slice::unowned(kComment));
     }
 }

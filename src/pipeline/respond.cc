@@ -64,11 +64,6 @@ private:
 Status Exchange::send_response_head() {
     const http::ResponseHead& head = lease_->head();
     record_.upstream_status = head.status;
-    if (head.status == 101) {
-        return fail({.kind = ErrorKind::malformed,
-                     .source = ErrorSource::upstream,
-                     .where = "the upstream switched protocols unasked"});
-    }
     http::BodyFraming framing = lease_->framing().body;
     // In an event stream of known length, even of none, there would be no room for an error of
     // ours: it would come after the end of the message, or complete a message that was cut.

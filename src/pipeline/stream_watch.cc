@@ -88,7 +88,7 @@ enum UsageField : uint8_t {
 uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
     for (const UsageField which : {one, other}) {
         const json::Field field = watch.field(which);
-        if (field.type == json::ValueType::number && field.has_text) {
+        if (field.type == json::ValueType::number) {
             return parse_decimal(field.text).value_or(0);
         }
     }
@@ -133,6 +133,7 @@ uint32_t StreamWatch::see(std::string_view bytes) {
 
 void StreamWatch::end() {
     if (is_event_stream_) {
+        last_line_is_cut_ = !framer_.at_line_start();
         judge_kept_event();
     }
 }
@@ -161,26 +162,32 @@ void StreamWatch::keep_head(std::string_view bytes) {
 void StreamWatch::judge_kept_event() {
     judge_event({head_.data(), head_bytes_});
     head_bytes_ = 0;
-    is_in_other_line_ = false;
 }
 
-// The first line of data says what an event is, unless its name has done so before.
+// Its name or its first line of data says what an event is. Without data it is none: where the name
+// is all that came, the stream was cut.
 void StreamWatch::judge_event(std::string_view event) {
-    while (!event.empty()) {
-        if (event.starts_with(kData)) {
-            judge_data(line_value(event, kData));
-            return;
-        }
+    const bool is_longer = event.size() >= kEventHeadBytes;
+    std::string_view name;
+    while (!event.empty() && !event.starts_with(kData)) {
         const std::string_view line = take_line(event);
         if (line.starts_with(kEvent)) {
-            judge_name(line_value(line, kEvent));
+            name = line_value(line, kEvent);
         }
+    }
+    if (!event.empty()) {
+        judge_data(line_value(event, kData));
+    }
+    if ((!event.empty() || is_longer) && !last_line_is_cut_) {
+        judge_name(name);
     }
 }
 
 void StreamWatch::judge_data(std::string_view data) {
     if (terminator_ == Terminator::done && data.starts_with("[DONE]")) {
         saw_terminator_ = true;
+    } else if (last_line_is_cut_) {
+        return;
     } else if (begins_with_error(data)) {
         saw_error_ = true;
     } else if (terminator_ == Terminator::responses && take(data, "{") && take(data, "\"type\"") &&

@@ -41,7 +41,7 @@ public:
     // begins or continues an event. Everything counts as complete outside of event streams.
     uint32_t see(std::string_view bytes);
 
-    // The body is over; an event that only lacks its empty line counts.
+    // The body is over; an event that only lacks its empty line counts, and a bare "data: [DONE]".
     void end();
 
     bool is_event_stream() const { return is_event_stream_; }
@@ -77,6 +77,7 @@ private:
     bool is_event_stream_;
     bool saw_terminator_ = false;
     bool saw_error_ = false;
+    bool last_line_is_cut_ = false;           // Of the whole stream.
     bool is_at_start_ = true;                 // No byte of the current event was seen.
     bool is_in_other_line_ = false;           // One that says nothing: a comment, an id.
     std::array<char, kEventHeadBytes> head_;  // Of an event whose end has not arrived.

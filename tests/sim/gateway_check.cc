@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "net/options.h"
 #include "sim/actors.h"
 #include "sim/gateway_judge.h"
 #include "sim/gateway_plan.h"
@@ -25,9 +26,20 @@ namespace {
 // A client that left, until its upstream is told: what the gateway itself may take.
 constexpr Duration kNoticeTime = Duration::milliseconds(50);
 
+// Who ended its direction and leaves later is found out when it is asked next.
+constexpr Duration kProbeInterval = Duration::seconds(5);
+
 // And what this world adds: several ways over the wire, several completions and turns.
 Duration world_delay(const Profile& profile) {
     return profile.delay_max * 8 + profile.completion_delay_max * 12 + profile.turn_time_max * 40;
+}
+
+// The end of a connection comes after what was sent before it: a request, a window at a time.
+Duration way_behind_request(const Profile& profile, const PlannedExchange& plan) {
+    constexpr uint64_t kHeadBytes = 1000;
+    const uint64_t windows =
+        (kHeadBytes + plan.body_for_upstream.size()) / std::max(1U, profile.receive_queue_bytes);
+    return profile.delay_max * 2 * static_cast<int64_t>(windows);
 }
 
 std::string path_at_upstream(const PlannedExchange& plan) {
@@ -59,6 +71,13 @@ void GatewayTraffic::check_upstreams() {
             check_request(*actor, *request);
         }
         check_connections(*actor);
+    }
+    // An upstream may never have looked at a request that met what another answer left over.
+    const bool left_something_over = std::ranges::any_of(
+        plans_, [](const auto& plan) { return plan->has_surplus && plan->arrivals > 0; });
+    for (const auto& plan : plans_) {
+        plan->follows_surplus =
+            plan->follows_surplus || (plan->arrivals == 0 && left_something_over);
     }
 }
 
@@ -151,7 +170,6 @@ void GatewayTraffic::check_person(Person& person, RunResult& result) {
         .saw_end = client.saw_end() && client.error() == 0,
         .saw_reset = client.error() != 0,
         .gave_up = client.has_left() || client.was_faulted() || !client.was_connected(),
-        .half_closes = client.script().half_closes,
         .is_disturbed = !settings_.is_friendly || drains_ || may_flow_into_death,
         .may_be_ignored = !settings_.is_friendly || drains_,
         .may_be_cut = !settings_.is_friendly || may_be_cut_,
@@ -207,8 +225,9 @@ std::string GatewayTraffic::transcript(const Person& person) {
 bool GatewayTraffic::notices_leaving(const Person& person, const PlannedExchange& plan) const {
     const Client& client = *person.client;
     const uint64_t asked = client.sent_bytes();
-    if (asked >= settings_.config.server.sockets.queue_low_bytes ||
-        settings_.config.server.buffers.blocks_max < 8) {
+    const net::BufferRingOptions& buffers = settings_.config.server.buffers;
+    if (asked >= settings_.config.server.sockets.queue_low_bytes || buffers.blocks_max < 8 ||
+        asked >= uint64_t{buffers.blocks_max} * buffers.block_bytes / 2) {
         return false;  // Reading may have stopped.
     }
     if (client.has_left_with_reset()) {
@@ -223,16 +242,19 @@ void GatewayTraffic::check_leaving(const Person& person, uint32_t answers) {
     const Client& client = *person.client;
     const Profile& profile = world_.profile();
     if (!client.has_left() || answers >= person.plans.size() || client.was_faulted() ||
-        profile.has_network_faults() || settings_.reloads) {
-        return;
+        profile.has_network_faults() || settings_.reloads || profile.accept_fails > 0) {
+        return;  // Where accepting fails, a client may have left before it is known.
     }
     const PlannedExchange& plan = *person.plans[answers];
     if (plan.seen == nullptr || !notices_leaving(person, plan)) {
         return;
     }
-    Duration allowed = kNoticeTime + world_delay(profile);
+    Duration allowed = kNoticeTime + world_delay(profile) + way_behind_request(profile, plan);
     if (!client.has_left_with_reset()) {
         allowed = allowed + plan.longest_pause;
+    }
+    if (client.script().half_closes) {
+        allowed = allowed + kProbeInterval;  // Its end says nothing new.
     }
     const Instant left = client.done_at();
     const Instant latest = std::max(left, plan.seen->arrived_at) + allowed;

@@ -99,15 +99,19 @@ uint32_t AnswerCounter::count(std::string_view received) {
     return answers_;
 }
 
-// The comments that ask a client which ended its direction whether it still reads.
-std::string GatewayJudge::without_probes(const PlannedExchange& plan,
-                                         const std::string& body) const {
-    if (!client_.half_closes || !plan.is_event_stream) {
+// The comments that ask a client which ended its direction whether it still reads, or keep a quiet
+// connection alive. Inside an event they have no business.
+std::string GatewayJudge::without_probes(const PlannedExchange& plan, const std::string& body) {
+    if (!plan.is_event_stream) {
         return body;
     }
     std::string rest = body;
     for (size_t at = rest.find(kProbe); at != std::string::npos; at = rest.find(kProbe, at)) {
-        rest.erase(at, kProbe.size());
+        if (is_event_end(std::string_view(rest).substr(0, at))) {
+            rest.erase(at, kProbe.size());
+        } else {
+            ++at;
+        }
     }
     return rest;
 }
@@ -193,7 +197,7 @@ void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read)
     const std::string body = without_probes(plan, answer.body);
     const bool is_beginning =
         plan.body.starts_with(body) ||
-        (client_.half_closes && plan.body.starts_with(body.substr(0, body.rfind(':'))));
+        (plan.is_event_stream && plan.body.starts_with(body.substr(0, body.rfind(':'))));
     const bool is_broken_off_well =
         plan.is_event_stream &&
         is_broken_off(body, plan.body, plan.is_responses,

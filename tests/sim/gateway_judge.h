@@ -26,7 +26,6 @@ struct JudgedClient {
     bool saw_reset = false;
     // It left before it had everything, or the network failed it.
     bool gave_up = false;
-    bool half_closes = false;
     // Something in the world, and not in the plans, may make an exchange fail.
     bool is_disturbed = false;
     // Something in the world may leave a request without any answer.
@@ -53,7 +52,7 @@ private:
     void judge_part(const PlannedExchange& plan, const HttpRead& read);
     void judge_error(const PlannedExchange& plan, const HttpText& answer);
     void judge_missing(const PlannedExchange& plan, bool is_first_missing);
-    std::string without_probes(const PlannedExchange& plan, const std::string& body) const;
+    static std::string without_probes(const PlannedExchange& plan, const std::string& body);
     void complain(const PlannedExchange& plan, const std::string& text) const {
         complain_("exchange " + plan.id + ": " + text);
     }

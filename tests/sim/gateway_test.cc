@@ -1,85 +1,18 @@
 // Single stories of a simulated gateway, each once a fault that the seeds had found.
 #include <cerrno>
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/time.h"
-#include "config/config.h"
 #include "gtest/gtest.h"
-#include "net/address.h"
-#include "pipeline/options.h"
 #include "sim/actors.h"
+#include "sim/gateway_story.h"
 #include "sim/http_text.h"
-#include "sim/sim.h"
-#include "sim/simulated_gateway.h"
-#include "sim/simulated_names.h"
 #include "sim/upstream_actor.h"
-#include "upstream/options.h"
 
 namespace sluice::sim {
 
 namespace {
-
-// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base.
-class GatewayStory : public testing::Test {
-protected:
-    GatewayStory() {
-        config_.server.host = "127.0.0.1";
-        config_.server.port = 3000;
-        config_.server.shards = 1;
-        upstream::UpstreamOptions upstream;
-        upstream.name = "llm";
-        upstream.base_url = "http://10.0.0.1:8000/v1";
-        config_.upstreams.push_back(upstream);
-        pipeline::RouteOptions route;
-        route.path_prefix = "/v1";
-        route.target_llm = "llm";
-        config_.routes.push_back(route);
-    }
-
-public:
-    ~GatewayStory() override {
-        if (gateway_ != nullptr) {
-            gateway_->drain(Duration::milliseconds(100));
-            EXPECT_TRUE(world_.run_until([&] { return gateway_->has_ended(); }, kLong));
-            world_.run_for(Duration::seconds(3));
-            gateway_.reset();
-        }
-        upstream_.reset();
-        world_.check_end();
-        for (const std::string& text : world_.violations()) {
-            ADD_FAILURE() << text;
-        }
-    }
-
-protected:
-    void start(UpstreamActor::Script script) {
-        upstream_ = std::make_unique<UpstreamActor>(world_, *net::Address::parse("10.0.0.1", 8000),
-                                                    std::move(script));
-        gateway_ = std::make_unique<SimulatedGateway>(world_, config_, names_);
-    }
-    static std::string post(std::string_view path) {
-        const std::string body = R"({"model":"m","stream":true})";
-        return "POST " + std::string(path) +
-               " HTTP/1.1\r\nhost: a\r\ncontent-length: " + std::to_string(body.size()) +
-               "\r\n\r\n" + body;
-    }
-    net::Address at() const { return *net::Address::parse("127.0.0.1", 3000); }
-    bool run_until_done(const Client& client) {
-        return world_.run_until([&] { return client.is_done(); }, kLong);
-    }
-
-    static constexpr Duration kLong = Duration::seconds(3600);
-    World world_{1};
-    config::Config config_;
-    NameTable names_;
-    std::unique_ptr<UpstreamActor> upstream_;
-    std::unique_ptr<SimulatedGateway> gateway_;
-};
 
 // The options that an exchange goes by were those of a snapshot that nobody held yet.
 TEST_F(GatewayStory, AReloadWhileAHeadArrivesLeavesTheExchangeItsOptions) {
@@ -100,14 +33,9 @@ TEST_F(GatewayStory, AReloadWhileAHeadArrivesLeavesTheExchangeItsOptions) {
 TEST_F(GatewayStory, AnEventStreamOfKnownLengthWithoutItsEndLooksCut) {
     for (const std::vector<std::string>& events :
          {std::vector<std::string>{"data: {\"n\":0}\n\n"}, std::vector<std::string>{}}) {
-        if (gateway_ == nullptr) {
-            start(nullptr);
-        }
-        upstream_.reset();
-        upstream_ = std::make_unique<UpstreamActor>(
-            world_, *net::Address::parse("10.0.0.1", 8000), [&](const UpstreamRequest&) {
-                return sse_answer(events, Delimiting::content_length, Duration());
-            });
+        start([&](const UpstreamRequest&) {
+            return sse_answer(events, Delimiting::content_length, Duration());
+        });
         Client client(world_, {.to = at(), .parts = {{post("/v1/chat/completions"), {}}}});
         ASSERT_TRUE(run_until_done(client));
         const HttpRead read = read_response(client.received(), client.saw_end());
@@ -158,6 +86,52 @@ TEST_F(GatewayStory, ACutAtTheDrainsDeadlineDoesNotLookWholeInHttp10) {
     ASSERT_TRUE(run_until_done(client));
     EXPECT_FALSE(client.saw_end());
     EXPECT_EQ(client.error(), ECONNRESET);
+}
+
+// While the beginning of an event was held back, nobody asked the client whether it was still
+// there.
+TEST_F(GatewayStory, AClientThatLeavesInTheMiddleOfAnEventIsNoticed) {
+    start([](const UpstreamRequest&) {
+        return streamed({{"data: 1\n\n", {}}, {"data: 2", Duration::milliseconds(10)}},
+                        UpstreamAnswer::Ending::stall);
+    });
+    Client client(world_, {.to = at(),
+                           .parts = {{post("/v1/chat/completions"), {}}},
+                           .leaves_after = Duration::milliseconds(100)});
+    ASSERT_TRUE(run_until_done(client));
+    ASSERT_FALSE(client.has_left_with_reset());
+    world_.run_for(Duration::milliseconds(50));
+    EXPECT_TRUE(upstream_->left_at(0).is_set());
+}
+
+// The gateway had closed at once, because it had read everything so far: a request that was still
+// on its way reset the connection, and the end of the answer was lost.
+TEST_F(GatewayStory, ARequestBehindTheLastOneDoesNotCutItsAnswer) {
+    config_.server.http.requests_per_connection_max = 1;
+    world_.profile().receive_queue_bytes = 1024;
+    const std::string body(20'000, 'x');
+    start([&](const UpstreamRequest&) { return json_answer(R"({"text":")" + body + R"("})"); });
+    Client client(world_, {.to = at(),
+                           .parts = {{post("/v1/embeddings"), {}},
+                                     {post("/v1/embeddings"), Duration::milliseconds(300)}},
+                           .ends_with_peer = true,
+                           .read_bytes_max = 1000,
+                           .read_pause = Duration::milliseconds(50)});
+    ASSERT_TRUE(run_until_done(client));
+    const HttpRead read = read_response(client.received(), client.saw_end());
+    EXPECT_EQ(read.state, ReadState::complete) << client.received().size();
+}
+
+// The name of the terminal event was taken for the whole of it.
+TEST_F(GatewayStory, AResponseCutInsideItsTerminalEventLooksCut) {
+    start([](const UpstreamRequest&) {
+        return sse_answer({"event: response.completed\n"}, Delimiting::until_close, Duration());
+    });
+    Client client(world_, {.to = at(), .parts = {{post("/v1/responses"), {}}}});
+    ASSERT_TRUE(run_until_done(client));
+    const HttpRead read = read_response(client.received(), client.saw_end());
+    EXPECT_EQ(read.state, ReadState::incomplete) << client.received();
+    EXPECT_NE(read.message.body.find("stream_truncated"), std::string::npos);
 }
 
 }  // namespace

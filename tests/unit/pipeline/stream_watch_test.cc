@@ -83,6 +83,50 @@ TEST(StreamWatch, ResponsesEndWithATerminalEvent) {
     expect("data: {\"type\":\"error\"}\n\n", Terminator::responses, true, true);
 }
 
+TEST(StreamWatch, EachApiHasAnEndOfItsOwn) {
+    expect("event: response.completed\ndata: {}\n\n", Terminator::done, false, false);
+    expect("data: {\"type\":\"response.completed\"}\n\n", Terminator::done, false, false);
+    expect("data: {\"type\":\"error\"}\n\n", Terminator::done, false, false);
+}
+
+// An event without data is none, and a line without its end may be half of one.
+TEST(StreamWatch, ACutTerminalEventIsNoEnd) {
+    const std::string_view stream = "event: response.completed\ndata: {\"type\":\"x\"}\n\n";
+    for (size_t size = 0; size + 2 < stream.size(); ++size) {
+        expect(stream.substr(0, size), Terminator::responses, false, false);
+    }
+    expect(stream.substr(0, stream.size() - 1), Terminator::responses, true, false);
+    expect("event: response.completed\n\n", Terminator::responses, false, false);
+    expect("event: error\ndata: {\"mess", Terminator::done, false, false);
+    expect("data: {\"error\":{\"mess", Terminator::done, false, false);
+    const std::string id(200, '7');
+    expect("event: response.failed\nid: " + id + "\ndata: {}\n\n", Terminator::responses, true,
+           false);
+}
+
+TEST(StreamWatch, TellsHowMuchIsWholeEvents) {
+    Arena arena;
+    StreamWatch watch(true, Terminator::done, arena);
+    EXPECT_EQ(watch.see("data: x\n\ndata: y"), 9U);
+    EXPECT_EQ(watch.see("\n"), 0U);
+    EXPECT_EQ(watch.see("\n\n\n"), 3U) << "empty lines belong to nothing";
+    EXPECT_EQ(watch.see("\n"), 1U);
+    EXPECT_EQ(watch.see("data: z"), 0U);
+    StreamWatch bytes(false, Terminator::none, arena);
+    EXPECT_EQ(bytes.see("data: x"), 7U);
+}
+
+TEST(StreamWatch, ReadsBothSpellingsOfUsage) {
+    const Usage usage = read_usage(
+        "{\"input_tokens\":7,\"output_tokens\":9,\"input_tokens_details\":{\"cached_tokens\":3},"
+        "\"output_tokens_details\":{\"reasoning_tokens\":5}}");
+    EXPECT_TRUE(usage.is_known);
+    EXPECT_EQ(usage.prompt_tokens, 7U);
+    EXPECT_EQ(usage.completion_tokens, 9U);
+    EXPECT_EQ(usage.cached_tokens, 3U);
+    EXPECT_EQ(usage.reasoning_tokens, 5U);
+}
+
 TEST(StreamWatch, CountsEventsAndFindsTheLastUsage) {
     const std::string_view stream =
         "data: {\"usage\":null}\n\n: comment\n\n"
