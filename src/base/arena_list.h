@@ -35,6 +35,7 @@ public:
     T& back() { return items_[size_ - 1]; }
     T* begin() { return items_.data(); }
     T* end() { return items_.data() + size_; }
+    void remove_last() { --size_; }
     void clear() { size_ = 0; }
 
     std::span<const T> view() const { return items_.first(size_); }

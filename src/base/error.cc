@@ -42,6 +42,7 @@ constexpr auto kKindNames = std::to_array<std::string_view>({
     "unauthorized",
     "no_route",
     "no_model",
+    "no_operation",
     "streaming_not_allowed",
     "streaming_required",
     "overloaded",

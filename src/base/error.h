@@ -45,6 +45,7 @@ enum class ErrorKind : uint8_t {
     unauthorized,
     no_route,
     no_model,
+    no_operation,  // The model's provider cannot do what the path asks for.
     streaming_not_allowed,
     streaming_required,
     overloaded,   // A limit of ours is reached: connections, waiters, memory.

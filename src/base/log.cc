@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/calendar.h"
 #include "base/error.h"
 #include "base/log_writer.h"
 #include "base/text.h"
@@ -20,7 +21,6 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kMsPerSecond = 1'000;
-constexpr int64_t kSecondsPerDay = 86'400;
 
 // tidy:allow(thread-local) log lines come from everywhere, the shard's log is found without help
 thread_local constinit Log* current_log = nullptr;
@@ -35,23 +35,13 @@ void put_digits(char* to, int64_t value, int width) {
     }
 }
 
-// Days since 1970 to a date of the Gregorian calendar, counted in years that begin in March.
 void put_date(char* to, int64_t days) {
-    constexpr int64_t kDaysPerEra = 146'097;  // 400 years.
-    const int64_t shifted = days + 719'468;   // Days since 1 March of the year 0.
-    const int64_t era = shifted / kDaysPerEra;
-    const int64_t day_of_era = shifted % kDaysPerEra;
-    const int64_t year_of_era =
-        (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const int64_t day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const int64_t march_month = (5 * day_of_year + 2) / 153;
-    const int64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
-    put_digits(to, era * 400 + year_of_era + (month <= 2 ? 1 : 0), 4);
+    const Date date = date_of(days);
+    put_digits(to, date.year, 4);
     to[4] = '-';
-    put_digits(to + 5, month, 2);
+    put_digits(to + 5, date.month, 2);
     to[7] = '-';
-    put_digits(to + 8, day_of_year - (153 * march_month + 2) / 5 + 1, 2);
+    put_digits(to + 8, date.day, 2);
 }
 
 bool needs_quotes(std::string_view text) {

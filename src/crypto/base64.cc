@@ -57,15 +57,14 @@ std::string base64url(std::string_view bytes) {
     return encode(bytes, kUrlSafe, false);
 }
 
-std::optional<std::string> decode_base64(std::string_view text) {
+std::optional<size_t> decode_base64(std::string_view text, char* to) {
     for (int i = 0; i < 2 && text.ends_with('='); ++i) {
         text.remove_suffix(1);
     }
     if (text.size() % 4 == 1) {
         return std::nullopt;
     }
-    std::string bytes;
-    bytes.reserve(text.size() / 4 * 3 + 3);
+    char* next = to;
     uint32_t group = 0;
     unsigned bits = 0;
     for (const char letter : text) {
@@ -77,9 +76,19 @@ std::optional<std::string> decode_base64(std::string_view text) {
         bits += 6;
         if (bits >= 8) {
             bits -= 8;
-            bytes += static_cast<char>(group >> bits & 0xFFU);
+            *next++ = static_cast<char>(group >> bits & 0xFFU);
         }
     }
+    return static_cast<size_t>(next - to);
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+    std::string bytes(text.size(), '\0');
+    const std::optional<size_t> count = decode_base64(text, bytes.data());
+    if (!count) {
+        return std::nullopt;
+    }
+    bytes.resize(*count);
     return bytes;
 }
 

@@ -22,8 +22,11 @@ namespace sluice::json {
 
 class TreeBuilder {
 public:
-    TreeBuilder(std::string_view text, Arena& arena)
-        : at_(text.data()), end_(text.data() + text.size()), arena_(&arena) {}
+    TreeBuilder(std::string_view text, Arena& arena, NumberItems number_items)
+        : at_(text.data()),
+          end_(text.data() + text.size()),
+          arena_(&arena),
+          skips_numbers_(number_items == NumberItems::skipped) {}
 
     // Null when the text is wrong; fault() then says why.
     const Value* build();
@@ -42,6 +45,7 @@ private:
             ++at_;
         }
     }
+    bool is_at_item() const { return depth_ > 0 && open_[depth_ - 1].container->is_array(); }
     bool wrong(const char* expected) {
         fault_ = expected;
         return false;
@@ -60,6 +64,7 @@ private:
     const char* at_;
     const char* const end_;
     Arena* arena_;
+    const bool skips_numbers_;
     const char* fault_ = "";
     const Value* root_ = nullptr;
     size_t depth_ = 0;
@@ -118,6 +123,10 @@ void TreeBuilder::hang(Value& value) {
 bool TreeBuilder::take_value(std::string_view key) {
     if (at_ == end_) {
         return wrong("expected a value");
+    }
+    if (skips_numbers_ && is_at_item() && (*at_ == '-' || is_digit(*at_))) {
+        ++open_[depth_ - 1].container->count_;
+        return take_number();
     }
     Value& value = *make();
     value.key_ = key;
@@ -263,8 +272,11 @@ bool TreeBuilder::take_literal(std::string_view literal) {
     return true;
 }
 
-Result<const Value*> Value::parse(std::string_view text, Arena& arena, ErrorSource source) {
-    TreeBuilder builder(text, arena);
+Result<const Value*> Value::parse(std::string_view text,
+                                  Arena& arena,
+                                  ErrorSource source,
+                                  NumberItems number_items) {
+    TreeBuilder builder(text, arena, number_items);
     const Value* const root = builder.build();
     if (root == nullptr) {
         return fail({.kind = ErrorKind::invalid_json, .source = source, .where = builder.fault()});

@@ -28,13 +28,22 @@ struct Text {
     bool operator==(std::string_view plain) const { return raw == plain; }
 };
 
+// Embeddings are arrays of thousands of numbers, which pass as they are written.
+enum class NumberItems : uint8_t {
+    kept,
+    skipped,  // Numbers inside arrays are checked and counted, but no items.
+};
+
 class Value {
 public:
     static constexpr uint16_t kDepthMax = 512;
 
     // The value of a whole text, of which nothing is copied. Fails with invalid_json; `where` says
     // what should have stood there.
-    static Result<const Value*> parse(std::string_view text, Arena& arena, ErrorSource source);
+    static Result<const Value*> parse(std::string_view text,
+                                      Arena& arena,
+                                      ErrorSource source,
+                                      NumberItems number_items = NumberItems::kept);
 
     ValueType type() const { return type_; }
     bool is_present() const { return type_ != ValueType::absent; }

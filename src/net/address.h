@@ -41,6 +41,10 @@ public:
     // The host part alone, without brackets.
     std::string host() const;
 
+    // Whether it is a unicast address of the public internet: neither this machine's nor one of a
+    // private network, and none that only leads to such a one (net/address_blocks.cc).
+    bool is_public() const;
+
     bool operator==(const Address& other) const;
 
 private:

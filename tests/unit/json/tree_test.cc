@@ -116,6 +116,24 @@ TEST(Tree, AgreesWithTheValidator) {
     }
 }
 
+TEST(Tree, NumbersOfArraysCanBeSkipped) {
+    Arena arena;
+    const auto tree = Value::parse(R"({"a":[1,-2.5e3 ],"b":[{"c":7},8,"x"],"d":9})", arena,
+                                   ErrorSource::client, NumberItems::skipped);
+    ASSERT_TRUE(tree.has_value());
+    EXPECT_EQ((**tree)["a"].raw(), "[1,-2.5e3 ]");
+    EXPECT_EQ((**tree)["a"].size(), 2);
+    EXPECT_EQ((**tree)["a"].begin(), (**tree)["a"].end());
+    EXPECT_EQ((**tree)["b"].size(), 3);
+    EXPECT_EQ((*(**tree)["b"].begin())["c"].integer(), 7);
+    EXPECT_EQ((**tree)["d"].integer(), 9);
+    for (const std::string_view text : {"[1,]", "[01]", "[-]", "[1 2]", "[1.]", "[1", "[1e]"}) {
+        EXPECT_FALSE(
+            Value::parse(text, arena, ErrorSource::client, NumberItems::skipped).has_value())
+            << text;
+    }
+}
+
 TEST(Tree, EscapesPlainText) {
     Arena arena;
     EXPECT_EQ(escape("a\"b\\\n\x01", arena).raw, R"(a\"b\\\n\u0001)");
