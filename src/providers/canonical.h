@@ -17,6 +17,12 @@ namespace sluice::providers {
 
 using json::Text;
 
+// A member that the canonical form has no place for, as it was written.
+struct Member {
+    std::string_view key;
+    std::string_view value;
+};
+
 enum class Role : uint8_t { system, developer, user, assistant, tool };
 
 enum class PartType : uint8_t { text, image, audio, file };
@@ -63,6 +69,8 @@ struct Message {
     Text reasoning = {};
     std::span<const ThinkingBlock> thinking = {};
     std::string_view cache_control = {};
+    // Extensions of one service: prefix, reasoning_details, audio. Others leave them out.
+    std::span<const Member> others = {};
 };
 
 struct Tool {
@@ -92,10 +100,10 @@ struct ResponseFormat {
     std::optional<bool> strict = {};
 };
 
-// A member that the canonical form has no place for, as it was written.
-struct Member {
-    std::string_view key;
-    std::string_view value;
+// A tool whose name is longer than most services allow goes by a shorter one.
+struct RenamedTool {
+    Text name = {};  // The client's.
+    Text sent = {};
 };
 
 struct ChatRequest {
@@ -116,11 +124,13 @@ struct ChatRequest {
 
     std::span<const Text> stop = {};
     bool stream = false;
+    bool says_stream = false;    // The client wrote the member, if only to say no.
     bool include_usage = false;  // The client wants the usage chunk of a stream.
     std::optional<bool> logprobs = {};
     std::optional<bool> parallel_tool_calls = {};
 
     std::span<const Tool> tools = {};
+    std::span<const RenamedTool> renamed_tools = {};  // For the ReplyContext.
     ToolChoice tool_choice = {};
     bool uses_functions = false;  // OpenAI's API before tools: replies go back in its form.
     ResponseFormat response_format = {};
@@ -132,6 +142,9 @@ struct ChatRequest {
     Text service_tier = {};
     std::string_view metadata = {};    // JSON
     std::string_view logit_bias = {};  // JSON
+
+    // What the reply repeats of the request (Responses): members of its object, in the arena.
+    std::string_view echo = {};
 
     // Everything else at the top level. OpenAI's own services and custom ones get it unchanged.
     std::span<const Member> others = {};
@@ -150,6 +163,13 @@ struct Usage {
     int64_t reasoning_tokens = -1;
     int64_t audio_prompt_tokens = -1;
     int64_t audio_completion_tokens = -1;
+    // What only services of OpenAI's kind report.
+    int64_t text_prompt_tokens = -1;
+    int64_t image_prompt_tokens = -1;
+    int64_t video_prompt_tokens = -1;
+    int64_t image_completion_tokens = -1;
+    int64_t accepted_prediction_tokens = -1;
+    int64_t rejected_prediction_tokens = -1;
 
     bool is_known() const { return prompt_tokens >= 0 || completion_tokens >= 0; }
     int64_t total() const {

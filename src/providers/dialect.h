@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -42,11 +43,17 @@ struct ReplyContext {
     bool include_usage = false;        // Streams: the client asked for the usage chunk.
     bool uses_functions = false;       // The form before tools.
     bool is_stream = false;
+    std::span<const RenamedTool> renamed_tools = {};  // Of the request.
+    std::string_view echo = {};                       // ChatRequest::echo
 };
 
 // Encodes a stream; made in an arena. What goes to the client is appended to the output given when
 // it was made.
 class StreamEncoder : public ReplySink {
+public:
+    // What it holds of the reply until the end, where a dialect's last event repeats all of it.
+    virtual uint64_t kept_bytes() const { return 0; }
+
 protected:
     ~StreamEncoder() = default;
 };
@@ -70,6 +77,8 @@ struct ClientDialect {
                                json::TextOutput& output);
     // The status that clients of this dialect expect for one of OpenAI's (Anthropic: 529 for 503).
     uint16_t (*status)(uint16_t status);
+    // Whether a whole reply can be said in this dialect at all; null: always.
+    Status (*check_reply)(const Reply& reply, Arena& arena) = nullptr;
 };
 
 struct UpstreamDialect {

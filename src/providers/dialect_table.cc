@@ -5,8 +5,27 @@
 
 namespace sluice::providers {
 
+// Each side of a dialect is defined where it is written.
+extern const ClientDialect kChatClient;
+extern const ClientDialect kCompletionsClient;
+extern const ClientDialect kMessagesClient;
+extern const ClientDialect kResponsesClient;
+extern const UpstreamDialect kChatUpstream;
+extern const UpstreamDialect kConverseUpstream;
+extern const UpstreamDialect kGeminiUpstream;
+extern const UpstreamDialect kMessagesUpstream;
+extern const UpstreamDialect kOllamaUpstream;
+
 const ClientDialect* client_dialect(Dialect dialect) {
     switch (dialect) {
+        case Dialect::chat:
+            return &kChatClient;
+        case Dialect::completions:
+            return &kCompletionsClient;
+        case Dialect::responses:
+            return &kResponsesClient;
+        case Dialect::messages:
+            return &kMessagesClient;
         default:
             return nullptr;
     }
@@ -14,6 +33,16 @@ const ClientDialect* client_dialect(Dialect dialect) {
 
 const UpstreamDialect* upstream_dialect(Dialect dialect) {
     switch (dialect) {
+        case Dialect::chat:
+            return &kChatUpstream;
+        case Dialect::converse:
+            return &kConverseUpstream;
+        case Dialect::generate_content:
+            return &kGeminiUpstream;
+        case Dialect::messages:
+            return &kMessagesUpstream;
+        case Dialect::ollama:
+            return &kOllamaUpstream;
         default:
             return nullptr;
     }

@@ -64,10 +64,11 @@ ErrorWords read_members(const Value& object, Arena& arena) {
         .type = first_of({plain(object["type"], arena),
                           object["status"].is_string() ? plain(object["status"], arena) : "",
                           plain(object["error_type"], arena), plain(object["__type"], arena)}),
-        .code = plain(object["code"], arena),
+        // TGI puts the status where others have a code.
+        .code = first_of({plain(object["code"], arena), plain(object["http_status_code"], arena)}),
         .param = plain(object["param"], arena),
-        .message =
-            message.is_object() ? read_detail(message["detail"], arena) : plain(message, arena),
+        // Mistral's complaints about fields are an object: better as it is than not at all.
+        .message = message.is_object() ? message.raw() : plain(message, arena),
         .is_recognised = true,
     };
     if (words.message.empty()) {

@@ -61,8 +61,8 @@ Result<bool> MessageFramer::next_line(std::string_view& piece, WireMessage& mess
         if (!is_whole) {
             return false;
         }
-        line_is_spent_ = true;
         if (!is_blank(line)) {
+            line_is_spent_ = true;
             message = {{}, line};
             return true;
         }

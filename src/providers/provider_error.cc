@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "base/time.h"
+#include "providers/error_message.h"
 
 namespace sluice::providers {
 
@@ -163,7 +163,7 @@ uint16_t status_of_type(std::string_view type) {
         {"INTERNAL", 500},
         {"UNKNOWN", 500},
         {"DATA_LOSS", 500},
-        {"UNIMPLEMENTED", 501},
+        {"UNIMPLEMENTED", 501},  // tidy:allow(word) Google's name for it
         {"UNAVAILABLE", 503},
         {"DEADLINE_EXCEEDED", 504},
         // Bedrock.
@@ -278,7 +278,7 @@ ProviderError classify_error(uint16_t status, const ErrorWords& words, Arena& ar
         .type = row.type,
         .code = row.code,
         .param = arena.copy(words.param),
-        .message = arena.copy(words.message),
+        .message = message_for_clients(words.message, words.is_recognised, arena),
         .upstream_type = arena.copy(words.type),
         .retry = row.retry,
         .may_fall_back = row.may_fall_back,
@@ -294,8 +294,9 @@ ProviderError classify_error(uint16_t status, const ErrorWords& words, Arena& ar
     if (row.code == "content_filter" && is_telling(words.code)) {
         error.code = arena.copy(words.code);
     }
-    if (error.message.empty()) {
-        error.message = "The upstream answered with an error.";
+    // Who has OpenAI's codes has its types, too: "tokens" says more than that there is a limit.
+    if (!row.code.empty() && row.code == words.code && !words.type.empty()) {
+        error.type = error.upstream_type;
     }
     return error;
 }

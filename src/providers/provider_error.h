@@ -66,11 +66,15 @@ ErrorWords read_error_words(std::string_view body, Arena& arena);
 // The same for a body that is parsed already: the object that holds `error`, or an event of it.
 ErrorWords read_error_words(const json::Value& body, Arena& arena);
 
+// What an error response says in its headers rather than in its body, where the body has not said
+// it: the type, of AWS.
+void add_error_headers(const http::HeaderMap& headers, ErrorWords& words);
+
 // What a refusal or failure means. `status` is that of the response, 0 for an error inside a
 // stream; then the provider's type decides alone.
 ProviderError classify_error(uint16_t status, const ErrorWords& words, Arena& arena);
 
-// Seconds, an HTTP date, or milliseconds: the wait that a response's headers ask for, else the one
+// The wait that the headers of an error ask for (milliseconds, seconds, an HTTP date), else the one
 // that the body of a Google error names. Negative when there is none. `now_s`: seconds since 1970.
 Duration read_retry_after(const http::HeaderMap& headers, std::string_view body, int64_t now_s);
 

@@ -50,6 +50,9 @@ public:
     virtual void on_arguments(uint32_t choice, uint32_t call, Text fragment) = 0;
     // JSON; belongs to the text before it.
     virtual void on_logprobs(uint32_t choice, std::string_view json) = 0;
+    // A member of the message that only services of OpenAI's kind have. Clients of other dialects
+    // have no use for it.
+    virtual void on_extension(uint32_t, const Member&) {}
     virtual void on_finish(uint32_t choice, FinishReason reason) = 0;
     virtual void on_usage(const Usage& usage) = 0;
     virtual void on_end() = 0;
@@ -69,10 +72,14 @@ public:
     // content, or at the latest at the end. `commit` passes it on at once.
     void start(const ReplyStart& start, bool commit = false);
     void text(uint32_t choice, Text text);
+    // The provider wrote a text without any character. Of whole replies only, where it differs from
+    // no text.
+    void empty_text(uint32_t choice);
     void reasoning(uint32_t choice, Text text);
     void thinking_block(uint32_t choice, const ThinkingBlock& block);
     void refusal(uint32_t choice, Text text);
     void logprobs(uint32_t choice, std::string_view json);
+    void extension(uint32_t choice, const Member& member);
     // Returns the index that arguments() wants.
     uint32_t tool_call(uint32_t choice, const ToolCallStart& start);
     void arguments(uint32_t choice, uint32_t call, Text fragment);
@@ -113,6 +120,7 @@ private:
 
     Choice* at(uint32_t choice);
     bool begin(uint32_t choice, Choice*& found);
+    void say_finish(uint32_t choice);
 
     ReplySink* sink_;
     ArenaList<Choice> choices_;
@@ -156,6 +164,7 @@ struct ReplyChoice {
     std::span<const ThinkingBlock> thinking = {};
     std::span<const ReplyToolCall> tool_calls = {};
     std::string_view logprobs = {};
+    std::span<const Member> extensions = {};
     FinishReason finish = FinishReason::stop;
 };
 
@@ -181,6 +190,7 @@ public:
     void on_tool_call(uint32_t choice, uint32_t call, const ToolCallStart& start) override;
     void on_arguments(uint32_t choice, uint32_t call, Text fragment) override;
     void on_logprobs(uint32_t choice, std::string_view json) override;
+    void on_extension(uint32_t choice, const Member& member) override;
     void on_finish(uint32_t choice, FinishReason reason) override;
     void on_usage(const Usage& usage) override;
     void on_end() override {}
@@ -200,21 +210,27 @@ private:
         Growing arguments = {};
     };
     struct Choice {
-        explicit Choice(Arena& arena) : thinking(arena), calls(arena) {}
+        explicit Choice(Arena& arena) : thinking(arena), calls(arena), extensions(arena) {}
         Growing text;
         Growing reasoning;
         Growing refusal;
         ArenaList<ThinkingBlock> thinking;
         ArenaList<Call> calls;
+        ArenaList<Member> extensions;
         std::string_view logprobs;
         FinishReason finish = FinishReason::stop;
+    };
+
+    // Choices stay where they are while the list of them grows.
+    struct Place {
+        Choice* choice = nullptr;
     };
 
     Choice& at(uint32_t choice);
     void append(Growing& to, Text text);
     Text keep(Text text) { return {arena_->copy(text.raw)}; }
 
-    ArenaList<Choice*> choices_;
+    ArenaList<Place> choices_;
     Arena* arena_;
     ReplyStart start_;
     Usage usage_;

@@ -13,9 +13,9 @@ namespace sluice::providers {
 
 ReplyCollector::Choice& ReplyCollector::at(uint32_t choice) {
     while (choices_.size() <= choice) {
-        choices_.push_back(&arena_->make<Choice>(*arena_));
+        choices_.push_back({&arena_->make<Choice>(*arena_)});
     }
-    return *choices_[choice];
+    return *choices_[choice].choice;
 }
 
 void ReplyCollector::append(Growing& to, Text text) {
@@ -74,6 +74,11 @@ void ReplyCollector::on_logprobs(uint32_t choice, std::string_view json) {
     at(choice).logprobs = arena_->copy(json);
 }
 
+void ReplyCollector::on_extension(uint32_t choice, const Member& member) {
+    at(choice).extensions.push_back(
+        {.key = arena_->copy(member.key), .value = arena_->copy(member.value)});
+}
+
 void ReplyCollector::on_finish(uint32_t choice, FinishReason reason) {
     at(choice).finish = reason;
 }
@@ -84,7 +89,7 @@ void ReplyCollector::on_usage(const Usage& usage) {
 
 Reply ReplyCollector::reply() {
     ArenaList<ReplyChoice> choices(*arena_);
-    for (const Choice* choice : choices_.view()) {
+    for (const auto& [choice] : choices_.view()) {
         ArenaList<ReplyToolCall> calls(*arena_);
         for (const Call& call : choice->calls.view()) {
             calls.push_back({.start = call.start, .arguments = call.arguments.text()});
@@ -96,6 +101,7 @@ Reply ReplyCollector::reply() {
                            .thinking = choice->thinking.view(),
                            .tool_calls = calls.view(),
                            .logprobs = choice->logprobs,
+                           .extensions = choice->extensions.view(),
                            .finish = choice->finish});
     }
     return {.start = start_, .choices = choices.view(), .usage = usage_};

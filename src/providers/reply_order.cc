@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "base/arena.h"
-#include "base/assert.h"
 #include "providers/canonical.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
+#include "providers/usage_details.h"
 
 namespace sluice::providers {
 
@@ -68,6 +68,13 @@ void ReplyOrder::text(uint32_t choice, Text text) {
     }
 }
 
+void ReplyOrder::empty_text(uint32_t choice) {
+    Choice* found = nullptr;
+    if (begin(choice, found)) {
+        sink_->on_text(choice, {});
+    }
+}
+
 void ReplyOrder::reasoning(uint32_t choice, Text text) {
     Choice* found = nullptr;
     if (!text.empty() && begin(choice, found)) {
@@ -93,6 +100,13 @@ void ReplyOrder::logprobs(uint32_t choice, std::string_view json) {
     Choice* found = nullptr;
     if (!json.empty() && begin(choice, found)) {
         sink_->on_logprobs(choice, json);
+    }
+}
+
+void ReplyOrder::extension(uint32_t choice, const Member& member) {
+    Choice* found = nullptr;
+    if (begin(choice, found)) {
+        sink_->on_extension(choice, member);
     }
 }
 
@@ -140,18 +154,30 @@ void ReplyOrder::usage(const Usage& usage) {
     merge(usage_.prompt_tokens, usage.prompt_tokens);
     merge(usage_.completion_tokens, usage.completion_tokens);
     merge(usage_.total_tokens, usage.total_tokens);
-    merge(usage_.cached_tokens, usage.cached_tokens);
-    merge(usage_.cache_write_tokens, usage.cache_write_tokens);
-    merge(usage_.reasoning_tokens, usage.reasoning_tokens);
-    merge(usage_.audio_prompt_tokens, usage.audio_prompt_tokens);
-    merge(usage_.audio_completion_tokens, usage.audio_completion_tokens);
+    for (const UsageDetail& detail : kPromptDetails) {
+        merge(usage_.*detail.count, usage.*detail.count);
+    }
+    for (const UsageDetail& detail : kCompletionDetails) {
+        merge(usage_.*detail.count, usage.*detail.count);
+    }
+}
+
+void ReplyOrder::say_finish(uint32_t choice) {
+    const uint32_t calls = choices_[choice].calls;
+    for (uint32_t call = 0; call < calls; ++call) {
+        tool_call_end(choice, call);
+    }
+    FinishReason reason = choices_[choice].reason;
+    if (reason == FinishReason::stop && calls > 0) {
+        reason = FinishReason::tool_calls;
+    }
+    sink_->on_finish(choice, reason);
 }
 
 void ReplyOrder::error(const ProviderError& error) {
     if (over_) {
         return;
     }
-    over_ = true;
     failed_ = true;
     failure_ = error;
     failure_.param = arena_->copy(error.param);
@@ -160,8 +186,15 @@ void ReplyOrder::error(const ProviderError& error) {
     failure_.type = arena_->copy(error.type);
     failure_.code = arena_->copy(error.code);
     if (started_) {
+        // A choice that was finished before stays so; the failure is all that the others hear.
+        for (uint32_t choice = 0; choice < choices_.size(); ++choice) {
+            if (choices_[choice].has_finish) {
+                say_finish(choice);
+            }
+        }
         sink_->on_error(failure_);
     }
+    over_ = true;
 }
 
 void ReplyOrder::complete() {
@@ -179,15 +212,7 @@ void ReplyOrder::end() {
     }
     start({}, true);
     for (uint32_t choice = 0; choice < choices_.size(); ++choice) {
-        const uint32_t calls = choices_[choice].calls;
-        for (uint32_t call = 0; call < calls; ++call) {
-            tool_call_end(choice, call);
-        }
-        FinishReason reason = choices_[choice].reason;
-        if (reason == FinishReason::stop && calls > 0) {
-            reason = FinishReason::tool_calls;
-        }
-        sink_->on_finish(choice, reason);
+        say_finish(choice);
     }
     if (usage_.is_known()) {
         sink_->on_usage(usage_);

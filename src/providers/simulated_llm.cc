@@ -164,6 +164,10 @@ std::string_view SimulatedAnswer::current_token() const {
     return std::string_view(tool_arguments_).substr(argument_, end - argument_);
 }
 
+std::string_view SimulatedAnswer::word(uint32_t token) const {
+    return word_of(seed_of(0), token);
+}
+
 void SimulatedAnswer::append_text(std::string& out, uint32_t choice) const {
     size_t argument = 0;
     for (uint32_t token = 0; token < tokens_; ++token) {

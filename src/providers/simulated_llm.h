@@ -107,6 +107,11 @@ public:
     const SimulatedUsage& usage() const { return usage_; }
     // The text of one choice, or the arguments of the tool call.
     void append_text(std::string& out, uint32_t choice) const;
+    // For those who write it in another form: a token of the first choice's text, and whether the
+    // request allowed fewer than there are.
+    std::string_view word(uint32_t token) const;
+    bool is_cut() const { return is_cut_; }
+    std::string_view model() const { return model_; }
 
 private:
     // In the order of a stream; each endpoint has its own selection.

@@ -25,49 +25,6 @@ using json::ValueType;
 // OpenAI's own limit on the texts of one request.
 constexpr size_t kEmbeddingInputsMax = 2048;
 
-std::unexpected<Error> bad_field(const char* where) {
-    return fail({.kind = ErrorKind::invalid_field, .source = ErrorSource::client, .where = where});
-}
-
-// Adds a text, or every text part of a list of parts, at `path`.
-void add_content(const Document& document, const std::string& path, PromptMeter& prompt) {
-    const ValueType type = document.type(path.c_str());
-    if (type == ValueType::string) {
-        if (const Result<std::string_view> text = document.string(path.c_str())) {
-            prompt.add(*text);
-        }
-        return;
-    }
-    if (type != ValueType::array) {
-        return;
-    }
-    const size_t parts = document.size(path.c_str()).value_or(0);
-    for (size_t i = 0; i < parts; ++i) {
-        const std::string part = path + "/" + std::to_string(i);
-        if (document.type(part.c_str()) == ValueType::string) {
-            add_content(document, part, prompt);
-        } else if (const std::string text = part + "/text"; document.has(text.c_str())) {
-            add_content(document, text, prompt);
-        } else if (const std::string nested = part + "/content"; document.has(nested.c_str())) {
-            add_content(document, nested, prompt);
-        }
-    }
-}
-
-Result<std::optional<uint32_t>> read_count(const Document& document,
-                                           const char* path,
-                                           uint32_t max,
-                                           const char* wrong) {
-    if (!document.has(path) || document.type(path) == ValueType::null) {
-        return std::optional<uint32_t>();
-    }
-    const Result<int64_t> value = document.integer(path);
-    if (!value || *value < 1 || *value > max) {
-        return bad_field(wrong);
-    }
-    return std::optional(static_cast<uint32_t>(*value));
-}
-
 void read_tool_choice(const Document& document, SimulatedRequest& request, Arena& arena) {
     const bool responses = request.endpoint == SimulatedEndpoint::responses;
     const char* first_tool = responses ? "/tools/0/name" : "/tools/0/function/name";
@@ -96,14 +53,59 @@ void read_embedding_inputs(const Document& document, SimulatedRequestTexts& text
     const bool is_list = count > 0 && document.type("/input/0") != ValueType::number;
     for (size_t i = 0; i < (is_list ? count : 1); ++i) {
         PromptMeter meter;
-        add_content(document, is_list ? "/input/" + std::to_string(i) : std::string("/input"),
-                    meter);
+        add_simulated_prompt(
+            document, is_list ? "/input/" + std::to_string(i) : std::string("/input"), meter);
         texts.inputs.push_back(meter);
     }
     texts.request.inputs = texts.inputs;
 }
 
 }  // namespace
+
+std::unexpected<Error> bad_simulated_field(const char* where) {
+    return fail({.kind = ErrorKind::invalid_field, .source = ErrorSource::client, .where = where});
+}
+
+// Adds a text, or every text part of a list of parts, at `path`.
+void add_simulated_prompt(const Document& document, const std::string& path, PromptMeter& prompt) {
+    const ValueType type = document.type(path.c_str());
+    if (type == ValueType::string) {
+        if (const Result<std::string_view> text = document.string(path.c_str())) {
+            prompt.add(*text);
+        }
+        return;
+    }
+    if (type != ValueType::array) {
+        return;
+    }
+    const size_t count = document.size(path.c_str()).value_or(0);
+    for (size_t i = 0; i < count; ++i) {
+        const std::string part = path + "/" + std::to_string(i);
+        if (document.type(part.c_str()) == ValueType::string) {
+            add_simulated_prompt(document, part, prompt);
+        } else if (const std::string text = part + "/text"; document.has(text.c_str())) {
+            add_simulated_prompt(document, text, prompt);
+        } else if (const std::string content = part + "/content"; document.has(content.c_str())) {
+            add_simulated_prompt(document, content, prompt);
+        } else if (const std::string parts = part + "/parts"; document.has(parts.c_str())) {
+            add_simulated_prompt(document, parts, prompt);
+        }
+    }
+}
+
+Result<std::optional<uint32_t>> read_simulated_count(const Document& document,
+                                                     const char* path,
+                                                     uint32_t max,
+                                                     const char* wrong) {
+    if (!document.has(path) || document.type(path) == ValueType::null) {
+        return std::optional<uint32_t>();
+    }
+    const Result<int64_t> value = document.integer(path);
+    if (!value || *value < 1 || *value > max) {
+        return bad_simulated_field(wrong);
+    }
+    return std::optional(static_cast<uint32_t>(*value));
+}
 
 bool simulated_endpoint_of(std::string_view path, SimulatedEndpoint& endpoint) {
     if (path.ends_with("/chat/completions")) {
@@ -130,41 +132,44 @@ Result<SimulatedRequestTexts> read_simulated_request(SimulatedEndpoint endpoint,
     request.endpoint = endpoint;
     const Result<std::string_view> model = document.string("/model");
     if (!model) {
-        return bad_field("you must provide a model parameter");
+        return bad_simulated_field("you must provide a model parameter");
     }
     request.model = arena.copy(*model);
     const char* prompt = endpoint == SimulatedEndpoint::chat          ? "/messages"
                          : endpoint == SimulatedEndpoint::completions ? "/prompt"
                                                                       : "/input";
     if (!document.has(prompt)) {
-        return bad_field(endpoint == SimulatedEndpoint::chat          ? "'messages' is required"
-                         : endpoint == SimulatedEndpoint::completions ? "'prompt' is required"
-                                                                      : "'input' is required");
+        return bad_simulated_field(endpoint == SimulatedEndpoint::chat ? "'messages' is required"
+                                   : endpoint == SimulatedEndpoint::completions
+                                       ? "'prompt' is required"
+                                       : "'input' is required");
     }
     if (endpoint == SimulatedEndpoint::chat &&
         (document.type(prompt) != ValueType::array || document.size(prompt).value_or(0) == 0)) {
-        return bad_field("'messages' must be an array with at least one message");
+        return bad_simulated_field("'messages' must be an array with at least one message");
     }
-    add_content(document, prompt, request.prompt);
-    add_content(document, "/instructions", request.prompt);
+    add_simulated_prompt(document, prompt, request.prompt);
+    add_simulated_prompt(document, "/instructions", request.prompt);
     request.stream = document.boolean("/stream").value_or(false);
     request.include_usage = document.boolean("/stream_options/include_usage").value_or(false);
     TRY(const std::optional<uint32_t> choices,
-        read_count(document, "/n", SimulatedAnswer::kChoicesMax, "'n' must be 1 to 128"));
+        read_simulated_count(document, "/n", SimulatedAnswer::kChoicesMax, "'n' must be 1 to 128"));
     request.choices = choices.value_or(1);
     for (const char* limit : {"/max_tokens", "/max_completion_tokens", "/max_output_tokens"}) {
         TRY(const std::optional<uint32_t> tokens,
-            read_count(document, limit, UINT32_MAX, "the limit of tokens must be at least 1"));
+            read_simulated_count(document, limit, UINT32_MAX,
+                                 "the limit of tokens must be at least 1"));
         request.tokens_max = tokens ? tokens : request.tokens_max;
     }
     read_tool_choice(document, request, arena);
     if (endpoint == SimulatedEndpoint::embeddings) {
-        TRY(request.dimensions, read_count(document, "/dimensions", SimulatedAnswer::kDimensionsMax,
-                                           "'dimensions' must be 1 to 8192"));
+        TRY(request.dimensions,
+            read_simulated_count(document, "/dimensions", SimulatedAnswer::kDimensionsMax,
+                                 "'dimensions' must be 1 to 8192"));
         request.base64 = document.string("/encoding_format").value_or("") == "base64";
         if (document.size("/input").value_or(0) > kEmbeddingInputsMax &&
             document.type("/input/0") != ValueType::number) {
-            return bad_field("'input' must have at most 2048 entries");
+            return bad_simulated_field("'input' must have at most 2048 entries");
         }
         read_embedding_inputs(document, texts);
     }

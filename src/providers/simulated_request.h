@@ -4,10 +4,15 @@
 // message contents, `prompt`, `input`, `instructions`; not the JSON around them.
 #pragma once
 
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/result.h"
 #include "json/document.h"
 #include "providers/simulated_llm.h"
@@ -29,5 +34,19 @@ Result<SimulatedRequestTexts> read_simulated_request(SimulatedEndpoint endpoint,
                                                      std::string_view body,
                                                      json::Document& document,
                                                      Arena& arena);
+
+// --- Parts of it, for requests of other dialects.
+
+// Adds the texts at a path: a text, or a list of texts, of objects with a `text`, or of those with
+// such a list in turn.
+void add_simulated_prompt(const json::Document& document,
+                          const std::string& path,
+                          PromptMeter& prompt);
+// 1 to `max`; nothing where there is none. `wrong` is the `where` of the failure.
+Result<std::optional<uint32_t>> read_simulated_count(const json::Document& document,
+                                                     const char* path,
+                                                     uint32_t max,
+                                                     const char* wrong);
+std::unexpected<Error> bad_simulated_field(const char* where);
 
 }  // namespace sluice::providers

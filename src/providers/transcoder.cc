@@ -1,6 +1,7 @@
 // Framer, decoder, order and encoder in a row.
 #include "providers/transcoder.h"
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/arena.h"
@@ -14,6 +15,13 @@
 #include "providers/reply.h"
 
 namespace sluice::providers {
+
+namespace {
+
+// Many times what a model says in one reply.
+constexpr uint64_t kKeptBytesMax = uint64_t{16} * 1024 * 1024;
+
+}  // namespace
 
 StreamTranscoder::StreamTranscoder(const ClientDialect& client,
                                    const UpstreamDialect& upstream,
@@ -34,6 +42,8 @@ void StreamTranscoder::take(const WireMessage& message) {
     ++messages_;
     if (const Status done = decoder_.on_message(message.name, message.data, scratch_); !done) {
         fail_malformed(done.error());
+    } else if (encoder_.kept_bytes() > kKeptBytesMax) {
+        order_.error(invalid_reply("The reply is longer than the gateway keeps of a stream."));
     }
     scratch_.clear();
 }
@@ -87,7 +97,14 @@ bool transcode_whole(const ClientDialect& client,
         failure = order.failure();
         return false;
     }
-    client.encode_reply(collector.reply(), context, output, arena);
+    const Reply reply = collector.reply();
+    const Status sayable =
+        client.check_reply == nullptr ? Status() : client.check_reply(reply, arena);
+    if (!sayable) {
+        failure = invalid_reply(sayable.error().where);
+        return false;
+    }
+    client.encode_reply(reply, context, output, arena);
     return true;
 }
 

@@ -18,7 +18,8 @@ Status Translation::drop(std::string_view param) {
         return refuse(param,
                       arena_->join({"'", param, "' is not supported by the model's provider."}));
     }
-    if (std::ranges::find(dropped_.view(), param) == dropped_.view().end()) {
+    if (dropped_.size() < kDroppedMax &&
+        std::ranges::find(dropped_.view(), param) == dropped_.view().end()) {
         dropped_.push_back(arena_->copy(param));
     }
     return {};

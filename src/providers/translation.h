@@ -24,6 +24,9 @@ enum class UnsupportedPolicy : uint8_t {
 
 class Translation {
 public:
+    // The list becomes a header.
+    static constexpr size_t kDroppedMax = 64;
+
     explicit Translation(Arena& arena, UnsupportedPolicy policy = UnsupportedPolicy::drop)
         : arena_(&arena), dropped_(arena), policy_(policy) {}
     Translation(const Translation&) = delete;
@@ -31,7 +34,8 @@ public:
 
     Arena& arena() const { return *arena_; }
 
-    // A hint was left out or changed. Fails only when the policy is strict. Each is listed once.
+    // A hint was left out or changed. Fails only when the policy is strict. Each is listed once,
+    // and no more than kDroppedMax.
     Status drop(std::string_view param);
     // What cannot be left out without lying. `param` may be a path: "messages[2].content[0]".
     std::unexpected<Error> refuse(std::string_view param,

@@ -64,8 +64,25 @@ enum class Quirk : uint32_t {
     model_in_url = 1U << 11,
     // strict and parallel_tool_calls are unknown.
     no_strict_tools = 1U << 12,
-    // Unknown top-level fields are refused: only known ones are sent.
+    // Unknown fields are refused: only OpenAI's and the vendor's own_fields are sent.
     known_fields_only = 1U << 13,
+    // Reasoning is switched by "thinking": {"type": "enabled"}; then no tool can be demanded.
+    thinking_switch = 1U << 14,
+    // reasoning_effort is called reasoning.effort.
+    reasoning_object = 1U << 15,
+    // The chat template decides about reasoning: chat_template_kwargs.enable_thinking.
+    template_thinking = 1U << 16,
+    // reasoning_effort knows low, medium and high only.
+    three_efforts = 1U << 17,
+    // What this gateway adds to OpenAI's API is understood, or passed on to who understands it:
+    // cache_control, thinking_blocks, extra_content.
+    takes_extensions = 1U << 18,
+    // Text Generation Inference: its form of response_format, and the values it refuses.
+    tgi_request = 1U << 19,
+    // Reasoning of turns that are over goes back as well: the server's template decides.
+    returns_old_reasoning = 1U << 20,
+    // Replies have ids that come again: the client gets one of ours.
+    ids_repeat = 1U << 21,
 };
 
 using Quirks = uint32_t;
@@ -109,6 +126,7 @@ struct PathContext {
     Operation operation = Operation::chat;
     std::string_view model = {};
     bool stream = false;
+    std::string_view base_url = {};     // As configured: some services have several forms.
     std::string_view api_version = {};  // Azure
     std::string_view project = {};      // Vertex
     std::string_view location = {};     // Vertex; AWS region
@@ -129,6 +147,12 @@ struct Vendor {
     bool (*path)(const PathContext& context, json::TextOutput& to) = nullptr;
     Quirks quirks = 0;
     Capabilities capabilities = {};
+    // Streams are asked for their usage on the gateway's own account, where the dialect has that.
+    bool asks_for_usage = true;
+    // Fields of requests and messages that are this service's own.
+    std::span<const std::string_view> own_fields = {};
+    // OpenAI's top-level fields that it has no counterpart for: hints that are left out.
+    std::span<const std::string_view> dropped_fields = {};
 
     bool has(Quirk quirk) const { return (quirks & static_cast<Quirks>(quirk)) != 0; }
 };
@@ -151,7 +175,12 @@ const Vendor* find_vendor(std::string_view name);
 
 // For configurations.
 std::string_view quirk_name(Quirk quirk);
+std::span<const std::string_view> quirk_names();
 bool find_quirk(std::string_view name, Quirk& quirk);
+// Capabilities go by the names of their members. False when there is none of that name.
+bool set_capability(Capabilities& capabilities, std::string_view name, bool value);
+std::span<const std::string_view> capability_names();
+bool has_capability(const Capabilities& capabilities, std::string_view name);
 
 // Paths of services that speak OpenAI's API: /chat/completions, /embeddings, ...
 bool openai_path(const PathContext& context, json::TextOutput& to);

@@ -1,8 +1,16 @@
 // OpenAI: the service whose API the others are measured by.
+#include <string_view>
+
 #include "providers/dialect.h"
 #include "providers/vendor.h"
 
 namespace sluice::providers {
+
+namespace {
+
+constexpr std::string_view kDroppedFields[] = {"top_k"};
+
+}  // namespace
 
 extern constinit const Vendor kOpenAi = {
     .name = "openai",
@@ -14,6 +22,7 @@ extern constinit const Vendor kOpenAi = {
     .path = openai_path,
     .capabilities =
         {.audio = true, .files = true, .embeddings = true, .responses = true, .completions = true},
+    .dropped_fields = kDroppedFields,
 };
 
 }  // namespace sluice::providers

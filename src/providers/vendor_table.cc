@@ -11,12 +11,40 @@
 namespace sluice::providers {
 
 // Each vendor is a file of its own: vendor_NAME.cc.
+extern const Vendor kAnthropic;
+extern const Vendor kAzure;
+extern const Vendor kAzureFoundry;
+extern const Vendor kBedrock;
+extern const Vendor kCerebras;
+extern const Vendor kCohere;
+extern const Vendor kDeepSeek;
+extern const Vendor kFireworks;
+extern const Vendor kGemini;
+extern const Vendor kGroq;
+extern const Vendor kHuggingFace;
+extern const Vendor kLlamaCpp;
+extern const Vendor kMistral;
+extern const Vendor kOllama;
+extern const Vendor kOllamaV1;
 extern const Vendor kOpenAi;
+extern const Vendor kOpenAiCompatible;
+extern const Vendor kOpenRouter;
+extern const Vendor kPerplexity;
+extern const Vendor kSgLang;
+extern const Vendor kTgi;
+extern const Vendor kTogether;
+extern const Vendor kVertex;
+extern const Vendor kVLlm;
+extern const Vendor kXai;
 
 namespace {
 
 constexpr std::array kVendors = {
-    &kOpenAi,
+    &kAnthropic,  &kAzure,     &kAzureFoundry, &kBedrock,  &kCerebras,         &kCohere,
+    &kDeepSeek,   &kFireworks, &kGemini,       &kGroq,     &kHuggingFace,      &kLlamaCpp,
+    &kMistral,    &kOllama,    &kOllamaV1,     &kOpenAi,   &kOpenAiCompatible, &kOpenRouter,
+    &kPerplexity, &kSgLang,    &kTgi,          &kTogether, &kVertex,           &kVLlm,
+    &kXai,
 };
 
 constexpr std::pair<std::string_view, Quirk> kQuirkNames[] = {
@@ -34,6 +62,14 @@ constexpr std::pair<std::string_view, Quirk> kQuirkNames[] = {
     {"model_in_url", Quirk::model_in_url},
     {"no_strict_tools", Quirk::no_strict_tools},
     {"known_fields_only", Quirk::known_fields_only},
+    {"thinking_switch", Quirk::thinking_switch},
+    {"reasoning_object", Quirk::reasoning_object},
+    {"template_thinking", Quirk::template_thinking},
+    {"three_efforts", Quirk::three_efforts},
+    {"takes_extensions", Quirk::takes_extensions},
+    {"tgi_request", Quirk::tgi_request},
+    {"returns_old_reasoning", Quirk::returns_old_reasoning},
+    {"ids_repeat", Quirk::ids_repeat},
 };
 
 }  // namespace
@@ -45,6 +81,16 @@ std::span<const Vendor* const> vendors() {
 const Vendor* find_vendor(std::string_view name) {
     const auto* const found = std::ranges::find(kVendors, name, &Vendor::name);
     return found == kVendors.end() ? nullptr : *found;
+}
+
+std::span<const std::string_view> quirk_names() {
+    static constexpr auto kNames = [] {
+        std::array<std::string_view, std::size(kQuirkNames)> names;
+        std::ranges::transform(kQuirkNames, names.begin(),
+                               [](const auto& row) { return row.first; });
+        return names;
+    }();
+    return kNames;
 }
 
 std::string_view quirk_name(Quirk quirk) {

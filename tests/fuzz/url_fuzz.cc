@@ -1,5 +1,5 @@
 // URLs: what is taken can be written and read again with the same meaning; what is decoded was
-// valid; a target joined from its parts comes apart into them.
+// valid; a target joined from its parts comes apart into them; what was mended stays so.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "fuzz/require.h"
 #include "http/url.h"
+#include "http/web_url.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -61,6 +62,26 @@ void check_query(std::string_view input) {
     (void)http::has_dot_segments(input);
 }
 
+void check_web_url(std::string_view input) {
+    const std::optional<http::WebUrl> url = http::parse_web_url(input);
+    const http::WebUrl from = *http::parse_web_url("https://example.org/a/b?c");
+    const std::optional<http::WebUrl> there = http::resolve_location(from, input);
+    for (const std::optional<http::WebUrl>& made : {url, there}) {
+        if (!made) {
+            continue;
+        }
+        const Result<http::BaseUrl> origin = http::parse_base_url(made->origin);
+        require(origin && origin->scheme == made->scheme && origin->path_prefix.empty(),
+                "an origin is a base URL without a path");
+        require(made->target.starts_with('/') &&
+                    made->target.find_first_of(" \t\r\n#") == std::string::npos,
+                "a target fits into a request line");
+        const std::optional<http::WebUrl> again = http::parse_web_url(made->origin + made->target);
+        require(again && again->origin == made->origin && again->target == made->target,
+                "what was mended needs no mending");
+    }
+}
+
 }  // namespace
 }  // namespace sluice::fuzz
 
@@ -71,5 +92,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::check_base_url(input);
     fuzz::check_authority(input);
     fuzz::check_query(input);
+    fuzz::check_web_url(input);
     return 0;
 }

@@ -153,19 +153,30 @@ std::string read_text_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::vector<std::string> vector_names(std::string_view group) {
+std::string from_hex(std::string_view hex) {
+    std::string bytes;
+    for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+        bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    }
+    return bytes;
+}
+
+std::vector<std::string> vector_names(std::string_view group, std::string_view folder) {
     std::vector<std::string> names;
-    const std::string folder = data_folder() + "/vectors/" + std::string(group);
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string path = data_folder() + "/" + std::string(folder) + "/" + std::string(group);
+    if (!std::filesystem::is_directory(path)) {
+        return names;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
         names.push_back(std::string(group) + "/" + entry.path().filename().string());
     }
     std::ranges::sort(names);
     return names;
 }
 
-VectorCase::VectorCase(std::string name)
+VectorCase::VectorCase(std::string name, std::string_view folder)
     : name_(std::move(name)),
-      bytes_(read_text_file(data_folder() + "/vectors/" + name_)),
+      bytes_(read_text_file(data_folder() + "/" + std::string(folder) + "/" + name_)),
       arena_(std::make_unique<Arena>()) {
     const auto tree = Value::parse(bytes_, *arena_, ErrorSource::client);
     EXPECT_TRUE(tree.has_value()) << name_;
@@ -181,12 +192,7 @@ std::string VectorCase::upstream_body() const {
     if (response["body_utf8"].is_string()) {
         return text(response["body_utf8"]);
     }
-    const std::string_view hex = response["body_hex"].text().raw;
-    std::string bytes;
-    for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-        bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-    }
-    return bytes;
+    return from_hex(response["body_hex"].text().raw);
 }
 
 std::string difference(const Value& expected, const Value& actual, Extras extras) {

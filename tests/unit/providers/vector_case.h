@@ -1,5 +1,5 @@
-// The recorded exchanges of tests/data/vectors, and how what we make of them is compared
-// with what they say: their README's rules for placeholders, subsets and JSON inside strings.
+// The recorded exchanges of tests/data/vectors, and how what we make of them is compared with what
+// they say: by the rules for marks such as <any>, for subsets and for JSON inside strings.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ namespace sluice::providers::test {
 
 class VectorCase {
 public:
-    // `name` is "anthropic/stream.json", below tests/data/vectors.
-    explicit VectorCase(std::string name);
+    // `name` is "anthropic/stream.json", below `folder` of the test data.
+    explicit VectorCase(std::string name, std::string_view folder = "vectors");
 
     const std::string& name() const { return name_; }
     const json::Value& root() const { return *root_; }
@@ -36,10 +36,11 @@ private:
 };
 
 // All names of a group, sorted.
-std::vector<std::string> vector_names(std::string_view group);
+std::vector<std::string> vector_names(std::string_view group, std::string_view folder = "vectors");
 // Where test data lies: the tree's tests/data.
 std::string data_folder();
 std::string read_text_file(const std::string& path);
+std::string from_hex(std::string_view hex);
 
 enum class Extras : bool { refused, allowed };
 

@@ -55,6 +55,7 @@ private:
 
 // Runs one case wholly: its request, its reply whole and at every split that its size allows, its
 // error. Reports differences as test failures. `client` follows from the path.
-void check_exchange(const std::string& name, const Vendor& vendor);
+enum class Splits : uint8_t { every, few };
+void check_exchange(const std::string& name, const Vendor& vendor, Splits splits = Splits::every);
 
 }  // namespace sluice::providers::test

@@ -1,0 +1,46 @@
+// Anthropic's Messages API, both sides of it, as the rows of dialect_table.cc name them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "json/tree.h"
+#include "json/writer.h"
+#include "providers/canonical.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
+#include "providers/reply.h"
+#include "providers/translation.h"
+#include "providers/vendor.h"
+
+namespace sluice::providers {
+
+// The provider's side.
+Status encode_messages_request(const ChatRequest& request,
+                               const Target& target,
+                               Translation& translation,
+                               json::TextOutput& body);
+ReplyDecoder& make_messages_decoder(ReplyOrder& order, const Target& target, Arena& arena);
+
+// The client's side.
+Result<const ChatRequest*> decode_messages_request(const json::Value& body,
+                                                   Translation& translation);
+StreamEncoder& make_messages_stream_encoder(const ReplyContext& context,
+                                            json::TextOutput& output,
+                                            Arena& arena);
+Status check_messages_reply(const Reply& reply, Arena& arena);
+void encode_messages_reply(const Reply& reply,
+                           const ReplyContext& context,
+                           json::TextOutput& output,
+                           Arena& arena);
+void encode_messages_error(const ProviderError& error,
+                           std::string_view request_id,
+                           json::TextOutput& output);
+void encode_messages_error_event(const ProviderError& error,
+                                 std::string_view request_id,
+                                 json::TextOutput& output);
+uint16_t messages_status(uint16_t status);
+
+}  // namespace sluice::providers
