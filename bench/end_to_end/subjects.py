@@ -299,7 +299,7 @@ access_log = {{ target = "{folder}/sluice-access.log" }}
 {self.settings.sluice_server}
 {certificate}
 [llm.mock]
-provider = "openai"
+provider = "openai_compatible"
 type = "chat"
 base_url = "{scheme}://127.0.0.1:{mock.port}/v1"
 {trust}{self.settings.sluice_llm}

@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 
 #include "config/bind.h"
+#include "config/cloud_credentials.h"
 #include "config/default_config.h"
 #include "config/forms.h"
 #include "config/nearest.h"
 #include "config/places.h"
+#include "config/provider_defaults.h"
 #include "config/read_file.h"
 #include "config/schema.h"
 #include "config/secrets.h"
@@ -56,7 +58,9 @@ Config Loader::load(TomlNode root) {
     if (config_.server.host == "localhost") {
         config_.server.host = "127.0.0.1";
     }
+    fill_provider_defaults(config_, options_.environment, places_, diagnostics_);
     resolve_secrets(config_, options_.environment, places_, diagnostics_);
+    resolve_cloud_credentials(config_, options_.environment, places_, diagnostics_);
     validate(config_, places_, diagnostics_);
     return std::move(config_);
 }

@@ -95,6 +95,9 @@ constexpr Heading kHeadings[] = {
     {Section::server, "buffers", "Receive buffers", ""},
     {Section::server, "sockets", "Sockets", ""},
     {Section::server, "http", "HTTP from clients", ""},
+    {Section::server, "remote_content", "Images and files by URL",
+     "For providers that want the bytes. Fetched by https from public addresses, through at most "
+     "three redirects."},
     {Section::certificate, "", "Certificates",
      "One table for each certificate. The first is shown when no name matches."},
     {Section::llm, "", "Upstreams", "Whom requests go to, one table for each."},

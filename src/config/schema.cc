@@ -10,6 +10,7 @@
 
 #include "config/accessor.h"
 #include "config/checks.h"
+#include "config/provider_checks.h"
 #include "http/options.h"
 #include "net/options.h"
 #include "pipeline/options.h"
@@ -38,6 +39,18 @@ template <>
 struct ChoiceNames<upstream::UpstreamType> {
     static constexpr std::string_view kNames[] = {"chat"};
 };
+template <>
+struct ChoiceNames<upstream::StreamUsage> {
+    static constexpr std::string_view kNames[] = {"by_provider", "always", "as_asked"};
+};
+template <>
+struct ChoiceNames<upstream::ReplyHandling> {
+    static constexpr std::string_view kNames[] = {"by_provider", "relay", "normalize"};
+};
+template <>
+struct ChoiceNames<upstream::UnsupportedParameters> {
+    static constexpr std::string_view kNames[] = {"drop", "warn", "strict"};
+};
 
 namespace {
 
@@ -47,10 +60,12 @@ using net::CertificateOptions;
 using net::SocketOptions;
 using net::TlsClientOptions;
 using net::TlsServerOptions;
+using pipeline::RemoteContentOptions;
 using pipeline::RouteOptions;
 using server::AccessLogOptions;
 using server::ServerOptions;
 using upstream::PoolOptions;
+using upstream::ProviderOptions;
 using upstream::SimulatorOptions;
 using upstream::UpstreamOptions;
 using upstream::UpstreamTimeouts;
@@ -64,15 +79,6 @@ constexpr int64_t kKiB = 1024;
 constexpr int64_t kMiB = 1024 * kKiB;
 constexpr int64_t kGiB = 1024 * kMiB;
 constexpr int64_t kCountMax = 1'000'000;
-
-// Vendors whose servers speak OpenAI's HTTP API, and the simulator.
-constexpr std::string_view kProviders[] = {"openai",     "openai_compatible",
-                                           "vllm",       "sglang",
-                                           "llama_cpp",  "ollama",
-                                           "groq",       "mistral",
-                                           "xai",        "deepseek",
-                                           "openrouter", "together",
-                                           "fireworks",  upstream::kSimulatedProvider};
 
 template <auto... Path>
 constexpr Setting setting(std::string_view key, std::string_view help) {
@@ -267,6 +273,24 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         "Requests after which a connection is closed politely, so that load can spread anew. 0 is "
         "no limit.")
         .range(0, 1'000'000'000),
+
+    setting<&ServerOptions::remote_content, &RemoteContentOptions::enabled>(
+        "remote_content.enabled",
+        "Fetches images and files that a request names by URL when its provider wants their bytes. "
+        "Otherwise such requests are refused."),
+    setting<&ServerOptions::remote_content, &RemoteContentOptions::allow_http>(
+        "remote_content.allow_http", "Fetches http URLs, too, and follows redirects to them."),
+    setting<&ServerOptions::remote_content, &RemoteContentOptions::allow_private_addresses>(
+        "remote_content.allow_private_addresses",
+        "Fetches from any address. Every client can then reach what this machine can reach: for "
+        "tests and closed networks only."),
+    setting<&ServerOptions::remote_content, &RemoteContentOptions::bytes_max>(
+        "remote_content.bytes_max",
+        "Largest file. All files of a request together must fit into its largest body as well.")
+        .range(kKiB, kGiB),
+    setting<&ServerOptions::remote_content, &RemoteContentOptions::timeout_ms>(
+        "remote_content.timeout_ms", "Fetching one file, redirects included.")
+        .range(1, kTimeMsMax),
 });
 
 constexpr auto kCertificateSettings = std::to_array<Setting>({
@@ -287,16 +311,18 @@ constexpr auto kCertificateSettings = std::to_array<Setting>({
 constexpr auto kLlmSettings = std::to_array<Setting>({
     setting<&UpstreamOptions::provider>(
         "provider",
-        "The vendor, or the server program. \"openai_compatible\" suits any server that speaks "
-        "OpenAI's API; \"simulated\" is the LLM simulator inside the gateway.")
-        .one_of(kProviders),
+        "The vendor, or the server program; docs/PROVIDERS.md lists them. \"openai_compatible\" "
+        "suits any server that speaks OpenAI's API; \"simulated\" is the LLM simulator inside the "
+        "gateway.")
+        .check(check_provider),
     setting<&UpstreamOptions::type>(
         "type",
-        "The API it speaks. \"chat\" is OpenAI's HTTP API: chat completions, completions, "
-        "embeddings, responses and models."),
+        "What it is for. \"chat\" is models that are talked to, and what belongs to them: "
+        "embeddings and lists of models."),
     setting<&UpstreamOptions::base_url>(
         "base_url",
-        "Where it is, such as \"https://api.openai.com/v1\". Not for provider \"simulated\".")
+        "Where it is, such as \"https://api.openai.com/v1\". Empty is the provider's own address, "
+        "where it has one. Not for provider \"simulated\".")
         .check(check_base_url),
     setting<&UpstreamOptions::token_env>("token_env",
                                          "Name of the environment variable that holds the key.")
@@ -306,6 +332,67 @@ constexpr auto kLlmSettings = std::to_array<Setting>({
         "File that holds the key, read at the start and on every reload. A line end after the key "
         "is dropped.")
         .check(check_file_path),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::api_version>(
+        "api_version", "Azure: the api-version of its URLs.")
+        .check(check_header_value),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::location>(
+        "location", "Google's location, or the region of AWS.")
+        .check(check_location),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::credentials_file>(
+        "credentials_file",
+        "Google: the JSON file of a service account or a user. Empty takes the one that "
+        "GOOGLE_APPLICATION_CREDENTIALS names.")
+        .check(check_file_path),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::profile>(
+        "profile",
+        "AWS: the profile of the shared credentials file, for when the environment holds no keys. "
+        "Empty takes AWS_PROFILE, else \"default\". Where that has none either, they are those of "
+        "the role of the container or the machine, renewed in time. A file with the container's "
+        "token is read when the configuration is loaded.")
+        .check(check_header_value),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::auth>(
+        "auth",
+        "How the key is sent: \"bearer\", \"header:NAME\", \"query:NAME\" or \"none\". Empty is as "
+        "the provider has it.")
+        .check(check_auth),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::paths>(
+        "paths",
+        "Paths below base_url by operation, as { chat = \"/v2/chat\" }. Operations: chat, "
+        "completions, embeddings, responses, models, count_tokens.")
+        .check_each(check_operation_path),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::quirks>(
+        "quirks",
+        "Deviations from the dialect, besides those of the provider; see "
+        "docs/PROVIDERS.md.")
+        .check(check_quirk),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::supports>(
+        "supports", "Capabilities that it has, whatever the provider's row says.")
+        .check(check_capability),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::lacks>(
+        "lacks", "Capabilities that it has not, whatever the provider's row says.")
+        .check(check_capability),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::replies>(
+        "replies",
+        "Replies in the client's own dialect: \"relay\" passes them on byte for byte, "
+        "\"normalize\" mends deviations from the dialect, \"by_provider\" does what suits the "
+        "provider."),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::stream_usage>(
+        "stream_usage",
+        "\"always\" asks every stream of chat completions for its usage, so that tokens are "
+        "accounted for, and keeps the chunk from clients that did not ask; \"as_asked\" leaves "
+        "requests and streams as they are; \"by_provider\" is \"always\" but for "
+        "\"openai_compatible\"."),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::unsupported_parameters>(
+        "unsupported_parameters",
+        "Hints that the provider has no counterpart for: \"drop\" leaves them out and lists them "
+        "in x-gateway-dropped-params, \"warn\" logs them as well, \"strict\" answers 400."),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::tokens_default>(
+        "tokens_default",
+        "Limit of an answer where the provider demands one and the client set none.")
+        .range(1, kCountMax),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::reply_bytes_max>(
+        "reply_bytes_max", "Largest reply that is translated whole; 502 above it.")
+        .range(kKiB, kGiB),
     setting<&UpstreamOptions::organization>("organization", "Sent as openai-organization.")
         .check(check_header_value),
     setting<&UpstreamOptions::project>("project", "Sent as openai-project.")

@@ -272,7 +272,9 @@ void Validator::unused_upstreams() {
         const auto uses = [&upstream](const RouteOptions& route) {
             return route.target_llm == upstream.name;
         };
-        if (std::ranges::none_of(config_.routes, uses)) {
+        // Those that make tokens for others are used by them.
+        const bool is_hidden = upstream.name.contains('/');
+        if (!is_hidden && std::ranges::none_of(config_.routes, uses)) {
             warning("llm." + upstream.name, "no route uses it");
         }
     }

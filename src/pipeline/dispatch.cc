@@ -23,6 +23,9 @@
 #include "pipeline/forward_headers.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/route_table.h"
+#include "pipeline/service.h"
+#include "pipeline/translated.h"
+#include "providers/dialect.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -33,15 +36,34 @@ namespace {
 // Of a body that flows on, so much may lie in the gateway between client and upstream.
 constexpr size_t kFlowWindowBytes = size_t{256} * 1024;
 
-// A base URL ends in the version ("…/v1"), and so do our own paths begin with it.
+// A base URL ends in the version ("…/v1"). Our own paths hold it too, at their beginning or below
+// whatever prefix tells one route from another.
 constexpr std::string_view kVersionPrefix = "/v1";
 
 std::string_view path_below_base(std::string_view path) {
-    if (path.starts_with(kVersionPrefix) &&
-        (path.size() == kVersionPrefix.size() || path[kVersionPrefix.size()] == '/')) {
-        path.remove_prefix(kVersionPrefix.size());
+    for (size_t at = path.find(kVersionPrefix); at != std::string_view::npos;
+         at = path.find(kVersionPrefix, at + 1)) {
+        const std::string_view rest = path.substr(at + kVersionPrefix.size());
+        if (rest.empty() || rest.front() == '/') {
+            return rest;
+        }
     }
     return path;
+}
+
+std::string_view accept_of(const providers::UpstreamDialect& dialect, bool is_stream) {
+    if (!is_stream) {
+        return "application/json";
+    }
+    switch (dialect.framing) {
+        case providers::Framing::ndjson:
+            return "application/x-ndjson";
+        case providers::Framing::aws_event_stream:
+            return "application/vnd.amazon.eventstream";
+        case providers::Framing::sse:
+            break;
+    }
+    return "text/event-stream";
 }
 
 }  // namespace
@@ -83,14 +105,45 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
     co_return co_await await_response_head();
 }
 
+std::string_view Exchange::upstream_target(Arena& arena) const {
+    const http::RequestHead& head = client_.head();
+    const std::string_view prefix = route_->upstream->url().path_prefix;
+    if (translated_ != nullptr) {
+        return http::join_target(arena, prefix, translated_->path);
+    }
+    const std::string_view model =
+        record_.upstream_model.empty() ? record_.model : record_.upstream_model;
+    const std::string_view path =
+        call_.is_known && route_->service->has_own_paths()
+            ? route_->service->path(call_.operation, model, wants_stream_, arena)
+            : std::string_view();
+    // Parameters of the client go along, as "?beta=true", unless the service has its own there.
+    const bool has_query = path.find('?') != std::string_view::npos;
+    return http::join_target(arena, prefix, path.empty() ? path_below_base(head.path) : path,
+                             has_query ? std::string_view() : head.query);
+}
+
 Status Exchange::send_request_head() {
     const http::RequestHead& head = client_.head();
     Arena& arena = client_.request_arena();
     http::HeadWriter writer(arena);
-    writer.request_line(head.method_text,
-                        http::join_target(arena, route_->upstream->url().path_prefix,
-                                          path_below_base(head.path), head.query));
-    write_request_fields(writer, head, *route_->upstream, record_.request_id);
+    const std::string_view target = upstream_target(arena);
+    writer.request_line(head.method_text, target);
+    if (translated_ == nullptr) {
+        write_request_fields(writer, head, *route_->upstream, *route_->service, record_.request_id);
+    } else {
+        write_translated_request_fields(writer, head, *route_->upstream, *route_->service,
+                                        accept_of(*translated_->upstream, wants_stream_),
+                                        record_.request_id);
+        route_->service->write_signature(
+            writer,
+            {.method = head.method_text,
+             .target = target,
+             .host = route_->upstream->host_field(),
+             .body = intake_->held().front().view(),
+             .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000},
+            arena);
+    }
     http::BodyKind kind = http::BodyKind::none;
     if (intake_->has_body()) {
         const std::optional<uint64_t> left = client_.body_bytes_left();

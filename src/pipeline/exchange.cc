@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,15 +27,22 @@
 #include "http/types.h"
 #include "json/splice.h"
 #include "json/unescape.h"
+#include "pipeline/client_call.h"
 #include "pipeline/cors.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/forward_headers.h"
+#include "pipeline/output_text.h"
 #include "pipeline/relay.h"
 #include "pipeline/request_fields.h"
 #include "pipeline/request_id.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
+#include "pipeline/service.h"
 #include "pipeline/snapshot.h"
+#include "pipeline/translated.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
 
 namespace sluice::pipeline {
 
@@ -44,6 +52,8 @@ using http::HeaderId;
 
 // A client that ended its direction is asked again after this long whether it is still there.
 constexpr Duration kProbeInterval = Duration::seconds(5);
+// Around the message of an error.
+constexpr size_t kErrorBodyBytes = 256;
 // Paths are logged up to here.
 constexpr size_t kLoggedPathBytesMax = 256;
 
@@ -121,8 +131,8 @@ void Exchange::look_at_half_closed_client() {
         half_closed_ = true;
         client_.stream().watch_for_hangup();
     }
-    if (relay_ != nullptr) {
-        relay_->probe();
+    if (probe_ != nullptr) {
+        probe_->probe();
     } else {
         client_.probe_half_closed();
     }
@@ -151,6 +161,7 @@ Status Exchange::begin() {
     record_.client = client_.stream().peer_address();
     record_.method = arena.copy(head.method_text);
     record_.path = arena.copy(head.path.substr(0, kLoggedPathBytesMax));
+    call_ = client_call(head.method, head.path);
     record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),
                                            snapshot_->accepts_request_ids, services_.prng, arena);
     if (!snapshot_->cors.allowed_origins.empty()) {
@@ -171,6 +182,13 @@ Status Exchange::begin() {
 coro::Task<Status> Exchange::serve() {
     CO_TRY_VOID(begin());
     const PathRoutes* path = snapshot_->table.find(client_.head().path);
+    if (call_.operation == providers::Operation::models && lists_models_itself(path)) {
+        std::span<const Route* const> routes = snapshot_->table.all();
+        if (path != nullptr) {
+            routes = path->routes;
+        }
+        co_return co_await list_models(routes);
+    }
     if (path == nullptr) {
         co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
     }
@@ -186,8 +204,65 @@ coro::Task<Status> Exchange::serve() {
     if (options.is_simulated()) {
         co_return co_await simulate();
     }
+    co_return co_await answer();
+}
+
+// By the upstream: in its own dialect if it is the client's, else translated.
+coro::Task<Status> Exchange::answer() {
+    if (!route_->service->can_serve(call_)) {
+        co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
+    }
+    if (!route_->service->relays(call_)) {
+        if (call_.operation == providers::Operation::embeddings) {
+            co_return co_await translate_embeddings();
+        }
+        co_return co_await translate();
+    }
+    edit_relayed_request();
     CO_TRY_VOID(co_await dispatch());
+    if (lease_->head().status >= 400) {
+        co_return co_await read_refusal();
+    }
     co_return co_await relay();
+}
+
+// One upstream that speaks the client's API lists its models itself.
+bool Exchange::lists_models_itself(const PathRoutes* path) const {
+    if (path == nullptr) {
+        return !snapshot_->routes.empty();
+    }
+    const Route& first = *path->routes.front();
+    const bool is_one = std::ranges::all_of(path->routes, [&](const Route* route) {
+        return route->upstream.get() == first.upstream.get();
+    });
+    const bool is_plain = first.options->models.empty() && first.options->model_aliases.empty() &&
+                          first.upstream->options().models.empty();
+    return !is_one || !is_plain ||
+           !(first.upstream->options().is_simulated() || first.service->relays(call_));
+}
+
+// What little a request that is relayed needs: the upstream's name for the model, and that its
+// stream reports the usage. Everything else stays byte for byte.
+void Exchange::edit_relayed_request() {
+    if (!intake_->has_body() || !intake_->is_complete()) {
+        return;
+    }
+    const bool asks_for_usage =
+        call_.is_chat() && wants_stream_ && !include_usage_ && route_->service->asks_for_usage();
+    if (record_.upstream_model.empty() && !asks_for_usage) {
+        return;
+    }
+    json::Splice splice(intake_->held());
+    if (!record_.upstream_model.empty()) {
+        splice.replace(model_field_, json::quote(record_.upstream_model, client_.request_arena()));
+    }
+    if (asks_for_usage) {
+        strips_usage_ = true;
+        intake_->ask_for_usage(splice);
+    }
+    SliceQueue edited;
+    splice.apply(edited);
+    intake_->replace_held(std::move(edited));
 }
 
 Status Exchange::choose_route(const PathRoutes& path) {
@@ -223,24 +298,21 @@ Status Exchange::choose_route(const PathRoutes& path) {
     const std::string_view upstream_model = route_->model_for(model);
     if (fields.model && upstream_model != model) {
         record_.upstream_model = client_.arena().copy(upstream_model);
-        json::Splice splice(intake_->held());
-        const std::string_view quoted =
-            json::quote(record_.upstream_model, client_.request_arena());
-        splice.replace(fields.model_field, quoted);
-        SliceQueue renamed;
-        splice.apply(renamed);
-        intake_->replace_held(std::move(renamed));
+        model_field_ = fields.model_field;
     }
+    include_usage_ = fields.include_usage;
     return {};
 }
 
 void Exchange::respond_with_error(const Error& error) {
-    const ErrorAnswer answer = answer_for(error);
     std::string detail;
     switch (error.kind) {
         case ErrorKind::no_route:
         case ErrorKind::method_not_allowed:
             detail = std::string(record_.method) + " " + std::string(record_.path);
+            break;
+        case ErrorKind::no_operation:
+            detail = std::string(record_.path);
             break;
         case ErrorKind::no_model:
             detail = record_.model;
@@ -253,23 +325,32 @@ void Exchange::respond_with_error(const Error& error) {
         default:
             break;
     }
-    const std::string body = error_body(answer, error_message(error, detail));
-    http::HeadWriter writer = client_.begin_response(answer.status);
+    const providers::ProviderError& answer =
+        refusal_ != nullptr ? *refusal_
+                            : client_.arena().make<providers::ProviderError>(
+                                  provider_error_for(error, detail, client_.arena()));
+    const providers::ClientDialect& dialect = error_dialect(call_.dialect);
+    const uint16_t status = dialect.status(answer.status);
+    BodyText body(answer.message.size() + kErrorBodyBytes);
+    dialect.encode_error(answer, record_.request_id, body);
+    http::HeadWriter writer = client_.begin_response(status);
     writer.field(HeaderId::content_type, "application/json");
     if (error.kind == ErrorKind::method_not_allowed) {
         writer.field(HeaderId::allow, "GET, POST, DELETE");
     }
-    if (answer.status == 503) {
-        writer.field(HeaderId::retry_after, "1");
-    }
+    write_refusal_fields(writer, answer);
     write_own_fields(writer);
-    if (client_.respond(writer, answer.status, Slice::copy_of(body))) {
+    if (client_.respond(writer, status, body.take())) {
         record_.responded = clock();
     }
 }
 
-void Exchange::write_own_fields(http::HeadWriter& writer) {
+void Exchange::write_own_fields(http::HeadWriter& writer, bool is_relayed) {
     writer.field(HeaderId::x_request_id, record_.request_id);
+    // Where Anthropic's clients look for it; in a relayed head it stands already.
+    if (call_.dialect == providers::Dialect::messages && !is_relayed) {
+        writer.field("request-id", record_.request_id);
+    }
     if (snapshot_->sends_server_timing) {
         write_server_timing(writer);
     }

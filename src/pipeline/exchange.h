@@ -11,43 +11,59 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/arena_list.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/prng.h"
 #include "base/result.h"
+#include "base/slice.h"
 #include "base/time.h"
 #include "coro/signal.h"
 #include "coro/task.h"
 #include "http/body_writer.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
+#include "http/message.h"
 #include "http/server_exchange.h"
 #include "json/document.h"
+#include "json/field_watch.h"
+#include "json/tree.h"
 #include "net/deadline.h"
 #include "net/proactor.h"
+#include "pipeline/client_call.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/relay_clocks.h"
+#include "pipeline/remote_hosts.h"
 #include "pipeline/route_table.h"
 #include "pipeline/snapshot.h"
+#include "pipeline/stream_probe.h"
+#include "providers/model_list.h"
+#include "providers/provider_error.h"
 #include "upstream/patience.h"
 #include "upstream/upstream.h"
 
 namespace sluice::providers {
 class SimulatedAnswer;
-}
+struct ChatRequest;
+struct RemotePart;
+}  // namespace sluice::providers
 
 namespace sluice::pipeline {
 
-class Relay;
 class RequestIntake;
+struct RemoteFile;
+struct Translated;
 
 // What all exchanges of a shard share.
 struct Services {
     net::Proactor& proactor;
     Prng& prng;
     Telemetry& telemetry;
+    RemoteHosts& remote_hosts;
     json::Document document;                      // Scratch for small JSON texts.
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.
 };
@@ -67,11 +83,13 @@ public:
 private:
     // exchange.cc
     coro::Task<Status> serve();
+    coro::Task<Status> answer();
     Status begin();
     Status choose_route(const PathRoutes& path);
-    void rename_model(std::string_view model);
+    void edit_relayed_request();
+    bool lists_models_itself(const PathRoutes* path) const;
     void respond_with_error(const Error& error);
-    void write_own_fields(http::HeadWriter& writer);
+    void write_own_fields(http::HeadWriter& writer, bool is_relayed = false);
     void write_server_timing(http::HeadWriter& writer);
     void finish(const Error& error);
     void look_at_half_closed_client();
@@ -82,11 +100,48 @@ private:
     coro::Task<Status> attempt(bool fresh);
     coro::Task<Status> await_response_head();
     Status send_request_head();
+    std::string_view upstream_target(Arena& arena) const;
     Status pump_request_body();
     bool may_send_again(const Error& error) const;
+    // translate.cc
+    coro::Task<Status> translate();
+    coro::Task<Status> encode_for_upstream(const providers::ChatRequest& request, size_t bytes);
+    coro::Task<Status> ask();
+    Result<const json::Value*> begin_translation();
+    void replace_body(Slice body);
+    Error keep_refusal(const Error& error);
+    // fetch_remote.cc
+    coro::Task<Result<const providers::ChatRequest*>> fetch_remote(
+        const providers::ChatRequest& request,
+        std::span<const providers::RemotePart> parts,
+        std::vector<RemoteFile>& files);
+    Error refuse_remote(const providers::RemotePart& part,
+                        std::string_view url,
+                        std::string_view reason);
+    uint64_t remote_bytes_max() const;
+    // translate_embeddings.cc
+    coro::Task<Status> translate_embeddings();
+    // list_models.cc
+    coro::Task<Status> list_models(std::span<const Route* const> routes);
+    coro::Task<Status> add_models_of(const Route& route, ArenaList<providers::ModelInfo>& models);
+    // transcode.cc
+    class Transcoding;
+    coro::Task<Status> transcode_stream();
+    coro::Task<Status> run_transcoding(Transcoding& transcoding);
+    coro::Task<void> drain_reply();
+    coro::Task<Status> transcode_whole();
+    Status begin_translated_response(std::string_view content_type);
+    void write_translated_fields(http::HeadWriter& writer);
+    void keep_response_fields();
+    void let_go_of_request();
+    // read_reply.cc
+    coro::Task<Result<std::string_view>> read_reply(uint32_t bytes_max);
+    coro::Task<Status> read_refusal();
+    Status pass_refusal(const http::ResponseHead& head, std::string_view body);
     // respond.cc
     coro::Task<Status> relay();
     Status send_response_head();
+    RelayLimits relay_limits() const;
     // simulate.cc
     coro::Task<Status> simulate();
     coro::Task<Status> simulate_stream(providers::SimulatedAnswer& answer);
@@ -117,17 +172,25 @@ private:
 
     // What every event of a stream touches comes first.
     http::ServerExchange& client_;
-    net::Deadline total_;       // Of the whole exchange, by the upstream's total timeout.
-    net::Deadline next_probe_;  // Of a client that ended its direction.
-    Relay* relay_ = nullptr;    // While one runs, for probing the client.
+    net::Deadline total_;           // Of the whole exchange, by the upstream's total timeout.
+    net::Deadline next_probe_;      // Of a client that ended its direction.
+    StreamProbe* probe_ = nullptr;  // While a response is written, for probing the client.
     bool half_closed_ = false;
     bool asked_at_end_ = false;  // Once its connection had ended, not only its TLS session.
     bool wants_stream_ = false;
+    bool include_usage_ = false;  // The client asked for the usage chunk of its stream.
+    bool strips_usage_ = false;   // We did, and the client must not see it.
     bool request_sent_whole_ = false;
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
     const Route* route_ = nullptr;
-    std::unique_ptr<RequestIntake> intake_;  // Until the request is sent.
+    std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
+    std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.
+    // What the client is told when the exchange fails, where an Error has no room for it; in the
+    // arena.
+    const providers::ProviderError* refusal_ = nullptr;
+    ClientCall call_;
+    json::Field model_field_;  // Where the model stands, when its name is to be changed.
     upstream::Lease lease_;
     ExchangeRecord record_;
     std::string_view origin_;  // Of the page that asks, for CORS; in the arena.

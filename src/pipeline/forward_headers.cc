@@ -2,13 +2,20 @@
 #include "pipeline/forward_headers.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
+#include "base/arena.h"
+#include "base/arena_list.h"
 #include "base/text.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
 #include "http/header_names.h"
 #include "http/message.h"
+#include "pipeline/service.h"
+#include "providers/provider_error.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -106,34 +113,73 @@ bool stays_on_upstream_side(HeaderId id) {
     }
 }
 
-}  // namespace
-
-void write_request_fields(http::HeadWriter& writer,
-                          const http::RequestHead& head,
-                          const upstream::Upstream& upstream,
-                          std::string_view request_id) {
+// What the operator's settings and the provider add.
+void write_upstream_fields(http::HeadWriter& writer,
+                           const upstream::Upstream& upstream,
+                           const Service& service,
+                           const http::HeaderMap* from_client,
+                           std::string_view request_id) {
     const upstream::UpstreamOptions& options = upstream.options();
-    writer.field(HeaderId::host, upstream.host_field());
-    for (const http::HeaderField& field : head.headers) {
-        if (!stays_on_client_side(field.id) && !is_named_by_connection(head.headers, field) &&
-            !is_set_by_upstream(options, field)) {
-            writer.parsed_field(field);
-        }
-    }
-    if (!upstream.authorization().empty()) {
-        writer.field(HeaderId::authorization, upstream.authorization());
-    }
-    if (!options.organization.empty()) {
-        writer.field(HeaderId::openai_organization, options.organization);
-    }
-    if (!options.project.empty()) {
-        writer.field(HeaderId::openai_project, options.project);
-    }
+    service.write_fields(writer, upstream, from_client);
     for (const upstream::HeaderOption& extra : options.headers) {
         writer.field(extra.name, extra.value);
     }
     writer.field(HeaderId::accept_encoding, "identity");
     writer.field(HeaderId::x_request_id, request_id);
+}
+
+// Under these names providers tell the id that they know a request by.
+bool is_request_id(const http::HeaderField& field) {
+    static constexpr std::string_view kNames[] = {"request-id", "x-amzn-requestid",
+                                                  "apim-request-id"};
+    return field.id == HeaderId::x_request_id ||
+           std::ranges::any_of(kNames, [&](std::string_view name) {
+               return equals_ignoring_case(name, field.name);
+           });
+}
+
+bool has_prefix(std::string_view name, std::string_view prefix) {
+    return equals_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
+// Of a request that its client signed for AWS: a session's token among them.
+bool belongs_to_signature(const http::HeaderField& field) {
+    return field.id == HeaderId::other && has_prefix(field.name, "x-amz-");
+}
+
+}  // namespace
+
+void write_request_fields(http::HeadWriter& writer,
+                          const http::RequestHead& head,
+                          const upstream::Upstream& upstream,
+                          const Service& service,
+                          std::string_view request_id) {
+    const upstream::UpstreamOptions& options = upstream.options();
+    writer.field(HeaderId::host, upstream.host_field());
+    for (const http::HeaderField& field : head.headers) {
+        if (!stays_on_client_side(field.id) && !belongs_to_signature(field) &&
+            !is_named_by_connection(head.headers, field) && !is_set_by_upstream(options, field)) {
+            writer.parsed_field(field);
+        }
+    }
+    write_upstream_fields(writer, upstream, service, &head.headers, request_id);
+}
+
+void write_translated_request_fields(http::HeadWriter& writer,
+                                     const http::RequestHead& head,
+                                     const upstream::Upstream& upstream,
+                                     const Service& service,
+                                     std::string_view accept,
+                                     std::string_view request_id) {
+    writer.field(HeaderId::host, upstream.host_field());
+    writer.field(HeaderId::content_type, "application/json");
+    writer.field(HeaderId::accept, accept);
+    for (const HeaderId id : {HeaderId::traceparent, HeaderId::tracestate, HeaderId::user_agent}) {
+        if (const http::HeaderField* field = head.headers.find(id)) {
+            writer.field(id, field->value);
+        }
+    }
+    write_upstream_fields(writer, upstream, service, nullptr, request_id);
 }
 
 void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& head) {
@@ -144,6 +190,39 @@ void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& h
                    !is_named_by_connection(head.headers, field)) {
             writer.parsed_field(field);
         }
+    }
+}
+
+// Of a reply that is translated, little else than its id would be true.
+std::span<const providers::HeaderLine> translated_response_fields(const http::ResponseHead& head,
+                                                                  Arena& arena) {
+    ArenaList<providers::HeaderLine> kept(arena);
+    bool has_id = false;
+    for (const http::HeaderField& field : head.headers) {
+        if (!has_id && is_request_id(field)) {
+            has_id = true;
+            kept.push_back({kUpstreamRequestId, arena.copy(field.value)});
+        } else if (has_prefix(field.name, "x-ratelimit-") ||
+                   has_prefix(field.name, "anthropic-ratelimit-")) {
+            kept.push_back({arena.copy(field.name), arena.copy(field.value)});
+        }
+    }
+    return kept.view();
+}
+
+void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderError& error) {
+    if (error.retry_after.ns() >= 0) {
+        const int64_t seconds = (error.retry_after.ms() + 999) / 1000;
+        writer.field(HeaderId::retry_after, std::to_string(seconds));
+        if (error.retry_after.ms() % 1000 != 0) {
+            writer.field("retry-after-ms", std::to_string(error.retry_after.ms()));
+        }
+    } else if (error.status == 503) {
+        writer.field(HeaderId::retry_after, "1");
+    }
+    // The vendors' clients obey: another try cannot help.
+    if (error.blame == providers::Blame::credential) {
+        writer.field("x-should-retry", "false");
     }
 }
 

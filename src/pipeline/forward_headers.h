@@ -4,10 +4,14 @@
 // What never passes: hop-by-hop fields, framing, and credentials of either side.
 #pragma once
 
+#include <span>
 #include <string_view>
 
+#include "base/arena.h"
 #include "http/h1_writer.h"
 #include "http/message.h"
+#include "pipeline/service.h"
+#include "providers/provider_error.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
@@ -17,10 +21,28 @@ namespace sluice::pipeline {
 void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
                           const upstream::Upstream& upstream,
+                          const Service& service,
                           std::string_view request_id);
+
+// Likewise for a request that was translated: nothing of the client's goes on but what traces it,
+// because every other field belongs to the dialect that it was written in.
+void write_translated_request_fields(http::HeadWriter& writer,
+                                     const http::RequestHead& head,
+                                     const upstream::Upstream& upstream,
+                                     const Service& service,
+                                     std::string_view accept,
+                                     std::string_view request_id);
 
 // Writes the fields of an upstream's response that go on to the client. The upstream's own
 // x-request-id becomes x-upstream-request-id.
 void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& head);
+
+// Of a reply that was translated, what goes on: the provider's id for it, and its limits. In the
+// arena.
+std::span<const providers::HeaderLine> translated_response_fields(const http::ResponseHead& head,
+                                                                  Arena& arena);
+
+// What an answer with an error says besides: when to come back, and whether that makes sense.
+void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderError& error);
 
 }  // namespace sluice::pipeline

@@ -1,5 +1,5 @@
-// One route: which requests it takes and where they go. Plain values: filled by config/, compiled
-// into the route table when a snapshot is built.
+// What can be set about routes, which requests they take and where those go, and about files that
+// requests name. Plain values: filled by config/, compiled into a snapshot.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,20 @@
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
+
+// Files that requests name by URL, fetched for providers that want their bytes.
+struct RemoteContentOptions {
+    bool enabled = true;
+    bool allow_http = false;  // Anybody on the way could exchange what is fetched.
+    // Without it a client could read, through us, what only our network may see.
+    bool allow_private_addresses = false;
+    // One file. Twice what most providers take for an image.
+    uint32_t bytes_max = 20U * 1024 * 1024;
+    // One file with all its redirects. A client waits all the while, and hosts of images are quick.
+    uint32_t timeout_ms = 10'000;
+
+    bool operator==(const RemoteContentOptions&) const = default;
+};
 
 struct RouteOptions {
     // Matches this path and everything below it: "/v1/chat" takes "/v1/chat" and "/v1/chat/x", not

@@ -20,8 +20,10 @@
 #include "net/byte_stream.h"
 #include "net/deadline.h"
 #include "net/proactor.h"
+#include "pipeline/relay_clocks.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/stream_watch.h"
+#include "pipeline/usage_chunk.h"
 #include "upstream/patience.h"
 
 namespace sluice::pipeline {
@@ -36,93 +38,21 @@ constexpr size_t kReleasedBytesMin = size_t{16} * 1024;
 
 constexpr std::string_view kComment = ":\n\n";
 
-// When the upstream was last heard, as far as we were listening.
-class SilenceClock {
-public:
-    SilenceClock(net::Proactor& proactor, coro::Signal& signal, Duration limit)
-        : proactor_(proactor), deadline_(proactor, signal), limit_(limit), heard_(proactor.now()) {}
-
-    void heard() { heard_ = proactor_.now(); }
-    // Begins anew after it was over.
-    void restart() {
-        heard();
-        deadline_.set(limit_);
-    }
-    // True when the silence has lasted too long. Arms when it is first asked, so that an answer
-    // that is there whole costs no timer, and again for what is left, so that progress costs none.
-    bool is_over() {
-        if (!std::exchange(is_running_, true)) {
-            deadline_.set(limit_);
-            return false;
-        }
-        if (!deadline_.has_passed()) {
-            return false;
-        }
-        const Duration silent = proactor_.now() - heard_;
-        if (silent >= limit_) {
-            return true;
-        }
-        deadline_.set(limit_ - silent);
-        return false;
-    }
-
-private:
-    net::Proactor& proactor_;
-    net::Deadline deadline_;
-    const Duration limit_;
-    Instant heard_;
-    bool is_running_ = false;
-};
-
-// Whether a congested client takes anything at all.
-class StallClock {
-public:
-    StallClock(net::ByteStream& client, coro::Signal& signal, Duration limit)
-        : client_(client), deadline_(client.proactor(), signal), limit_(limit) {}
-
-    bool is_over() {
-        if (!client_.is_congested()) {
-            deadline_.clear();
-            is_running_ = false;
-            return false;
-        }
-        const bool took_some = client_.sent_bytes_total() != sent_before_;
-        if (is_running_ && deadline_.has_passed() && !took_some) {
-            return true;
-        }
-        if (!is_running_ || deadline_.has_passed()) {
-            is_running_ = true;
-            sent_before_ = client_.sent_bytes_total();
-            deadline_.set(limit_);
-        }
-        return false;
-    }
-
-private:
-    net::ByteStream& client_;
-    net::Deadline deadline_;
-    const Duration limit_;
-    uint64_t sent_before_ = 0;
-    bool is_running_ = false;
-};
-
 }  // namespace
 
 Relay::Relay(http::ServerExchange& client,
              http::ClientConnection& upstream,
-             bool event_stream,
-             Terminator terminator,
+             const Kind& kind,
              Arena& arena)
     : client_(client),
       upstream_(upstream),
-      terminator_(terminator),
-      watch_(event_stream, event_stream ? terminator : Terminator::none, arena) {}
+      terminator_(kind.terminator),
+      strips_usage_(kind.strips_usage && kind.is_event_stream),
+      watch_(
+          kind.is_event_stream, kind.is_event_stream ? kind.terminator : Terminator::none, arena) {}
 
 coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& limits) {
-    SilenceClock silence(client_.stream().proactor(), patience.signal(), limits.silence);
-    SilenceClock quiet(client_.stream().proactor(), patience.signal(), limits.keepalive);
-    StallClock stall(client_.stream(), patience.signal(), limits.send_timeout);
-    bool was_listening = true;
+    RelayClocks clocks(client_.stream(), patience.signal(), limits);
     while (true) {
         CO_TRY(const bool moved, pass_on());
         if (upstream_.is_response_complete()) {
@@ -131,28 +61,11 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
         if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
         }
-        // While the client is the brake, the upstream's silence is our own doing.
-        const bool listening = !client_.stream().is_congested();
-        if (moved || !listening || !was_listening) {
-            silence.heard();
-            quiet.heard();
+        if (const std::optional<Error> over = clocks.look(moved)) {
+            co_return fail(*over);
         }
-        was_listening = listening;
-        if (silence.is_over()) {
-            co_return fail({.kind = ErrorKind::silence_timeout,
-                            .source = ErrorSource::upstream,
-                            .where = "silence inside the answer"});
-        }
-        if (quiet.is_over()) {
+        if (clocks.is_quiet()) {
             probe();
-            quiet.restart();
-        }
-        if (stall.is_over()) {
-            const Error error = {.kind = ErrorKind::send_timeout,
-                                 .source = ErrorSource::client,
-                                 .where = "the client did not read"};
-            client_.stream().abandon(error);
-            co_return fail(error);
         }
         co_await patience.signal().wait();
     }
@@ -188,6 +101,10 @@ Result<bool> Relay::take_pieces() {
             break;
         }
         moved = true;
+        if (strips_usage_) {
+            take_unframed(std::move(piece));
+            continue;
+        }
         const uint32_t size = piece.data.size();
         const uint32_t complete = watch_.see(piece.data.view());
         if (complete == size) {
@@ -218,6 +135,48 @@ Result<bool> Relay::take_pieces() {
     return moved;
 }
 
+// The way of a stream whose usage chunk was the gateway's wish. Parts of an event are held as they
+// came; only a piece that brings usage is looked at and, once, copied.
+void Relay::take_unframed(http::BodyPiece&& piece) {
+    const uint32_t usages_before = watch_.usage_objects();
+    const uint32_t complete = watch_.see(piece.data.view());
+    has_usage_ = has_usage_ || watch_.usage_objects() != usages_before;
+    if (complete == piece.data.size()) {
+        frame(std::move(piece));
+        has_usage_ = false;
+        return;
+    }
+    if (complete > 0) {
+        frame({.data = piece.data.share(0, complete), .headroom = piece.headroom});
+        piece.data.drop_front(complete);
+    }
+    unframed_.push_back(std::move(piece.data));
+    if (unframed_.size_bytes() > kHeldEventBytesMax) {
+        frame({});
+        release();
+        broke_an_event_ = true;
+    }
+}
+
+// Frames what was held of an event, and the events that `events` completes.
+void Relay::frame(http::BodyPiece&& events) {
+    if (has_usage_) {
+        unframed_.push_back(std::move(events.data));
+        hold({.data = Slice::copy_of(without_usage_chunk(unframed_.to_string()))});
+        unframed_.clear();
+    } else {
+        while (!unframed_.empty()) {
+            hold({.data = unframed_.pop_front()});
+        }
+        hold(std::move(events));
+    }
+    held_is_whole_ = true;
+    broke_an_event_ = false;
+    if (held_.size_bytes() >= kReleasedBytesMin) {
+        release();
+    }
+}
+
 Status Relay::end() {
     watch_.end();
     if (!watch_.has_ended_properly()) {
@@ -231,6 +190,9 @@ Status Relay::end() {
         return fail({.kind = ErrorKind::closed_early,
                      .source = ErrorSource::upstream,
                      .where = "the connection ended without the notice that TLS demands"});
+    }
+    if (!unframed_.empty()) {
+        frame({});
     }
     release();
     return {};

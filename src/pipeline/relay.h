@@ -17,23 +17,25 @@
 #include "http/body_reader.h"
 #include "http/client_connection.h"
 #include "http/server_exchange.h"
+#include "pipeline/relay_clocks.h"
+#include "pipeline/stream_probe.h"
 #include "pipeline/stream_watch.h"
 #include "upstream/patience.h"
 
 namespace sluice::pipeline {
 
-struct RelayLimits {
-    Duration silence;       // Of the upstream, inside its answer. Zero is off.
-    Duration send_timeout;  // For a client that takes nothing. Zero is off.
-    Duration keepalive;     // Silence after which the client gets a comment. Zero is off.
-};
-
-class Relay {
+class Relay final : public StreamProbe {
 public:
+    struct Kind {
+        bool is_event_stream = false;
+        // The usage chunk is the gateway's own wish and does not go to the client.
+        bool strips_usage = false;
+        Terminator terminator = Terminator::none;
+    };
+
     Relay(http::ServerExchange& client,
           http::ClientConnection& upstream,
-          bool event_stream,
-          Terminator terminator,
+          const Kind& kind,
           Arena& arena);
 
     // Relays until the response is whole. Fails when either side, or patience, ends before that.
@@ -42,13 +44,15 @@ public:
     void break_off(const Error& error);
     // Writes a comment, where one may stand: to find out whether a client that ended its direction
     // still reads, or to keep a quiet connection alive.
-    void probe();
+    void probe() override;
 
     const StreamWatch& watch() const { return watch_; }
 
 private:
     Result<bool> pass_on();
     Result<bool> take_pieces();
+    void take_unframed(http::BodyPiece&& piece);
+    void frame(http::BodyPiece&& events);
     Status end();
     void hold(http::BodyPiece&& piece);
     void release();
@@ -56,9 +60,12 @@ private:
     http::ServerExchange& client_;
     http::ClientConnection& upstream_;
     const Terminator terminator_;
+    const bool strips_usage_;
     bool broke_an_event_ = false;  // The front of an event too large to be held went out.
     bool held_is_whole_ = false;   // Events, each complete, that leave together.
     SliceQueue held_;              // Framed: such events, or parts of one that is not complete.
+    SliceQueue unframed_;          // Where usage is stripped: the front of an event, as it came.
+    bool has_usage_ = false;       // Usage came in what is held.
     StreamWatch watch_;
 };
 

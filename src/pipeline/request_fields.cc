@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/result.h"
 #include "json/field_watch.h"
+#include "json/splice.h"
 #include "json/unescape.h"
 
 namespace sluice::pipeline {
@@ -76,6 +77,20 @@ Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& 
     TRY(fields.include_usage, read_bool(field_of(watch, RequestField::include_usage),
                                         "'stream_options.include_usage' must be true or false"));
     return fields;
+}
+
+void ask_for_usage(const json::FieldWatch& watch, size_t object_begin, json::Splice& splice) {
+    const json::Field options = field_of(watch, RequestField::stream_options);
+    const json::Field usage = field_of(watch, RequestField::include_usage);
+    if (usage.is_present()) {
+        splice.replace(usage, "true");
+    } else if (options.type == json::ValueType::object) {
+        splice.insert_first(options.begin + 1, R"("include_usage":true)");
+    } else if (options.is_present()) {
+        splice.replace(options, R"({"include_usage":true})");
+    } else {
+        splice.insert_first(object_begin, R"("stream_options":{"include_usage":true})");
+    }
 }
 
 }  // namespace sluice::pipeline

@@ -2,6 +2,7 @@
 // is validated, never parsed again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "base/arena.h"
 #include "base/result.h"
 #include "json/field_watch.h"
+#include "json/splice.h"
 
 namespace sluice::pipeline {
 
@@ -28,5 +30,8 @@ struct RequestFields {
 // Reads the members out of what the validator found. Fails with invalid_field when one has a type
 // that no server accepts ("model" that is no string, "stream" that is no boolean).
 Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& arena);
+
+// Edits a valid body so that a stream reports its usage: stream_options.include_usage is true.
+void ask_for_usage(const json::FieldWatch& watch, size_t object_begin, json::Splice& splice);
 
 }  // namespace sluice::pipeline

@@ -112,7 +112,7 @@ Status RequestIntake::finish() {
 // Reads until the body is whole, or, where nothing in it decides the route, until the hold limit.
 coro::Task<Status> Exchange::receive_request(const PathRoutes& path) {
     const http::ServerConnectionOptions& options = client_.options();
-    const bool may_flow = !path.depends_on_body();
+    const bool may_flow = !path.depends_on_body() && path.relays(call_);
     const size_t room_bytes = may_flow ? options.request_hold_bytes_max : SIZE_MAX;
     BodyPace pace(options);
     net::Deadline next_look(services_.proactor, signal());

@@ -14,6 +14,7 @@
 #include "base/slice_queue.h"
 #include "http/server_exchange.h"
 #include "json/field_watch.h"
+#include "json/splice.h"
 #include "json/validator.h"
 #include "pipeline/request_fields.h"
 
@@ -34,6 +35,10 @@ public:
     // Puts an edited body in the place of the held one. Texts of the edit that nobody counts are
     // copied, because the stream that sends them can outlive the exchange.
     void replace_held(SliceQueue&& edited);
+    // Adds what makes a stream report its usage to the edits of a complete body.
+    void ask_for_usage(json::Splice& splice) const {
+        pipeline::ask_for_usage(watch_, validator_.object_begin(), splice);
+    }
     uint64_t taken_bytes() const { return taken_bytes_; }
     bool has_body() const { return has_body_; }
     // For the error's text: " (at byte N)" where JSON was wrong.

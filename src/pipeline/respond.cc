@@ -17,6 +17,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
+#include "pipeline/open_stream.h"
 #include "pipeline/relay.h"
 #include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/stream_watch.h"
@@ -29,6 +30,9 @@ namespace {
 Terminator terminator_of(std::string_view path) {
     if (path.ends_with("/completions")) {
         return Terminator::done;
+    }
+    if (path.ends_with("/messages")) {
+        return Terminator::messages;
     }
     return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
 }
@@ -45,20 +49,6 @@ bool is_event_stream(const http::ResponseHead& head) {
     return equals_ignoring_case(type.substr(0, kType.size()), kType) && !is_encoded(head);
 }
 
-// Counts an open stream for as long as it is relayed.
-class OpenStream {
-public:
-    explicit OpenStream(net::Proactor& proactor) : proactor_(proactor) {
-        proactor_.stream_opened();
-    }
-    ~OpenStream() { proactor_.stream_closed(); }
-    OpenStream(const OpenStream&) = delete;
-    OpenStream& operator=(const OpenStream&) = delete;
-
-private:
-    net::Proactor& proactor_;
-};
-
 }  // namespace
 
 Status Exchange::send_response_head() {
@@ -74,10 +64,18 @@ Status Exchange::send_response_head() {
     }
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);
     write_response_fields(writer, head);
-    write_own_fields(writer);
+    write_own_fields(writer, true);
     TRY_VOID(client_.send_head(writer, head.status, framing));
     record_.responded = clock();
     return {};
+}
+
+RelayLimits Exchange::relay_limits() const {
+    return {
+        .silence = Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
+        .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
+        .keepalive = Duration::milliseconds(client_.options().stream_keepalive_ms),
+    };
 }
 
 coro::Task<Status> Exchange::relay() {
@@ -91,20 +89,18 @@ coro::Task<Status> Exchange::relay() {
         intake_.reset();
         client_.release_request();
     }
-    Relay relay(client_, *lease_, event_stream, terminator, client_.arena());
+    Relay relay(
+        client_, *lease_,
+        {.is_event_stream = event_stream, .strips_usage = strips_usage_, .terminator = terminator},
+        client_.arena());
     const OpenStream counted(services_.proactor);
-    const RelayLimits limits = {
-        .silence = Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
-        .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
-        .keepalive = Duration::milliseconds(client_.options().stream_keepalive_ms),
-    };
-    relay_ = &relay;
+    probe_ = &relay;
     signal().expect({&relay, this, &client_, &client_.stream(), &*lease_});
-    const Status done = co_await relay.run(*this, limits);
+    const Status done = co_await relay.run(*this, relay_limits());
     signal().expect_nothing();
-    relay_ = nullptr;
+    probe_ = nullptr;
     record_.events = relay.watch().events();
-    record_.usage = read_usage(relay.watch().usage_object());
+    record_.usage = relay.watch().usage();
     if (!done) {
         if (done.error().source != ErrorSource::client) {
             relay.break_off(done.error());

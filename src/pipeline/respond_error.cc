@@ -4,9 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "json/writer.h"
 #include "pipeline/stream_watch.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
 
 namespace sluice::pipeline {
 
@@ -41,6 +45,8 @@ ErrorAnswer answer_for_client(const Error& error) {
             return {401, kInvalidRequest, "invalid_api_key", {}};
         case ErrorKind::no_route:
             return {404, kInvalidRequest, "unknown_url", {}};
+        case ErrorKind::no_operation:
+            return {404, kInvalidRequest, "unsupported_operation", {}};
         case ErrorKind::no_model:
             return {404, kInvalidRequest, "model_not_found", "model"};
         case ErrorKind::streaming_not_allowed:
@@ -104,6 +110,8 @@ std::string error_message(const Error& error, std::string_view detail) {
     switch (error.kind) {
         case ErrorKind::no_route:
             return "Unknown request URL: " + named + ". No route is configured for this path.";
+        case ErrorKind::no_operation:
+            return "The provider of this model has nothing that answers " + named + ".";
         case ErrorKind::no_model:
             return "The model '" + named +
                    "' does not exist on this gateway or is not routed here.";
@@ -158,6 +166,22 @@ void append_member(std::string& to, std::string_view name, std::string_view valu
 
 }  // namespace
 
+providers::ProviderError provider_error_for(const Error& error,
+                                            std::string_view detail,
+                                            Arena& arena) {
+    const ErrorAnswer answer = answer_for(error);
+    return {.status = answer.status,
+            .type = answer.type,
+            .code = answer.code,
+            .param = answer.param,
+            .message = arena.copy(error_message(error, detail))};
+}
+
+const providers::ClientDialect& error_dialect(providers::Dialect dialect) {
+    const bool is_messages = dialect == providers::Dialect::messages;
+    return *providers::client_dialect(is_messages ? dialect : providers::Dialect::chat);
+}
+
 std::string error_body(const ErrorAnswer& answer, std::string_view message) {
     std::string body = "{\"error\":{";
     append_member(body, "message", message);
@@ -172,6 +196,18 @@ std::string error_body(const ErrorAnswer& answer, std::string_view message) {
 }
 
 std::string error_event(const ErrorAnswer& answer, std::string_view message, Terminator protocol) {
+    if (protocol == Terminator::messages) {
+        std::string event;
+        json::StringText output(event);
+        providers::client_dialect(providers::Dialect::messages)
+            ->encode_error_event({.status = answer.status,
+                                  .type = answer.type,
+                                  .code = answer.code,
+                                  .message = message},
+                                 {}, output);
+        output.finish();
+        return event;
+    }
     if (protocol != Terminator::responses) {
         return "data: " + error_body(answer, message) + "\n\n";
     }

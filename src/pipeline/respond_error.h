@@ -5,8 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "pipeline/stream_watch.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
 
 namespace sluice::pipeline {
 
@@ -22,6 +25,13 @@ ErrorAnswer answer_for(const Error& error);
 
 // A sentence for a person. `detail` names what was asked for (a model, a path); may be empty.
 std::string error_message(const Error& error, std::string_view detail);
+
+// All of it as a provider's error would be told. `detail` as above; texts in the arena.
+providers::ProviderError provider_error_for(const Error& error,
+                                            std::string_view detail,
+                                            Arena& arena);
+// Who writes errors for clients of a dialect: Anthropic's have a form of their own.
+const providers::ClientDialect& error_dialect(providers::Dialect dialect);
 
 // {"error":{"message":…,"type":…,"param":…,"code":…}}
 std::string error_body(const ErrorAnswer& answer, std::string_view message);

@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "pipeline/client_call.h"
 #include "pipeline/options.h"
+#include "pipeline/service.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -71,6 +73,11 @@ bool PathRoutes::depends_on_body() const {
            only.upstream->options().is_simulated();
 }
 
+bool PathRoutes::relays(const ClientCall& call) const {
+    return std::ranges::all_of(routes,
+                               [&](const Route* route) { return route->service->relays(call); });
+}
+
 const Route* PathRoutes::find(std::string_view model) const {
     const Route* best = nullptr;
     size_t best_fit = kNoMatch;
@@ -94,6 +101,9 @@ uint64_t PathRoutes::body_bytes_max(uint64_t usual) const {
 }
 
 RouteTable::RouteTable(std::span<const Route> routes) {
+    for (const Route& route : routes) {
+        all_.push_back(&route);
+    }
     for (const Route& route : routes) {
         const std::string_view prefix = route.options->path_prefix;
         auto found = std::find_if(paths_.begin(), paths_.end(),

@@ -11,14 +11,18 @@
 #include <vector>
 
 #include "base/local_ptr.h"
+#include "pipeline/client_call.h"
 #include "pipeline/options.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
+class Service;
+
 struct Route {
     const RouteOptions* options;  // Lives as long as the snapshot.
     LocalPtr<upstream::Upstream> upstream;
+    const Service* service;   // Lives as long as the snapshot.
     uint32_t index;           // In the order of the configuration; metrics go by it.
     uint32_t upstream_index;  // Likewise.
 
@@ -34,6 +38,8 @@ struct PathRoutes {
     // Whether the choice, or the request that is sent, depends on the body: then the body must be
     // read up to the members in question before anything is sent.
     bool depends_on_body() const;
+    // No route of this path would have to translate the call.
+    bool relays(const ClientCall& call) const;
     // The route for a model; null when there is none. No model: only a route for all models.
     const Route* find(std::string_view model) const;
     // The largest body that one of them takes.
@@ -46,9 +52,12 @@ public:
     explicit RouteTable(std::span<const Route> routes);
 
     const PathRoutes* find(std::string_view path) const;
+    // Every route, in the order of the configuration.
+    std::span<const Route* const> all() const { return all_; }
 
 private:
     std::vector<PathRoutes> paths_;  // Longest prefix first.
+    std::vector<const Route*> all_;
 };
 
 }  // namespace sluice::pipeline

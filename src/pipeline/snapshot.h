@@ -8,7 +8,9 @@
 
 #include "base/local_ptr.h"
 #include "http/options.h"
+#include "pipeline/options.h"
 #include "pipeline/route_table.h"
+#include "pipeline/service.h"
 
 namespace sluice::pipeline {
 
@@ -19,14 +21,21 @@ struct CorsPolicy {
 
 class Snapshot : public LocallyCounted {
 public:
-    Snapshot(std::shared_ptr<const void> config, std::vector<Route> compiled_routes)
-        : keep_alive(std::move(config)), routes(std::move(compiled_routes)), table(routes) {}
+    Snapshot(std::shared_ptr<const void> config,
+             std::vector<std::unique_ptr<Service>> compiled_services,
+             std::vector<Route> compiled_routes)
+        : keep_alive(std::move(config)),
+          services(std::move(compiled_services)),
+          routes(std::move(compiled_routes)),
+          table(routes) {}
 
-    const std::shared_ptr<const void> keep_alive;  // What the options below are part of.
+    const std::shared_ptr<const void> keep_alive;          // What the options below are part of.
+    const std::vector<std::unique_ptr<Service>> services;  // By the index of their upstream.
     const std::vector<Route> routes;
     const RouteTable table;
     http::ServerConnectionOptions connections;
     CorsPolicy cors;
+    RemoteContentOptions remote_content;
     bool accepts_request_ids = true;
     bool sends_server_timing = true;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -53,12 +54,24 @@ bool begins_with_error(std::string_view data) {
     return take(data, "{") && take(data, "\"error\"") && take(data, ":") && !take(data, "null");
 }
 
-bool is_terminal_response(std::string_view name) {
-    return name.starts_with("response.completed") || name.starts_with("response.failed") ||
-           name.starts_with("response.incomplete");
+// Of Responses, and of Messages.
+bool is_terminal_name(std::string_view name) {
+    return name.starts_with("message_stop") || name.starts_with("response.completed") ||
+           name.starts_with("response.failed") || name.starts_with("response.incomplete");
 }
 
-// Both spellings of OpenAI: chat completions and responses.
+// Anthropic's numbers leave out what came from and went into a cache, and come in two objects: at
+// the start and, cumulative, at the end.
+void merge_messages_usage(std::string_view object, Usage& usage) {
+    const Usage part = read_usage(object);
+    usage.prompt_tokens = part.prompt_tokens > 0 ? part.prompt_tokens : usage.prompt_tokens;
+    usage.completion_tokens =
+        part.completion_tokens > 0 ? part.completion_tokens : usage.completion_tokens;
+    usage.cached_tokens = part.cached_tokens > 0 ? part.cached_tokens : usage.cached_tokens;
+    usage.is_known = usage.is_known || part.is_known;
+}
+
+// Both spellings of OpenAI, chat completions and responses, and Anthropic's.
 constexpr json::WatchList kUsageWatchList = {
     {.path = "prompt_tokens", .text_bytes_max = kNumberBytesMax},
     {.path = "input_tokens", .text_bytes_max = kNumberBytesMax},
@@ -72,6 +85,8 @@ constexpr json::WatchList kUsageWatchList = {
     {.path = "completion_tokens_details/reasoning_tokens", .text_bytes_max = kNumberBytesMax},
     {.path = "output_tokens_details"},
     {.path = "output_tokens_details/reasoning_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "cache_read_input_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "cache_creation_input_tokens", .text_bytes_max = kNumberBytesMax},
 };
 
 enum UsageField : uint8_t {
@@ -83,6 +98,8 @@ enum UsageField : uint8_t {
     input_cached = 7,
     completion_reasoning = 9,
     output_reasoning = 11,
+    cache_read = 12,
+    cache_creation = 13,
 };
 
 uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
@@ -104,6 +121,10 @@ StreamWatch::StreamWatch(bool is_event_stream, Terminator terminator, Arena& are
 
 uint32_t StreamWatch::see(std::string_view bytes) {
     usage_finder_.feed(bytes);
+    if (terminator_ == Terminator::messages &&
+        std::exchange(usages_merged_, usage_finder_.count()) != usage_finder_.count()) {
+        merge_messages_usage(usage_finder_.value(), merged_usage_);
+    }
     if (!is_event_stream_) {
         return static_cast<uint32_t>(bytes.size());
     }
@@ -190,8 +211,8 @@ void StreamWatch::judge_data(std::string_view data) {
         return;
     } else if (begins_with_error(data)) {
         saw_error_ = true;
-    } else if (terminator_ == Terminator::responses && take(data, "{") && take(data, "\"type\"") &&
-               take(data, ":") && take(data, "\"")) {
+    } else if (has_named_events() && take(data, "{") && take(data, "\"type\"") && take(data, ":") &&
+               take(data, "\"")) {
         judge_name(data);
     }
 }
@@ -199,9 +220,13 @@ void StreamWatch::judge_data(std::string_view data) {
 void StreamWatch::judge_name(std::string_view name) {
     if (name == "error" || name.starts_with("error\"")) {
         saw_error_ = true;
-    } else if (terminator_ == Terminator::responses && is_terminal_response(name)) {
+    } else if (has_named_events() && is_terminal_name(name)) {
         saw_terminator_ = true;
     }
+}
+
+Usage StreamWatch::usage() const {
+    return terminator_ == Terminator::messages ? merged_usage_ : read_usage(usage_finder_.value());
 }
 
 Usage read_usage(std::string_view object) {
@@ -210,10 +235,15 @@ Usage read_usage(std::string_view object) {
     if (object.empty() || !validator.feed(object) || !validator.finish()) {
         return {};
     }
+    const uint64_t cache_read = first_of(watch, UsageField::cache_read, UsageField::cache_read);
+    const uint64_t cache_creation =
+        first_of(watch, UsageField::cache_creation, UsageField::cache_creation);
+    const uint64_t cached = first_of(watch, UsageField::prompt_cached, UsageField::input_cached);
     return {
-        .prompt_tokens = first_of(watch, UsageField::prompt, UsageField::input),
+        .prompt_tokens =
+            first_of(watch, UsageField::prompt, UsageField::input) + cache_read + cache_creation,
         .completion_tokens = first_of(watch, UsageField::completion, UsageField::output),
-        .cached_tokens = first_of(watch, UsageField::prompt_cached, UsageField::input_cached),
+        .cached_tokens = cached + cache_read,
         .reasoning_tokens =
             first_of(watch, UsageField::completion_reasoning, UsageField::output_reasoning),
         .is_known = true,

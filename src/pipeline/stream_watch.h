@@ -23,6 +23,7 @@ enum class Terminator : uint8_t {
     none,       // Not an event stream, or one whose end we do not know: its framing decides.
     done,       // data: [DONE]
     responses,  // event: response.completed, .failed, .incomplete, or error
+    messages,   // Anthropic's: event: message_stop, or error
 };
 
 struct Usage {
@@ -57,12 +58,20 @@ public:
     bool saw_error() const { return saw_error_; }
     // The last usage object that passed by, as it was written; empty when there was none.
     std::string_view usage_object() const { return usage_finder_.value(); }
+    // How many passed by.
+    uint32_t usage_objects() const { return usage_finder_.count(); }
+    // What the reply says it has cost.
+    Usage usage() const;
 
 private:
     // As much of an event as has to be seen to know what it is: its name and the beginning of its
     // data.
     static constexpr size_t kEventHeadBytes = 128;
 
+    // Their types say what they are, in the data where there is no event line.
+    bool has_named_events() const {
+        return terminator_ == Terminator::responses || terminator_ == Terminator::messages;
+    }
     void keep_head(std::string_view bytes);
     void judge_kept_event();
     void judge_event(std::string_view event);
@@ -71,7 +80,9 @@ private:
 
     http::SseFramer framer_;
     json::MemberFinder usage_finder_;
+    Usage merged_usage_;
     uint64_t events_ = 0;
+    uint32_t usages_merged_ = 0;
     uint8_t head_bytes_ = 0;
     Terminator terminator_;
     bool is_event_stream_;

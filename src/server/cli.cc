@@ -14,6 +14,7 @@
 #include "config/checks.h"
 #include "config/nearest.h"
 #include "config/print.h"
+#include "config/provider_reference.h"
 #include "config/reference.h"
 #include "config/schema.h"
 #include "server/runtime_config.h"
@@ -33,6 +34,7 @@ constexpr CommandName kCommands[] = {
     {"check", Command::check},
     {"print-config", Command::print_config},
     {"config-reference", Command::config_reference},
+    {"provider-reference", Command::provider_reference},
 };
 
 // Options without a value that stand for a command.
@@ -55,6 +57,8 @@ USAGE
       Prints the effective value of every setting as a configuration file.
   sluice config-reference
       Prints the reference of all settings as Markdown.
+  sluice provider-reference
+      Prints what is known of every provider as Markdown.
   sluice --help | --version
 
 OPTIONS
@@ -253,6 +257,8 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return print(load_config(line, environment));
         case Command::config_reference:
             return {kExitOk, config::reference_markdown(), ""};
+        case Command::provider_reference:
+            return {kExitOk, config::providers_markdown(), ""};
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

@@ -20,7 +20,15 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;  // Bad configuration, or the gateway could not run.
 inline constexpr int kExitUsage = 2;    // The command line itself makes no sense.
 
-enum class Command : uint8_t { serve, check, print_config, config_reference, version, help };
+enum class Command : uint8_t {
+    serve,
+    check,
+    print_config,
+    config_reference,
+    provider_reference,
+    version,
+    help,
+};
 
 struct CommandLine {
     Command command = Command::serve;

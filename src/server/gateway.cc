@@ -57,6 +57,7 @@ Gateway::Gateway(net::Shard& shard,
       services_{.proactor = shard.proactor(),
                 .prng = shard.prng(),
                 .telemetry = telemetry,
+                .remote_hosts = *this,
                 .document = {},
                 .head_scratch = {}} {}
 
@@ -68,6 +69,12 @@ LocalPtr<upstream::Upstream> Gateway::upstream_for(size_t index) {
             return existing;
         }
     }
+    return make_upstream(options, tls, upstream::Reach::any);
+}
+
+LocalPtr<upstream::Upstream> Gateway::make_upstream(const upstream::UpstreamOptions& options,
+                                                    const net::TlsContext& tls,
+                                                    upstream::Reach reach) {
     const upstream::Surroundings surroundings = {
         .proactor = shard_.proactor(),
         .resolver = resolver_,
@@ -80,7 +87,16 @@ LocalPtr<upstream::Upstream> Gateway::upstream_for(size_t index) {
         .ok = store.counter(MetricId::upstream_connects_total, {options.name, "ok"}),
         .failed = store.counter(MetricId::upstream_connects_total, {options.name, "failed"}),
     };
-    return LocalPtr(new upstream::Upstream(surroundings, options, tls, connects));
+    return LocalPtr(new upstream::Upstream(surroundings, options, tls, connects, reach));
+}
+
+LocalPtr<upstream::Upstream> Gateway::open(const upstream::UpstreamOptions& options,
+                                           upstream::Reach reach) {
+    if (!options.base_url.starts_with("https://")) {
+        return make_upstream(options, {}, reach);
+    }
+    return config_->remote ? make_upstream(options, config_->remote, reach)
+                           : LocalPtr<upstream::Upstream>();
 }
 
 void Gateway::use(RuntimeConfigPtr runtime) {
@@ -92,12 +108,25 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     for (size_t i = 0; i < config.upstreams.size(); ++i) {
         upstreams.push_back(upstream_for(i));
     }
+    std::vector<std::unique_ptr<pipeline::Service>> providers;
+    for (const upstream::UpstreamOptions& options : config.upstreams) {
+        providers.push_back(std::make_unique<pipeline::Service>(options));
+    }
+    for (size_t i = 0; i < providers.size(); ++i) {
+        const std::string& source = config.upstreams[i].vendor.token_upstream;
+        for (size_t j = 0; !source.empty() && j < upstreams.size(); ++j) {
+            if (config.upstreams[j].name == source && providers[i]->credentials() != nullptr) {
+                providers[i]->credentials()->use(upstreams[j]);
+            }
+        }
+    }
     std::vector<pipeline::Route> routes;
     for (const pipeline::RouteOptions& options : config.routes) {
         for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
             if (config.upstreams[i].name == options.target_llm) {
                 routes.push_back({.options = &options,
                                   .upstream = upstreams[i],
+                                  .service = providers[i].get(),
                                   .index = static_cast<uint32_t>(routes.size()),
                                   .upstream_index = i});
             }
@@ -116,10 +145,11 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     upstreams_ = std::move(upstreams);
     services_.head_scratch.resize(server.http.limits.fields_max);
     telemetry_.use(config);
-    LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(routes)));
+    LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(providers), std::move(routes)));
     snapshot->connections = server.http;
     snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
                       .max_age_s = server.cors_max_age_s};
+    snapshot->remote_content = server.remote_content;
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
     snapshot_ = std::move(snapshot);

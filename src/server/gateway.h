@@ -17,10 +17,13 @@
 #include "net/resolver.h"
 #include "net/shard.h"
 #include "net/tls_blocks.h"
+#include "net/tls_context.h"
 #include "pipeline/exchange.h"
+#include "pipeline/remote_hosts.h"
 #include "pipeline/snapshot.h"
 #include "server/runtime_config.h"
 #include "server/telemetry.h"
+#include "upstream/options.h"
 #include "upstream/upstream.h"
 
 namespace sluice::server {
@@ -35,7 +38,7 @@ struct ProcessState {
     std::vector<const MetricStore*> metrics;
 };
 
-class Gateway final : public http::RequestHandler {
+class Gateway final : public http::RequestHandler, private pipeline::RemoteHosts {
 public:
     Gateway(net::Shard& shard,
             net::ResolverClient& resolver,
@@ -63,6 +66,11 @@ private:
     void answer_preflight(http::ServerExchange& exchange);
     void answer_metrics(http::ServerExchange& exchange);
     LocalPtr<upstream::Upstream> upstream_for(size_t index);
+    LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,
+                                               const net::TlsContext& tls,
+                                               upstream::Reach reach);
+    LocalPtr<upstream::Upstream> open(const upstream::UpstreamOptions& options,
+                                      upstream::Reach reach) override;
 
     net::Shard& shard_;
     net::ResolverClient& resolver_;

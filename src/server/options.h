@@ -8,6 +8,7 @@
 
 #include "http/options.h"
 #include "net/options.h"
+#include "pipeline/options.h"
 
 namespace sluice::server {
 
@@ -64,6 +65,7 @@ struct ServerOptions {
     net::BufferRingOptions buffers;
     net::SocketOptions sockets;
     http::ServerConnectionOptions http;
+    pipeline::RemoteContentOptions remote_content;
 
     bool operator==(const ServerOptions&) const = default;
 };

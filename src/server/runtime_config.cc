@@ -1,6 +1,7 @@
-// One TLS context for clients, one for each upstream with https.
+// One TLS context for clients, one for each upstream with https, one for hosts that requests name.
 #include "server/runtime_config.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -12,6 +13,8 @@
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
+#include "pipeline/service.h"
+#include "providers/remote_content.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -37,6 +40,15 @@ net::TlsContext running_context(const RuntimeConfigPtr& running,
         }
     }
     return {};
+}
+
+// Whether files that requests name may have to be fetched.
+bool fetches_files(const config::Config& config) {
+    return config.server.remote_content.enabled &&
+           std::ranges::any_of(config.upstreams, [](const upstream::UpstreamOptions& options) {
+               return !options.is_simulated() &&
+                      !providers::takes_every_url(pipeline::configured_vendor(options));
+           });
 }
 
 }  // namespace
@@ -76,6 +88,17 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
             take(net::TlsContext::make_client(options.tls, stores, wall_clock_ns), context);
         if (!context) {
             return std::unexpected("llm." + options.name + ".tls: " + error);
+        }
+    }
+    if (fetches_files(made->config)) {
+        made->remote = running != nullptr ? running->remote : net::TlsContext();
+        if (!made->remote) {
+            const std::string error =
+                take(net::TlsContext::make_client({}, stores, wall_clock_ns), made->remote);
+            if (!made->remote) {
+                warnings.push_back("server.remote_content: nothing can be fetched by https: " +
+                                   error);
+            }
         }
     }
     return made;

@@ -20,6 +20,9 @@ struct RuntimeConfig {
     config::Config config;
     net::TlsContext client_side;             // Towards clients; empty without TLS.
     std::vector<net::TlsContext> upstreams;  // In the order of the upstreams; empty for plain http.
+    // Towards hosts that requests name. Empty when nothing is fetched from such, or when there are
+    // no authorities to trust, which keeps nobody from serving everything else.
+    net::TlsContext remote;
 };
 
 using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;

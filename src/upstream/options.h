@@ -12,9 +12,31 @@
 
 namespace sluice::upstream {
 
-// The API that an upstream speaks; which vendor it is says `provider`.
+// What an upstream is for; whose API it speaks says `provider`.
 enum class UpstreamType : uint8_t {
-    chat,  // OpenAI's HTTP API: chat completions, completions, embeddings, responses, models.
+    chat,  // Models that are talked to, and what belongs to them: embeddings, lists of models.
+};
+
+// Whether a stream of an upstream that speaks OpenAI's API is asked for its usage although the
+// client did not ask. The client does not see the difference.
+enum class StreamUsage : uint8_t {
+    by_provider,  // As the provider's row in the table has it.
+    always,       // So that tokens are accounted for; changes one member of the request.
+    as_asked,     // Requests go through byte for byte; streams of other clients count no tokens.
+};
+
+// How replies in the client's own dialect are passed on.
+enum class ReplyHandling : uint8_t {
+    by_provider,  // As the provider's row in the table has it.
+    relay,        // Byte for byte.
+    normalize,    // Read and written again, so that deviations from the dialect are mended.
+};
+
+// What happens to a parameter that the upstream has no counterpart for.
+enum class UnsupportedParameters : uint8_t {
+    drop,    // Left out and listed in x-gateway-dropped-params.
+    warn,    // Likewise, with a line in the log.
+    strict,  // Refused with 400.
 };
 
 struct HeaderOption {
@@ -84,12 +106,54 @@ struct SimulatorOptions {
 
 inline constexpr std::string_view kSimulatedProvider = "simulated";
 
+// Who hands out the keys of AWS that a role has.
+enum class RoleSource : uint8_t {
+    none,       // There is no role, or keys of another kind.
+    container,  // The endpoint that the environment of a container names.
+    instance,   // The instance metadata service.
+};
+
+// How requests for a provider are made out, where its row in the table of vendors is not right.
+struct ProviderOptions {
+    std::string api_version = {};  // Azure: the api-version of its URLs.
+    std::string location = {};     // Google's location, or the region of AWS.
+    // Google: the file of a service account or a user, from which access tokens are made.
+    std::string credentials_file = {};
+    // What was found there; of a container of AWS, what it authorizes itself with.
+    Secret credentials = {};
+    // The upstream that hands out tokens or keys; added when the configuration is loaded.
+    std::string token_upstream = {};
+    // AWS: from the environment, or a profile of the shared files, or else of a role.
+    std::string profile = {};
+    std::string access_key_id = {};
+    Secret secret_access_key = {};
+    Secret session_token = {};
+    RoleSource role_source = RoleSource::none;
+    std::string role_target = {};  // The container's path and query.
+    // "bearer", "header:NAME", "query:NAME" or "none"; empty is as the provider has it.
+    std::string auth = {};
+    std::vector<std::string> quirks = {};    // Added to the provider's.
+    std::vector<std::string> supports = {};  // Capabilities that it has after all,
+    std::vector<std::string> lacks = {};     // and that it has not.
+    // Paths below base_url by operation: { chat = "/v2/chat" }.
+    std::vector<HeaderOption> paths = {};
+    ReplyHandling replies = ReplyHandling::by_provider;
+    StreamUsage stream_usage = StreamUsage::by_provider;
+    UnsupportedParameters unsupported_parameters = UnsupportedParameters::drop;
+    // Sent where the provider demands a limit and the client gave none.
+    uint32_t tokens_default = 4096;
+    // Largest reply that is translated whole, and largest error that is read.
+    uint32_t reply_bytes_max = 64U * 1024 * 1024;
+
+    bool operator==(const ProviderOptions&) const = default;
+};
+
 struct UpstreamOptions {
     std::string name = {};
-    std::string provider = "openai_compatible";  // The vendor; see config/schema for the list.
+    std::string provider = "openai_compatible";  // The vendor; see providers/vendor_table.cc.
     UpstreamType type = UpstreamType::chat;
-    // scheme://host[:port][/path]; checked when the configuration is loaded. Empty for the
-    // simulator only.
+    // scheme://host[:port][/path]; checked when the configuration is loaded. Empty is the
+    // provider's own address, where it has one.
     std::string base_url = {};
 
     // Where the key comes from: one of the two, or neither for upstreams without authentication.
@@ -103,6 +167,7 @@ struct UpstreamOptions {
     bool supports_streaming = true;
     std::vector<ModelAlias> models = {};  // Names rewritten for this upstream on every route.
 
+    ProviderOptions vendor = {};
     UpstreamTimeouts timeouts = {};
     PoolOptions pool = {};
     net::TlsClientOptions tls = {};

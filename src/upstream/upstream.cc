@@ -77,11 +77,13 @@ void Lease::drop() {
 Upstream::Upstream(const Surroundings& surroundings,
                    const UpstreamOptions& options,
                    const net::TlsContext& tls,
-                   const ConnectCounters& connects)
+                   const ConnectCounters& connects,
+                   Reach reach)
     : surroundings_(surroundings),
       connects_(connects),
       options_(options),
       tls_(tls),
+      reach_(reach),
       pool_(surroundings.proactor, options.pool) {
     if (options_.is_simulated()) {
         return;
@@ -147,7 +149,7 @@ coro::Task<Result<Lease>> Upstream::lease(Patience& patience, bool fresh) {
     co_return Lease(std::move(self), std::move(*made));
 }
 
-// All addresses are tried, one after the other, within the connect timeout of each.
+// All addresses within reach are tried, one after the other, within the connect timeout of each.
 coro::Task<Result<ConnectionPtr>> Upstream::connect(Patience& patience) {
     net::Resolution resolution(surroundings_.resolver, url_.host, url_.port, patience.signal());
     while (!resolution.is_done()) {
@@ -157,9 +159,15 @@ coro::Task<Result<ConnectionPtr>> Upstream::connect(Patience& patience) {
         co_await patience.signal().wait();
     }
     CO_TRY_VOID(resolution.status());
-    Error last = timed_out(ErrorKind::dns_failed, "the upstream's name has no address");
+    Error last = timed_out(ErrorKind::dns_failed, reach_ == Reach::public_only
+                                                      ? "the upstream's name has no public address"
+                                                      : "the upstream's name has no address");
     for (size_t i = 0; i < resolution.size(); ++i) {
-        Result<net::StreamPtr> stream = co_await connect_to(resolution.at(i), patience);
+        const net::Address address = resolution.at(i);
+        if (reach_ == Reach::public_only && !address.is_public()) {
+            continue;
+        }
+        Result<net::StreamPtr> stream = co_await connect_to(address, patience);
         if (stream) {
             connects_.ok.add();
             co_return std::make_unique<http::ClientConnection>(std::move(*stream),

@@ -49,6 +49,13 @@ struct ConnectCounters {
     Counter& failed;
 };
 
+// Which of the addresses of its name an upstream may be called at.
+enum class Reach : uint8_t {
+    any,
+    public_only,  // For names that strangers choose. Holds for each address at the moment of
+                  // connecting, so a name that changes its mind gets nowhere.
+};
+
 class Upstream;
 
 // A connection on loan for one exchange.
@@ -81,7 +88,8 @@ public:
     Upstream(const Surroundings& surroundings,
              const UpstreamOptions& options,
              const net::TlsContext& tls,
-             const ConnectCounters& connects);
+             const ConnectCounters& connects,
+             Reach reach = Reach::any);
 
     const UpstreamOptions& options() const { return options_; }
     const net::TlsContext& tls() const { return tls_; }
@@ -112,6 +120,7 @@ private:
     std::string host_field_;
     Secret authorization_;
     const net::TlsContext tls_;
+    const Reach reach_;
     std::string tls_name_;  // That the upstream's certificate must be for.
     net::TlsSessionCache tls_sessions_;
     ConnectionPool pool_;

@@ -173,6 +173,36 @@ class RelayTest(unittest.TestCase):
         response = client.read_response()
         self.assertEqual(response.body, stream)
 
+    def test_refusals_in_the_clients_form_pass_byte_by_byte(self):
+        body = b'{ "error":{"type":"tokens", "message":"slow\\u0020down","more":[1.0]},"x":2}\n'
+        client = self.start()
+        for status in ("400 Bad", "404 Not Found", "429 Too Many Requests"):
+            self.upstream.script = lambda c, _, s=status: support.json_answer(
+                c, body, s, "x-ratelimit-remaining-tokens: 0\r\nset-cookie: a\r\n")
+            client.post(CHAT, b'{"stream":true}')
+            response = client.read_response()
+            self.assertEqual((str(response.status), response.body), (status[:3], body))
+            self.assertEqual(response.field("x-ratelimit-remaining-tokens"), "0")
+            self.assertIsNone(response.field("set-cookie"))
+
+    def test_other_refusals_are_told_in_the_clients_form(self):
+        openai = '{"error":{"type":"t","message":"%s"}}'
+        cases = (("422 Odd", openai % "no", 400, "no"),
+                 ("500 Sorry", openai % "no", 502, "no"),
+                 ("400 Bad", '{"error":{"message":"no"}}', 400, "no"),
+                 ("400 Bad", '{"detail":"no"}', 400, "no"),
+                 ("400 Bad", openai % f"is {Gateway.KEY}", 400, "is [key]"),
+                 ("401 Bad", openai % "is sk-01234567890123456789", 401, "is [key]"))
+        client = self.start()
+        for status, body, told, message in cases:
+            self.upstream.script = lambda c, _, s=status, b=body: support.json_answer(
+                c, b.encode(), s)
+            client.post(CHAT, b"{}")
+            response = client.read_response()
+            error = json.loads(response.body)["error"]
+            self.assertEqual((response.status, error["message"]), (told, message), body)
+            self.assertEqual(set(error), {"message", "type", "param", "code"})
+
     def test_responses_api_streams_end_with_a_terminal_event(self):
         whole = b"event: response.completed\ndata: {}\n\n"
         self.answer_stream(chunk(whole))

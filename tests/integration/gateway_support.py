@@ -276,7 +276,7 @@ shards = 1
 {server}
 
 [llm.up]
-provider = "openai"
+provider = "openai_compatible"
 type = "chat"
 base_url = "http://127.0.0.1:{upstream_port}/v1"
 token_env = "TEST_UPSTREAM_KEY"

@@ -1,42 +1,29 @@
 """Starts llm-mock and the gateway before it, and runs the official openai client's tests (npm).
 
-Once over plain HTTP and once with TLS on both sides.
+Once over plain HTTP, once with TLS on both sides, and once before an upstream that has chat
+completions only, so that Responses and legacy completions are translated.
 """
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 
 import gateway_support as support
 from llm_tools_test import Mock
 import llm_tools_test
+import npm_support
 from tls_support import Authority, TlsGateway, client_context, tls_config
 
-SKIPPED = 77  # Meson's code for a skipped test.
-INSTALL_S = 300
-RUN_S = 120
+RELAYED = "openai_client_test.mjs"
+TRANSLATED = "openai_translated_test.mjs"
 
 
 def main():
     build = sys.argv[1]
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        print("skipped: there is no node or no npm")
-        return SKIPPED
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "npm")
     support.SLUICE = os.path.join(build, "sluice")
     llm_tools_test.BUILD = build
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("package.json", "package-lock.json", "openai_client_test.mjs"):
-            shutil.copy(os.path.join(source, name), folder)
-        installed = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-                                   cwd=folder, timeout=INSTALL_S, check=False,
-                                   capture_output=True, text=True)
-        if installed.returncode != 0:
-            print("skipped: npm could not install the client:", installed.stderr[-500:])
-            return SKIPPED
-        return run_plain(folder) or run_tls(folder)
+    return npm_support.with_packages(
+        (RELAYED, TRANSLATED),
+        lambda folder: run_plain(folder) or run_tls(folder) or run_translated(folder))
 
 
 def run_plain(folder):
@@ -56,12 +43,18 @@ def run_tls(folder):
     return run(folder, gateway, mock, "https", {"NODE_EXTRA_CA_CERTS": authority.file})
 
 
-def run(folder, gateway, mock, scheme, environment):
+def run_translated(folder):
+    mock = Mock()
+    lacks = 'lacks = ["responses", "completions"]'
+    gateway = support.Gateway(support.config_for(mock.port, llm=lacks))
+    return run(folder, gateway, mock, "http", {}, TRANSLATED)
+
+
+def run(folder, gateway, mock, scheme, environment, script=RELAYED):
     try:
-        return subprocess.run(
-            ["node", "--test", "openai_client_test.mjs"], cwd=folder, timeout=RUN_S, check=False,
-            env={**os.environ, "GATEWAY_URL": f"{scheme}://127.0.0.1:{gateway.port}",
-                 "MOCK_URL": f"{scheme}://127.0.0.1:{mock.port}", **environment}).returncode
+        return npm_support.node(
+            folder, script, {"GATEWAY_URL": f"{scheme}://127.0.0.1:{gateway.port}",
+                             "MOCK_URL": f"{scheme}://127.0.0.1:{mock.port}", **environment})
     finally:
         log = gateway.read_log()
         if gateway.stop() != 0:

@@ -132,6 +132,11 @@ void play(Prng& prng, const PlanLimits& limits, PlannedExchange& plan, const std
     }
 }
 
+// Errors are read whole before anything of them is passed on.
+Expect broken(const PlannedExchange& plan) {
+    return plan.status >= 400 ? Expect::error : Expect::broken;
+}
+
 // The answer ends where it should not.
 void cut(Prng& prng, const PlanLimits& limits, PlannedExchange& plan, const Draft& draft) {
     using Ending = UpstreamAnswer::Ending;
@@ -154,7 +159,8 @@ void cut(Prng& prng, const PlanLimits& limits, PlannedExchange& plan, const Draf
     plan.stalls = ending == Ending::stall;
     plan.stalls_at_once = plan.stalls && plan.answer.cut_at_bytes == 0;
     plan.spoils = true;
-    plan.expect = plan.answer.cut_at_bytes < draft.head().size() ? Expect::error : Expect::broken;
+    const bool has_begun = plan.answer.cut_at_bytes >= draft.head().size();
+    plan.expect = has_begun ? broken(plan) : Expect::error;
 }
 
 void draw_good(
@@ -197,17 +203,18 @@ void draw_answer(Prng& prng, const PlanLimits& limits, PlannedExchange& plan) {
     Draft draft;
     const bool is_bad = limits.with_bad_answers && prng.chance(0.3);
     const uint32_t way = is_bad ? prng.below(6) : 0;
-    const bool misses_its_end = is_bad && way == 3 && plan.is_event_stream;
-    if (!is_bad && prng.chance(0.1)) {
-        constexpr std::array kStatuses = {400, 429, 500, 503};
-        plan.status = kStatuses[prng.below(kStatuses.size())];
+    std::string type = plan.is_event_stream ? "text/event-stream" : "application/json";
+    if (prng.chance(0.1)) {
+        type = draw_refusal(prng, limits, plan);
         draft.status_line = "HTTP/1.1 " + std::to_string(plan.status) + " Sorry\r\n";
-        plan.is_event_stream = false;
     }
-    plan.body = plan.is_event_stream ? events_of(prng, limits, plan, !misses_its_end)
-                                     : json_of(prng, limits, plan);
-    draft.fields = plan.is_event_stream ? "content-type: text/event-stream\r\n"
-                                        : "content-type: application/json\r\n";
+    const bool misses_its_end = is_bad && way == 3 && plan.is_event_stream;
+    if (plan.is_event_stream) {
+        plan.body = events_of(prng, limits, plan, !misses_its_end);
+    } else if (plan.body.empty()) {
+        plan.body = json_of(prng, limits, plan);
+    }
+    draft.fields = "content-type: " + type + "\r\n";
     draft.fields += "x-plan: " + plan.id + "\r\nx-request-id: upstream-" + plan.id + "\r\n";
     frame(prng, plan, draft, is_bad && way == 4 ? prng.below(4) : UINT32_MAX);
     std::string before;
@@ -217,7 +224,7 @@ void draw_answer(Prng& prng, const PlanLimits& limits, PlannedExchange& plan) {
     } else if (way == 5) {
         draw_bad_head(prng, plan, draft);
     } else if (way == 4 || misses_its_end) {
-        plan.expect = Expect::broken;
+        plan.expect = broken(plan);
         plan.spoils = true;
     } else {
         cut(prng, limits, plan, draft);

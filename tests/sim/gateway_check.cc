@@ -18,6 +18,7 @@
 #include "sim/run_result.h"
 #include "sim/upstream_actor.h"
 #include "sim/world.h"
+#include "upstream/options.h"
 
 namespace sluice::sim {
 
@@ -63,7 +64,14 @@ void GatewayTraffic::check(RunResult& result) {
 // --- Towards upstreams.
 
 void GatewayTraffic::check_upstreams() {
+    const auto asked_most = static_cast<int64_t>(
+        2 * std::ranges::count_if(plans_, [](const auto& plan) { return !plan->lists.empty(); }));
     for (const auto& actor : upstreams_) {
+        if (std::ranges::count_if(actor->requests(), [this](const auto& request) {
+                return is_own_question(*request);
+            }) > asked_most) {
+            complain("an upstream was asked for its models too often");
+        }
         for (const std::string& text : actor->complaints()) {
             complain("an upstream complains: " + text);
         }
@@ -82,6 +90,9 @@ void GatewayTraffic::check_upstreams() {
 }
 
 void GatewayTraffic::check_request(const UpstreamActor& actor, const UpstreamRequest& request) {
+    if (is_own_question(request)) {
+        return check_credentials("a request for models", request);
+    }
     const std::string id = request.message.field("x-request-id");
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) {
@@ -107,13 +118,17 @@ void GatewayTraffic::check_request(const UpstreamActor& actor, const UpstreamReq
                  std::to_string(request.message.body.size()) + " bytes that the client did not " +
                  "send: " + request.message.body.substr(0, 200));
     }
+    check_credentials("exchange " + id, request);
+}
+
+void GatewayTraffic::check_credentials(const std::string& whose, const UpstreamRequest& request) {
     for (const auto& [name, value] : request.message.fields) {
         if (value.find(kClientSecret) != std::string::npos) {
-            complain("exchange " + id + ": the client's key went to the upstream in " + name);
+            complain(whose + ": the client's key went to the upstream in " + name);
         }
     }
     if (request.message.field("authorization") != std::string("Bearer ") + kUpstreamSecret) {
-        complain("exchange " + id + ": the upstream's key is missing");
+        complain(whose + ": the upstream's key is missing");
     }
 }
 
@@ -155,6 +170,16 @@ std::string GatewayTraffic::tampered(const std::string& received) const {
     return received;
 }
 
+// Where nothing else is in the way, every upstream is heard when the gateway lists models.
+bool GatewayTraffic::lists_may_lack() const {
+    const auto waits = [this](const upstream::UpstreamOptions& upstream) {
+        return upstream.pool.connections_max < plans_.size();
+    };
+    return !settings_.is_friendly || settings_.is_slow || settings_.has_bad_lists ||
+           std::ranges::any_of(settings_.config.upstreams, waits) ||
+           std::ranges::any_of(plans_, [](const auto& plan) { return plan->has_surplus; });
+}
+
 void GatewayTraffic::check_person(Person& person, RunResult& result) {
     const Client& client = *person.client;
     const size_t complaints_before = result.complaints.size();
@@ -173,6 +198,7 @@ void GatewayTraffic::check_person(Person& person, RunResult& result) {
         .is_disturbed = !settings_.is_friendly || drains_ || may_flow_into_death,
         .may_be_ignored = !settings_.is_friendly || drains_,
         .may_be_cut = !settings_.is_friendly || may_be_cut_,
+        .lists_may_lack = drains_ || lists_may_lack(),
     };
     if (!client.was_connected() && !client.was_faulted() && !drains_ && !client.has_left() &&
         settings_.is_friendly) {

@@ -76,6 +76,45 @@ protected:
     }
 };
 
+// The gateway's own question met a connection that had died while it was idle, and the list lacked
+// an upstream that was well.
+TEST_F(DispatchStory, AListOfModelsIsWholeAlthoughAConnectionHasDied) {
+    world_.profile().delay_min = world_.profile().delay_max = ms(5);
+    llm().models.push_back({.alias = "ours", .model = "theirs"});
+    start([](const UpstreamRequest&) { return json_answer(R"({"data":[{"id":"theirs"}]})"); });
+    upstream_->set_idle_limit(ms(1000), 0);
+    for (int64_t pause = 990; pause < 1030; pause += 2) {
+        Client client(world_, {.to = at(),
+                               .parts = {{get("/v1/models"), {}}, {get("/v1/models"), ms(pause)}},
+                               .ends_with_peer = true,
+                               .is_satisfied = wants_answers(2)});
+        ASSERT_TRUE(run_until_done(client));
+        const HttpRead first = read_response(client.received(), false);
+        const HttpRead second =
+            read_response(std::string_view(client.received()).substr(first.used_bytes), false);
+        EXPECT_NE(second.message.body.find("theirs"), std::string::npos) << pause;
+        world_.run_for(ms(3000));
+    }
+}
+
+TEST_F(DispatchStory, AListOfModelsDoesNotWaitForAConnectionForLong) {
+    llm().models.push_back({.alias = "ours", .model = "theirs"});
+    llm().pool.connections_max = 1;
+    llm().pool.wait_timeout_ms = 60'000;
+    llm().timeouts.first_byte_ms = 60'000;
+    start([](const UpstreamRequest&) {
+        return UpstreamAnswer{.ending = UpstreamAnswer::Ending::stall, .cut_at_bytes = 0};
+    });
+    const Client busy(world_, {.to = at(), .parts = {{post(kChat), {}}}});
+    world_.run_for(ms(100));
+    Client client(
+        world_, {.to = at(), .parts = {{get("/v1/models"), {}}}, .is_satisfied = wants_answers(1)});
+    const Instant begin = world_.now();
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_NE(answer_to(client).message.body.find("ours"), std::string::npos);
+    EXPECT_LT(client.done_at() - begin, ms(5500));
+}
+
 TEST_F(DispatchStory, WhatTheUpstreamMayHaveSeenIsNotSentAgain) {
     start([](const UpstreamRequest& request) {
         UpstreamAnswer answer = json_answer(kAnswer);

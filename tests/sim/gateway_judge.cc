@@ -130,6 +130,15 @@ void GatewayJudge::judge_error(const PlannedExchange& plan, const HttpText& answ
     if (plan.expect == Expect::own && status == std::to_string(plan.status)) {
         return;
     }
+    if (answer.body.find(plan.id) != std::string::npos || answer.body == plan.told_body) {
+        // The upstream's words.
+        const bool is_told = status == std::to_string(plan.told_status) &&
+                             (plan.expect == Expect::whole || plan.expect == Expect::any);
+        if (!is_told || answer.body != plan.told_body) {
+            complain(plan, "told as " + status + ": " + shortened(answer.body));
+        }
+        return;
+    }
     if (!is_disturbance) {
         complain(plan, "the gateway answers " + status + ": " + shortened(answer.body));
         return;
@@ -141,14 +150,23 @@ void GatewayJudge::judge_error(const PlannedExchange& plan, const HttpText& answ
     }
 }
 
+void GatewayJudge::judge_own(const PlannedExchange& plan, const HttpText& answer) const {
+    const bool is_right = plan.lists.empty() ? answer.body == plan.body
+                                             : std::ranges::count(plan.lists, answer.body) > 0;
+    if (!is_right) {
+        complain(plan, "the gateway's own answer is wrong: " + answer.first_line + " " +
+                           shortened(answer.body));
+    } else if (!plan.lists.empty() && answer.body != plan.lists.front() &&
+               !client_.lists_may_lack) {
+        complain(plan, "the list lacks models without a reason: " + shortened(answer.body));
+    }
+}
+
 void GatewayJudge::judge_whole(const PlannedExchange& plan, const HttpText& answer) {
     const std::string planned_id = answer.field("x-plan");
     if (planned_id.empty()) {
         if (plan.expect == Expect::own && plan.status == 200 && answer.second_word() == "200") {
-            if (answer.body != plan.body) {
-                complain(plan, "the gateway's own answer is wrong: " + answer.first_line);
-            }
-            return;
+            return judge_own(plan, answer);
         }
         return judge_error(plan, answer);
     }
@@ -159,7 +177,9 @@ void GatewayJudge::judge_whole(const PlannedExchange& plan, const HttpText& answ
     if (answer.field("x-request-id") != plan.id) {
         complain(plan, "the answer's x-request-id is " + answer.field("x-request-id"));
     }
-    if (plan.expect == Expect::broken || plan.expect == Expect::error) {
+    if (plan.told_status != 0) {
+        complain(plan, "an error passes as it is: " + shortened(answer.body));
+    } else if (plan.expect == Expect::broken || plan.expect == Expect::error) {
         complain(plan, "a cut answer looks whole: " + shortened(answer.body));
     } else if (answer.second_word() != std::to_string(plan.status)) {
         complain(plan, "the status is " + answer.second_word());

@@ -32,6 +32,8 @@ struct JudgedClient {
     bool may_be_ignored = false;
     // What is going on may be cut at any time.
     bool may_be_cut = false;
+    // An upstream may have failed to say which models it has.
+    bool lists_may_lack = false;
 };
 
 class GatewayJudge {
@@ -50,6 +52,7 @@ public:
 private:
     void judge_whole(const PlannedExchange& plan, const HttpText& answer);
     void judge_part(const PlannedExchange& plan, const HttpRead& read);
+    void judge_own(const PlannedExchange& plan, const HttpText& answer) const;
     void judge_error(const PlannedExchange& plan, const HttpText& answer);
     void judge_missing(const PlannedExchange& plan, bool is_first_missing);
     static std::string without_probes(const PlannedExchange& plan, const std::string& body);

@@ -115,7 +115,7 @@ void draw_post(Prng& prng, const PlanLimits& limits, PlannedExchange& plan) {
     plan.path = kPaths[prng.below(kPaths.size())];
     plan.is_responses = plan.path == "/v1/responses";
     plan.is_event_stream = plan.path != "/v1/embeddings" && prng.chance(0.7);
-    const bool is_alias = prng.chance(0.3);
+    const bool is_alias = limits.has_aliases && prng.chance(0.3);
     const std::string words = random_letters(prng, drawn_size(prng, limits.body_bytes_max));
     const std::string body = body_text(plan, is_alias ? kAlias : "model-a", words);
     plan.body_for_upstream = body_text(plan, is_alias ? kAliasTarget : "model-a", words);
@@ -168,6 +168,11 @@ PlannedExchange draw_exchange(Prng& prng, const PlanLimits& limits, std::string 
     if (prng.chance(0.1)) {
         plan.path = "/v1/models";
         plan.request = in_parts(prng, limits, head_text(prng, plan, "GET") + "\r\n");
+        if (!limits.lists.empty()) {
+            plan.expect = Expect::own;
+            plan.lists = limits.lists;
+            return plan;
+        }
     } else {
         draw_post(prng, limits, plan);
     }

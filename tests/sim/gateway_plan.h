@@ -19,7 +19,7 @@ namespace sluice::sim {
 
 // What the client must get when nothing but the plan itself goes wrong.
 enum class Expect : uint8_t {
-    whole,   // The upstream's answer, byte for byte.
+    whole,   // The upstream's answer, byte for byte, or what is told of it.
     own,     // An answer of the gateway's own: `status`, and an error body when it is an error.
     error,   // An error of the gateway's: the upstream said nothing that could be passed on.
     broken,  // An error, or a beginning of the answer, whole events where it has any, and an
@@ -43,6 +43,9 @@ struct PlannedExchange {
     bool answers_early = false;  // Without waiting for the request's body.
     int status = 200;
     std::string body = {};
+    // Of an error that does not pass as it is: what the client is told instead.
+    int told_status = 0;
+    std::string told_body = {};
     bool is_event_stream = false;
     bool is_responses = false;    // Events of the Responses API.
     bool has_length = false;      // The body is delimited by a length.
@@ -52,6 +55,8 @@ struct PlannedExchange {
     bool has_surplus = false;     // More follows than the answer: the next one may be spoilt.
     Duration longest_pause = {};
     Expect expect = Expect::whole;
+    // Of a list of models that the gateway makes: see merged_lists().
+    std::vector<std::string> lists = {};
 
     // --- Seen.
     uint32_t arrivals = 0;
@@ -69,6 +74,10 @@ struct PlanLimits {
     bool with_bad_answers = true;
     // Bodies above this flow through instead of being held.
     uint32_t hold_bytes = UINT32_MAX;
+    // Upstreams know kAlias.
+    bool has_aliases = true;
+    // What the gateway may answer to a request for models; empty where an upstream does.
+    std::vector<std::string> lists = {};
 };
 
 // The fields that carry what must never reach an upstream, and what must never reach a client.
@@ -86,6 +95,8 @@ std::vector<TimedBytes> in_parts(Prng& prng, const PlanLimits& limits, const std
 // --- For draw_exchange().
 // Gives the planned request an answer, whose events and bodies name the id.
 void draw_answer(Prng& prng, const PlanLimits& limits, PlannedExchange& plan);
+// Gives it an error's status and body, and returns the body's type.
+std::string draw_refusal(Prng& prng, const PlanLimits& limits, PlannedExchange& plan);
 std::string random_letters(Prng& prng, uint32_t count);
 
 }  // namespace sluice::sim

@@ -269,13 +269,56 @@ TEST_F(RelayStory, AStreamIsOneWithParametersAndWithoutEncodingToo) {
     }
 }
 
-TEST_F(RelayStory, AFailureToldAsAStreamNeedsNoTerminator) {
+TEST_F(RelayStory, AFailureThatComesAsAStreamIsToldAsAnAnswer) {
     answer_with(
-        "HTTP/1.1 500 Sorry\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\n"
-        "data: 1\n\n");
+        "HTTP/1.1 500 Sorry\r\ncontent-type: text/event-stream\r\ncontent-length: 36\r\n\r\n"
+        "data: {\"error\":{\"message\":\"full\"}}\n\n");
     Client client(world_, chat());
     ASSERT_TRUE(run_until_done(client));
-    expect_whole(client, "data: 1\n\n");
+    EXPECT_EQ(answer_to(client).message.second_word(), "502");
+    expect_whole(client, R"({"error":{"message":"full","type":"server_error","param":null,)"
+                         R"("code":"upstream_error"}})");
+}
+
+// Nothing of an error is passed on before it is whole, its status neither.
+TEST_F(RelayStory, AnErrorThatIsCutIsNotPassedOn) {
+    answer_with(
+        "HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n"
+        R"({"error":{"message":"no","type":"odd"}})",
+        Ending::close);
+    Client client(world_, chat());
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_EQ(answer_to(client).message.second_word(), "502");
+    EXPECT_EQ(answer_to(client).message.body.find("odd"), std::string::npos);
+}
+
+// The table of fields that heads are read into is everybody's.
+TEST_F(RelayStory, AnErrorKeepsItsFieldsWhileOthersAreAnswered) {
+    for (const std::string status : {"429", "503"}) {
+        start([=](const UpstreamRequest& request) {
+            if (request.message.second_word().ends_with("/embeddings")) {
+                return json_answer("{}", 200, "x-of: others\r\nx-more: 2\r\nx-and: 3\r\n");
+            }
+            const std::string_view body = R"({"error":{"message":"no","type":"odd"}})";
+            UpstreamAnswer answer = {
+                .parts = {{"HTTP/1.1 " + status + " No\r\nretry-after: 7\r\nx-of: us\r\n" +
+                               "content-length: " + std::to_string(body.size()) + "\r\n\r\n",
+                           {}},
+                          {std::string(body), ms(500)}}};
+            return answer;
+        });
+        Client refused(world_, chat());
+        world_.run_for(ms(100));
+        ClientScript other = chat();
+        other.parts = {{post("/v1/embeddings", "{}"), {}}};
+        Client answered(world_, other);
+        ASSERT_TRUE(run_until_done(answered));
+        ASSERT_TRUE(run_until_done(refused));
+        const HttpText answer = answer_to(refused).message;
+        EXPECT_EQ(answer.second_word(), status);
+        EXPECT_EQ(answer.field("retry-after"), "7") << refused.received();
+        EXPECT_EQ(answer.field("x-of"), status == "429" ? "us" : "");
+    }
 }
 
 TEST_F(RelayStory, WhatTheDrainCutsWasNotCancelledByItsClient) {

@@ -178,6 +178,8 @@ const char* gateway_bug_name(GatewayBug bug) {
         "never_answers",
         "leaks_a_descriptor",
         "ends_an_exchange_twice",
+        "tells_an_error_as_another",
+        "loses_models",
     };
     return kNames[static_cast<size_t>(bug)];
 }

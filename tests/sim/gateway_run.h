@@ -25,8 +25,10 @@ enum class GatewayBug : uint8_t {
     never_answers,
     leaks_a_descriptor,
     ends_an_exchange_twice,
+    tells_an_error_as_another,
+    loses_models,
 };
-inline constexpr uint8_t kGatewayBugs = 14;
+inline constexpr uint8_t kGatewayBugs = 16;
 const char* gateway_bug_name(GatewayBug bug);
 
 RunResult run_gateway(uint64_t seed, GatewayBug bug = GatewayBug::none);

@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "net/options.h"
 #include "pipeline/options.h"
+#include "sim/gateway_models.h"
 #include "sim/gateway_plan.h"
 #include "sim/profile.h"
 #include "upstream/options.h"
@@ -102,19 +103,19 @@ void draw_upstreams(Prng& prng, GatewaySettings& settings) {
                 settings.names.names.back().addresses.push_back(nobody);
             }
         }
+        // Relays byte for byte: its actors compare what was sent with what arrives.
+        options.provider = "openai";
+        options.vendor.stream_usage = upstream::StreamUsage::as_asked;
         options.base_url = "http://" + shown + ":" + std::to_string(kUpstreamPort) + "/api";
-        if (i > 0 || prng.chance(0.5)) {
-            options.models.push_back({.alias = kAlias, .model = kAliasTarget});
-        }
         settings.config.upstreams.push_back(std::move(options));
     }
 }
 
-// The alias has to be translated wherever it can go, and bodies flow only where nothing is.
+// An alias has to be translated wherever it can go, and bodies flow only where nothing is.
 void draw_routes(Prng& prng, GatewaySettings& settings) {
     config::Config& config = settings.config;
     for (upstream::UpstreamOptions& upstream : config.upstreams) {
-        if (upstream.models.empty()) {
+        if (settings.limits.has_aliases) {
             upstream.models.push_back({.alias = kAlias, .model = kAliasTarget});
         }
     }
@@ -148,6 +149,7 @@ GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friend
     limits.with_stalls = !is_friendly || !settings.is_slow;
     limits.with_bad_answers = prng.chance(0.7);
     limits.hold_bytes = prng.chance(0.5) ? 1U << 20 : 64 + prng.below(1000);
+    limits.has_aliases = prng.chance(0.8);
     settings.config.server.host = "127.0.0.1";
     settings.config.server.port = 3000;
     settings.config.server.shards = 1 + prng.below(3);
@@ -155,6 +157,8 @@ GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friend
     draw_server(prng, settings, settings.config);
     draw_upstreams(prng, settings);
     draw_routes(prng, settings);
+    limits.lists = merged_lists(settings.config);
+    settings.has_bad_lists = limits.with_bad_answers && prng.chance(0.5);
     settings.names.delay_max = Duration::milliseconds(prng.chance(0.5) ? 0 : 100);
     settings.names.fails = !is_friendly && prng.chance(0.3) ? 0.3 : 0;
     if (prng.chance(0.3)) {

@@ -29,6 +29,8 @@ struct GatewaySettings {
     bool is_friendly = false;
     // Bytes travel slowly: little at a time, or with long delays.
     bool is_slow = false;
+    // Upstreams may fail to say which models they have.
+    bool has_bad_lists = false;
     bool reloads = false;
     bool drains = false;
     Duration drain_timeout;

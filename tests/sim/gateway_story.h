@@ -35,6 +35,7 @@ protected:
         config_.server.shards = 1;
         upstream::UpstreamOptions upstream;
         upstream.name = "llm";
+        upstream.provider = "openai";  // Whose replies are relayed.
         upstream.base_url = "http://10.0.0.1:8000/v1";
         config_.upstreams.push_back(upstream);
         pipeline::RouteOptions route;

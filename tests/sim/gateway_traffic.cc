@@ -14,6 +14,7 @@
 #include "net/address.h"
 #include "sim/actors.h"
 #include "sim/gateway_judge.h"
+#include "sim/gateway_models.h"
 #include "sim/gateway_plan.h"
 #include "sim/gateway_run.h"
 #include "sim/gateway_settings.h"
@@ -40,7 +41,13 @@ GatewayTraffic::GatewayTraffic(World& world, const GatewaySettings& settings, Ga
 
 void GatewayTraffic::make_upstream(const net::Address& address) {
     upstreams_.push_back(std::make_unique<UpstreamActor>(
-        world_, address, [this, address](const UpstreamRequest& request) {
+        world_, address,
+        [this, address,
+         number = static_cast<uint32_t>(upstreams_.size())](const UpstreamRequest& request) {
+            if (is_own_question(request)) {
+                return draw_list_answer(world_.prng(), settings_.limits, number,
+                                        settings_.has_bad_lists);
+            }
             const auto found = by_id_.find(request.message.field("x-request-id"));
             if (found == by_id_.end()) {
                 return json_answer("{}", 500);  // check_request() will complain.
@@ -64,6 +71,11 @@ void GatewayTraffic::make_upstream(const net::Address& address) {
     if (settings_.upstream_idle_limit > Duration()) {
         actor.set_idle_limit(settings_.upstream_idle_limit, settings_.upstream_idle_resets);
     }
+}
+
+bool GatewayTraffic::is_own_question(const UpstreamRequest& request) const {
+    return !settings_.limits.lists.empty() && request.message.field("x-request-id").empty() &&
+           request.message.first_line == std::string("GET ") + kListTarget + " HTTP/1.1";
 }
 
 // Makes plan and behaviour differ, as if the gateway had changed what passed.
@@ -105,6 +117,14 @@ void GatewayTraffic::build_in(PlannedExchange& plan) {
                 if (const size_t at = first.find("x-plan: "); at != std::string::npos) {
                     first.insert(at, std::string("x-passes: ") + kUpstreamSecret + "\r\n");
                 }
+            }
+            break;
+        case GatewayBug::tells_an_error_as_another:
+            plan.told_status += plan.told_status == 0 ? 0 : 1;
+            break;
+        case GatewayBug::loses_models:
+            if (!plan.lists.empty()) {
+                plan.lists.insert(plan.lists.begin(), "what nobody is told");
             }
             break;
         case GatewayBug::never_answers:

@@ -53,15 +53,19 @@ private:
     };
 
     void make_upstream(const net::Address& address);
+    // One for its models, which the gateway asks by itself.
+    bool is_own_question(const UpstreamRequest& request) const;
     void build_in(PlannedExchange& plan);
     ClientScript draw_script(Person& person);
     void draw_leaving(ClientScript& script, uint64_t bytes);
     void check_upstreams();
     void check_request(const UpstreamActor& actor, const UpstreamRequest& request);
+    void check_credentials(const std::string& whose, const UpstreamRequest& request);
     void check_connections(const UpstreamActor& actor);
     void check_person(Person& person, RunResult& result);
     void check_leaving(const Person& person, uint32_t answers);
     bool notices_leaving(const Person& person, const PlannedExchange& plan) const;
+    bool lists_may_lack() const;
     static std::string transcript(const Person& person);
     std::string tampered(const std::string& received) const;
     void complain(const std::string& text);

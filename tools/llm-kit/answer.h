@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm-kit/model_call.h"
 #include "providers/simulated_llm.h"
 
 namespace sluice::llm_kit {
@@ -21,13 +22,14 @@ struct Blank {
 };
 
 struct AnswerEvent {
-    uint32_t end = 0;    // Offset right after its blank line.
+    uint32_t end = 0;    // Offset right after its end, which is a blank line mostly.
     uint32_t stamp = 0;  // Offset of its stamp, which is a blank too; 0 where it has none.
     // What the model does before it.
     providers::SimulatedPace pace = providers::SimulatedPace::at_once;
 };
 
 struct Answer {
+    Wire wire = Wire::openai;
     std::string bytes;
     std::vector<AnswerEvent> events;  // Empty unless it is a stream.
     std::vector<Blank> blanks;        // In order, without overlap.

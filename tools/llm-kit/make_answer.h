@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "llm-kit/answer.h"
-#include "providers/simulated_llm.h"
+#include "llm-kit/model_call.h"
 
 namespace sluice::llm_kit {
 
@@ -20,9 +20,11 @@ namespace sluice::llm_kit {
 inline constexpr size_t kInspectedBytesMax = 65536;
 
 struct AnswerOptions {
-    uint32_t tokens = 64;      // Where the request sets no limit.
-    uint32_t event_bytes = 0;  // Shorter events are filled up with a comment line.
-    bool stamped = false;      // Every event begins with a comment that has room for a stamp.
+    uint32_t tokens = 64;  // Where the request sets no limit.
+    // Shorter events are filled up with a comment line, and every event begins with a comment that
+    // has room for a stamp; where the dialect has comments.
+    uint32_t event_bytes = 0;
+    bool stamped = false;
     // Ids and times are those of another program (the gateway's embedded simulator): blanks.
     bool has_own_ids = false;
     // Replaces the model of the request, as a gateway does for an alias.
@@ -30,15 +32,15 @@ struct AnswerOptions {
 };
 
 // `body` is the whole request body, or at least its first kInspectedBytesMax bytes of `body_bytes`.
-// Fails where OpenAI would answer 400; `where` says why.
-Result<Answer> make_answer(providers::SimulatedEndpoint endpoint,
+// Fails where the service would answer 400; `where` says why.
+Result<Answer> make_answer(const ModelCall& call,
                            std::string_view body,
                            uint64_t body_bytes,
                            const AnswerOptions& options);
 
 // Everything that the answer depends on, as one text: a key for those who keep answers.
 void append_answer_key(std::string& key,
-                       providers::SimulatedEndpoint endpoint,
+                       const ModelCall& call,
                        std::string_view body,
                        uint64_t body_bytes,
                        const AnswerOptions& options);

@@ -94,22 +94,23 @@ std::optional<uint32_t> small_number(std::string_view value) {
                                            : std::nullopt;
 }
 
-bool says_include_usage(std::string_view stream_options) {
-    Walk walk(stream_options);
+// A member's value; empty when there is none of that name.
+std::string_view member(std::string_view object, std::string_view name) {
+    Walk walk(object);
     bool more = walk.take('{');
     while (more && !walk.at_end()) {
         walk.skip_blanks();
         const std::string_view key = walk.here() == '"' ? walk.string() : std::string_view();
         if (!walk.take(':')) {
-            return false;
+            break;
         }
         const std::string_view value = walk.value();
-        if (key == "include_usage") {
-            return value == "true";
+        if (key == name) {
+            return value;
         }
         more = walk.take(',');
     }
-    return false;
+    return {};
 }
 
 void note_member(std::string_view key, std::string_view value, RequestScan& scan) {
@@ -117,13 +118,20 @@ void note_member(std::string_view key, std::string_view value, RequestScan& scan
         scan.model = unquoted(value);
     } else if (key == "stream") {
         scan.stream = value == "true";
-    } else if (key == "messages" || key == "prompt" || key == "input") {
+        scan.names_stream = true;
+    } else if (key == "messages" || key == "contents" || key == "prompt" || key == "input") {
         scan.prompt = value.substr(0, RequestScan::kPromptBytesMax);
     } else if (key == "max_tokens" || key == "max_completion_tokens" ||
                key == "max_output_tokens") {
         scan.tokens_max = small_number(value);
     } else if (key == "stream_options") {
-        scan.include_usage = says_include_usage(value);
+        scan.include_usage = member(value, "include_usage") == "true";
+    } else if (key == "generationConfig") {
+        scan.tokens_max = small_number(member(value, "maxOutputTokens"));
+    } else if (key == "inferenceConfig") {
+        scan.tokens_max = small_number(member(value, "maxTokens"));
+    } else if (key == "options") {
+        scan.tokens_max = small_number(member(value, "num_predict"));
     }
 }
 

@@ -14,9 +14,11 @@ namespace sluice::llm_kit {
 
 struct RequestScan {
     std::string_view model;
-    // The value of "messages", "prompt" or "input" as written, no more than kPromptBytesMax of it.
+    // The value of "messages", "contents", "prompt" or "input" as written, no more than
+    // kPromptBytesMax of it.
     std::string_view prompt;
     bool stream = false;
+    bool names_stream = false;
     bool include_usage = false;
     std::optional<uint32_t> tokens_max;
 

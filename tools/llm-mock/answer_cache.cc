@@ -14,7 +14,7 @@
 #include "http/chunked.h"
 #include "llm-kit/answer.h"
 #include "llm-kit/make_answer.h"
-#include "providers/simulated_llm.h"
+#include "llm-kit/model_call.h"
 
 namespace sluice::llm_mock {
 
@@ -56,6 +56,7 @@ uint64_t PreparedAnswer::payload_bytes() const {
 PreparedAnswer prepare_answer(const llm_kit::Answer& answer) {
     PreparedAnswer prepared;
     prepared.tokens = answer.tokens;
+    prepared.wire = answer.wire;
     if (!answer.is_stream()) {
         prepared.bytes = Slice::copy_of(answer.bytes);
         return prepared;
@@ -71,16 +72,16 @@ PreparedAnswer prepare_answer(const llm_kit::Answer& answer) {
 }
 
 Result<std::shared_ptr<const PreparedAnswer>> AnswerCache::find_or_make(
-    providers::SimulatedEndpoint endpoint,
+    const llm_kit::ModelCall& call,
     std::string_view body,
     uint64_t body_bytes,
     const llm_kit::AnswerOptions& options) {
     key_.clear();
-    llm_kit::append_answer_key(key_, endpoint, body, body_bytes, options);
+    llm_kit::append_answer_key(key_, call, body, body_bytes, options);
     if (const auto found = answers_.find(key_); found != answers_.end()) {
         return found->second;
     }
-    TRY(const llm_kit::Answer answer, llm_kit::make_answer(endpoint, body, body_bytes, options));
+    TRY(const llm_kit::Answer answer, llm_kit::make_answer(call, body, body_bytes, options));
     auto prepared = std::make_shared<const PreparedAnswer>(prepare_answer(answer));
     bytes_ += key_.size() + prepared->bytes.size() +
               prepared->events.size() * sizeof(PreparedAnswer::Event);

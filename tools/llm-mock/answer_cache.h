@@ -17,6 +17,7 @@
 #include "base/slice.h"
 #include "llm-kit/answer.h"
 #include "llm-kit/make_answer.h"
+#include "llm-kit/model_call.h"
 #include "providers/simulated_llm.h"
 
 namespace sluice::llm_mock {
@@ -35,6 +36,7 @@ struct PreparedAnswer {
     Slice bytes;  // The body, or the events with their framing.
     std::vector<Event> events;
     uint32_t tokens = 0;
+    llm_kit::Wire wire = llm_kit::Wire::openai;
 
     bool is_stream() const { return !events.empty(); }
     // The payload of all events.
@@ -48,7 +50,7 @@ public:
     // The caller holds on to what it got: the cache may forget it. Arguments and errors as those of
     // llm_kit::make_answer.
     Result<std::shared_ptr<const PreparedAnswer>> find_or_make(
-        providers::SimulatedEndpoint endpoint,
+        const llm_kit::ModelCall& call,
         std::string_view body,
         uint64_t body_bytes,
         const llm_kit::AnswerOptions& options);

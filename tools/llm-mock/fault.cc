@@ -185,7 +185,7 @@ std::optional<FaultScript> parse_fault_script(std::string_view text, std::string
 }
 
 std::string_view fault_reference() {
-    return "    status=CODE                error answer in OpenAI's shape\n"
+    return "    status=CODE                error answer in the shape of the dialect\n"
            "    retry-after=TEXT           adds this header field to it\n"
            "    delay-ms=MS                waits before the head\n"
            "    silent                     never answers\n"
@@ -204,7 +204,7 @@ std::string_view fault_reference() {
            "    bad-json-after-events=N    then one event with cut JSON, and on\n"
            "    error-after-events=N       then an error event, and the end of the connection\n"
            "    no-terminator              leaves out the last chunk and ends the connection\n"
-           "    no-done                    leaves out the [DONE] event\n"
+           "    no-done                    leaves out the event that ends the stream\n"
            "    split                      every byte of the answer in a write of its own\n"
            "    silent-close               ends the connection after an answer that kept it alive\n"
            "    ok                         no fault; for scripts\n";

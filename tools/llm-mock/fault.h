@@ -50,7 +50,7 @@ struct FaultSpec {
     uint64_t cut_after = 0;
     bool is_cut_by_bytes = false;
     bool leaves_out_terminator = false;  // The last chunk; the connection then ends.
-    bool leaves_out_done = false;        // The [DONE] event.
+    bool leaves_out_done = false;        // The event that ends the stream, as [DONE].
     bool is_split = false;               // Every byte by itself.
     bool closes_silently = false;        // After an answer that promised keep-alive.
 

@@ -27,6 +27,8 @@
 #include "http/server_exchange.h"
 #include "http/types.h"
 #include "llm-kit/make_answer.h"
+#include "llm-kit/model_call.h"
+#include "llm-kit/wire_form.h"
 #include "llm-mock/answer_cache.h"
 #include "llm-mock/control.h"
 #include "llm-mock/echo.h"
@@ -43,7 +45,6 @@
 #include "net/tls_context.h"
 #include "net/tls_stream.h"
 #include "providers/simulated_llm.h"
-#include "providers/simulated_request.h"
 
 namespace sluice::llm_mock {
 
@@ -74,29 +75,22 @@ http::ServerConnectionOptions connection_options_of(const MockOptions& options) 
     return connection;
 }
 
-std::string error_json(uint16_t status, std::string_view message) {
-    std::string json = "{\"error\":{\"message\":\"";
-    append_json_escaped(json, message);
-    json += fmt::format("\",\"type\":\"{}\",\"param\":null,\"code\":{}}}}}\n",
-                        status == 429   ? "rate_limit_error"
-                        : status >= 500 ? "server_error"
-                                        : "invalid_request_error",
-                        status == 429 ? "\"rate_limit_exceeded\"" : "null");
-    return json;
-}
-
 }  // namespace
 
 // One request while it is being answered; in the frame of handle().
 struct MockServer::Request {
     Request(const ShardContext& shard, http::ServerExchange& exchange_in)
-        : exchange(exchange_in), player(shard, exchange_in, plan.pace, fault) {}
+        : exchange(exchange_in),
+          is_model_call(llm_kit::find_model_call(exchange_in.head().path, call)),
+          player(shard, exchange_in, plan.pace, fault) {}
 
     http::ServerExchange& exchange;
     RequestPlan plan;
     FaultSpec fault;
     std::string body;  // Its first part, or all of it where it is shown to somebody.
     uint64_t body_bytes = 0;
+    llm_kit::ModelCall call;
+    bool is_model_call = false;
     Player player;
 };
 
@@ -174,8 +168,9 @@ void MockServer::refuse(http::ServerExchange& exchange, const Error& error) {
     http::HeadWriter writer = exchange.begin_response(kBadRequest);
     writer.field(http::HeaderId::content_type, kJson);
     exchange.close_after();
-    if (!exchange.respond(writer, kBadRequest,
-                          Slice::copy_of(error_json(kBadRequest, error.where)))) {
+    if (!exchange.respond(
+            writer, kBadRequest,
+            Slice::copy_of(llm_kit::kOpenAiForm.error_body(kBadRequest, error.where)))) {
         exchange.abort_response();
     }
 }
@@ -264,7 +259,6 @@ bool MockServer::choose_fault(Request& request, std::string& wrong) {
 
 coro::Task<void> MockServer::answer(Request& request) {
     const http::RequestHead& head = request.exchange.head();
-    providers::SimulatedEndpoint endpoint = {};
     if (request.fault.status != 0) {
         co_await answer_error(request, request.fault.status, "this error was asked for");
     } else if (request.plan.is_echo) {
@@ -272,6 +266,12 @@ coro::Task<void> MockServer::answer(Request& request) {
                              echo_json(head, request.body, request.body_bytes));
     } else if (head.path == "/healthz") {
         co_await answer_text(request, kOk, kText, "ok\n");
+    } else if (request.is_model_call) {
+        if (head.method == http::Method::post) {
+            co_await answer_model_call(request);
+        } else {
+            co_await answer_error(request, kMethodNotAllowed, "use POST");
+        }
     } else if (head.path.starts_with("/v1/models")) {
         const std::string models = models_json(head.path);
         if (models.empty()) {
@@ -279,21 +279,20 @@ coro::Task<void> MockServer::answer(Request& request) {
         } else {
             co_await answer_text(request, kOk, kJson, models);
         }
-    } else if (providers::simulated_endpoint_of(head.path, endpoint)) {
-        if (head.method == http::Method::post) {
-            co_await answer_model_call(request, endpoint);
-        } else {
-            co_await answer_error(request, kMethodNotAllowed, "use POST");
-        }
     } else {
         co_await answer_error(request, kNotFound, "no such path");
     }
 }
 
-coro::Task<void> MockServer::answer_model_call(Request& request,
-                                               providers::SimulatedEndpoint endpoint) {
+coro::Task<void> MockServer::answer_model_call(Request& request) {
+    const bool is_list = request.call.wire == llm_kit::Wire::gemini && request.call.is_stream &&
+                         request.exchange.head().query.find("alt=sse") == std::string_view::npos;
+    if (is_list) {
+        co_await answer_error(request, kBadRequest, "only alt=sse is streamed");
+        co_return;
+    }
     const Result<std::shared_ptr<const PreparedAnswer>> answer =
-        answers_.find_or_make(endpoint, request.body, request.body_bytes, request.plan.answer);
+        answers_.find_or_make(request.call, request.body, request.body_bytes, request.plan.answer);
     if (!answer) {
         co_await answer_error(request, kBadRequest, answer.error().where);
         co_return;
@@ -311,7 +310,11 @@ coro::Task<void> MockServer::answer_text(Request& request,
 coro::Task<void> MockServer::answer_error(Request& request,
                                           uint16_t status,
                                           std::string_view message) {
-    const std::string json = error_json(status, message);
+    const llm_kit::WireForm& form = llm_kit::form_of(request.call.wire);
+    if (form.error_type != nullptr) {
+        request.player.set_error_type(form.error_type(status));
+    }
+    const std::string json = form.error_body(status, message);
     co_await answer_text(request, status, kJson, json);
 }
 

@@ -25,7 +25,6 @@
 #include "net/tls_blocks.h"
 #include "net/tls_context.h"
 #include "net/tls_stream.h"
-#include "providers/simulated_llm.h"
 
 namespace sluice::llm_mock {
 
@@ -60,7 +59,7 @@ private:
     coro::Task<bool> shake_hands(net::TlsStream& stream);
     coro::Task<bool> read_body(Request& request);
     coro::Task<void> answer(Request& request);
-    coro::Task<void> answer_model_call(Request& request, providers::SimulatedEndpoint endpoint);
+    coro::Task<void> answer_model_call(Request& request);
     coro::Task<void> answer_control(Request& request);
     coro::Task<void> answer_text(Request& request,
                                  uint16_t status,

@@ -24,6 +24,16 @@ using llm_kit::Custom;
 constexpr std::string_view kEndpoints =
     "    POST /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings\n"
     "        Answers as OpenAI's API does, streamed or whole. The text depends on the prompt.\n"
+    "    POST /v1/messages\n"
+    "        The same text, tokens, paces and faults in the form of Anthropic Messages;\n"
+    "    POST /v1beta/models/NAME:generateContent, :streamGenerateContent?alt=sse\n"
+    "        of Google's Gemini;\n"
+    "    POST /model/NAME/converse, /converse-stream\n"
+    "        of Bedrock Converse, streamed in frames of AWS; no signature is looked at;\n"
+    "    POST /api/chat\n"
+    "        of Ollama, a line of JSON for each event. Any prefix may stand before these paths.\n"
+    "        Lines and frames have no comments, so they are neither stamped nor filled up. Tools\n"
+    "        are called in OpenAI's form only.\n"
     "    GET /v1/models, /v1/models/NAME, /healthz\n"
     "    ANY /mock/echo\n"
     "        The request as it was received: head and body as JSON.\n"
@@ -132,10 +142,11 @@ void describe_answers(CommandLine& line, MockOptions& options) {
 }  // namespace
 
 CommandLine describe_command_line(MockOptions& options) {
-    CommandLine line("llm-mock", "an OpenAI-compatible server without a model", "[options]");
+    CommandLine line("llm-mock", "a server of LLM APIs without a model", "[options]");
     line.section("DESCRIPTION");
     line.text(
-        "Answers chat completions, completions, responses and embeddings with text that is made "
+        "Answers chat completions, completions, responses, embeddings and the chats of Anthropic, "
+        "Gemini, Bedrock and Ollama with text that is made "
         "up but depends on the prompt, at a pace that can be chosen, and breaks in many ways when "
         "it is told to. For testing and measuring gateways: llm-load knows every byte that it must "
         "send.");

@@ -18,7 +18,9 @@
 #include "http/header_names.h"
 #include "http/server_exchange.h"
 #include "http/sse_writer.h"
+#include "llm-kit/model_call.h"
 #include "llm-kit/stamp.h"
+#include "llm-kit/wire_form.h"
 #include "llm-mock/answer_cache.h"
 #include "llm-mock/control.h"
 #include "llm-mock/fault.h"
@@ -32,16 +34,11 @@ namespace {
 using http::BodyKind;
 using providers::SimulatedPace;
 
-constexpr std::string_view kEventStream = "text/event-stream";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kGarbage = "\x01\x02 this is no HTTP \xff\xfe\r\n\r\n";
 constexpr std::string_view kInterim =
     "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
 constexpr std::string_view kBadChunk = "zz;\r\n";
-constexpr std::string_view kBadJson = "data: {\"id\":\"chatcmpl-broken\",\"choices\":[{\"de\n\n";
-constexpr std::string_view kErrorEvent =
-    "data: {\"error\":{\"message\":\"the model stopped\",\"type\":\"server_error\","
-    "\"param\":null,\"code\":null}}\n\n";
 // A big head is made of fields of this size, below what any proxy allows for one.
 constexpr size_t kFillFieldBytes = 1000;
 constexpr uint16_t kOk = 200;
@@ -138,6 +135,7 @@ coro::Task<bool> Player::begin() {
 
 coro::Task<void> Player::play(const PreparedAnswer& answer) {
     is_stream_ = answer.is_stream();
+    form_ = &llm_kit::form_of(answer.wire);
     const bool has_begun = co_await begin();
     if (!has_begun) {
         co_return;
@@ -197,7 +195,7 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
         // All events in one piece, as they lie there, and the last chunk behind them.
         const std::string_view body =
             exchange_.arena().join({answer.bytes.view(), http::kLastChunk});
-        co_await drip(raw_head(kOk, kEventStream, 0), body);
+        co_await drip(raw_head(kOk, form_->stream_type, 0), body);
         co_return;
     }
     exchange_.stream().notify_when_sent(!is_paced());
@@ -205,7 +203,10 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
     size_t end = answer.events.size();
     const PreparedAnswer::Event& last = answer.events.back();
     const std::string_view last_text = answer.bytes.view().substr(last.payload, last.payload_bytes);
-    if (fault_.leaves_out_done && last_text.ends_with(http::kSseDone)) {
+    // Other dialects end in an event that is part of the answer.
+    const bool has_done =
+        answer.wire != llm_kit::Wire::openai || last_text.ends_with(http::kSseDone);
+    if (fault_.leaves_out_done && has_done) {
         --end;
     }
     for (size_t i = 0; i < end;) {
@@ -214,7 +215,8 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
         if (!is_due) {
             co_return;
         }
-        if (!head_sent_at_.is_set() && !send_head(kOk, kEventStream, answer.payload_bytes())) {
+        if (!head_sent_at_.is_set() &&
+            !send_head(kOk, form_->stream_type, answer.payload_bytes())) {
             co_return;
         }
         const bool is_cut_inside_next = is_cut_inside(answer.events[i]);
@@ -311,10 +313,10 @@ coro::Task<bool> Player::cut_here() {
             exchange_.abort_response();
             co_return false;
         case FaultCut::bad_json:
-            write_payload(kBadJson);
+            write_payload(form_->broken_event());
             break;
         case FaultCut::error:
-            write_payload(kErrorEvent);
+            write_payload(form_->error_event());
             exchange_.abort_response();
             co_return false;
     }
@@ -398,6 +400,9 @@ void Player::add_fields(http::HeadWriter& writer, std::string_view content_type)
     writer.field(http::HeaderId::content_type, content_type);
     if (is_stream_) {
         writer.field(http::HeaderId::cache_control, "no-cache");
+    }
+    if (!error_type_.empty()) {
+        writer.field("x-amzn-errortype", error_type_);
     }
     if (!fault_.retry_after.empty()) {
         writer.field(http::HeaderId::retry_after, fault_.retry_after);

@@ -16,6 +16,7 @@
 #include "http/framing.h"
 #include "http/h1_writer.h"
 #include "http/server_exchange.h"
+#include "llm-kit/wire_form.h"
 #include "llm-mock/answer_cache.h"
 #include "llm-mock/control.h"
 #include "llm-mock/counters.h"
@@ -46,6 +47,8 @@ public:
     // Play to the end, or until the client is gone.
     coro::Task<void> play(const PreparedAnswer& answer);
     coro::Task<void> play_text(uint16_t status, std::string_view content_type, Slice text);
+    // The field x-amzn-errortype of what is played then. Static text.
+    void set_error_type(std::string_view name) { error_type_ = name; }
 
     Instant head_sent_at() const { return head_sent_at_; }
     uint32_t events_sent() const { return events_sent_; }
@@ -82,6 +85,8 @@ private:
     http::ServerExchange& exchange_;
     const Pace& pace_;
     const FaultSpec& fault_;
+    const llm_kit::WireForm* form_ = &llm_kit::kOpenAiForm;
+    std::string_view error_type_;
     net::Deadline deadline_;
     Instant due_;            // Of the event that comes next, once stepped_to_ says so.
     size_t stepped_to_ = 0;  // Events whose due time was drawn.

@@ -103,7 +103,7 @@ provider = "c"
     EXPECT_THAT(
         lines_of(result),
         ElementsAre(HasSubstr("test.toml:1:11: warning: provider.b: no route uses it"),
-                    HasSubstr("test.toml:2:8: provider.b.type: \"opneai\" is not known"),
+                    HasSubstr("test.toml:2:8: provider.b.type: \"opneai\" is not a provider"),
                     "test.toml:3:12: provider.b.base_url: is an integer; expected a string",
                     HasSubstr("test.toml:4:15: provider.b.api_key_env: is not the name"),
                     "test.toml:5:11: provider.b.timeout: 0 is out of range; expected seconds as an "

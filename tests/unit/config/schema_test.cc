@@ -62,18 +62,20 @@ size_t settings_of(Section section, const T& defaults) {
 // A member without a setting, or the other way round, makes these sums differ.
 TEST(Schema, NamesEveryMember) {
     constexpr size_t kServer =
-        member_count<server::ServerOptions>() - 5 + member_count<server::AccessLogOptions>() +
+        member_count<server::ServerOptions>() - 6 + member_count<server::AccessLogOptions>() +
         member_count<net::TlsServerOptions>() - 1 + member_count<net::BufferRingOptions>() +
         member_count<net::SocketOptions>() + member_count<http::ServerConnectionOptions>() - 1 +
-        member_count<http::MessageLimits>();
+        member_count<http::MessageLimits>() + member_count<pipeline::RemoteContentOptions>();
     EXPECT_EQ(settings_of(Section::server, server::ServerOptions()), kServer);
     EXPECT_EQ(settings_of(Section::certificate, net::CertificateOptions()),
               member_count<net::CertificateOptions>());
-    // `name` is the table's own name, `token` what was found under token_env or token_file.
+    // `name` is the table's own name, `token` what was found under token_env or token_file; of the
+    // provider's options, seven are found in files and in the environment.
     constexpr size_t kLlm =
-        member_count<upstream::UpstreamOptions>() - 2 - 4 +
-        member_count<upstream::UpstreamTimeouts>() + member_count<upstream::PoolOptions>() +
-        member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
+        member_count<upstream::UpstreamOptions>() - 2 - 5 +
+        member_count<upstream::ProviderOptions>() - 7 + member_count<upstream::UpstreamTimeouts>() +
+        member_count<upstream::PoolOptions>() + member_count<net::TlsClientOptions>() +
+        member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
@@ -110,8 +112,10 @@ TEST(Schema, ExplainsEverySetting) {
 
 TEST(Schema, NamesUnitsOfNumbers) {
     // Keys of integers end in a unit, in _max or _min of something countable, or count themselves.
-    const std::set<std::string_view> counts = {
-        "port", "shards", "listen_backlog", "tokens", "embedding_dimensions", "window_blocks"};
+    const std::set<std::string_view> counts = {"port",           "shards",
+                                               "listen_backlog", "tokens",
+                                               "tokens_default", "embedding_dimensions",
+                                               "window_blocks"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);

@@ -29,7 +29,8 @@ protected:
         head.headers = map_of(fields);
         http::HeadWriter writer(arena_);
         writer.request_line("POST", "/v1");
-        write_request_fields(writer, head, *upstream_, "req_1");
+        const Service service(upstream_->options());
+        write_request_fields(writer, head, *upstream_, service, "req_1");
         return fields_of(writer);
     }
     // What the client gets when the upstream sends `fields`.

@@ -62,6 +62,7 @@ TEST(RespondError, StatusTypeAndCodeAreThoseOfTheTable) {
              Row{unauthorized, kClient, 401, kRequest, "invalid_api_key"},
              Row{no_route, kClient, 404, kRequest, "unknown_url"},
              Row{no_model, kClient, 404, kRequest, "model_not_found"},
+             Row{no_operation, kClient, 404, kRequest, "unsupported_operation"},
              Row{method_not_allowed, kClient, 405, kRequest, "method_not_allowed"},
              Row{head_timeout, kClient, 408, kRequest, "request_timeout"},
              Row{body_timeout, kClient, 408, kRequest, "request_timeout"},

@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "pipeline/options.h"
+#include "pipeline/service.h"
 #include "upstream_fixture.h"
 
 namespace sluice::pipeline {
@@ -31,11 +32,18 @@ protected:
         const Route* found = table().find("/v1")->find(model);
         return found == nullptr ? "-" : found->options->target_llm;
     }
+    const Service* service() {
+        if (service_ == nullptr) {
+            service_ = std::make_unique<Service>(upstream_->options());
+        }
+        return service_.get();
+    }
     const RouteTable& table() {
         if (table_ == nullptr) {
             for (const auto& options : options_) {
                 routes_.push_back({.options = options.get(),
                                    .upstream = upstream_,
+                                   .service = service(),
                                    .index = static_cast<uint32_t>(routes_.size()),
                                    .upstream_index = 0});
             }
@@ -55,6 +63,7 @@ protected:
 
 private:
     std::vector<std::unique_ptr<RouteOptions>> options_;
+    std::unique_ptr<Service> service_;
     std::vector<Route> routes_;
     std::unique_ptr<RouteTable> table_;
 };

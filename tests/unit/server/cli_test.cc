@@ -95,7 +95,8 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(error_of({"-x"}), "unknown option \"-x\"; `sluice --help` lists all");
     EXPECT_EQ(error_of({"chek", "a.toml"}), "unknown command \"chek\"; did you mean \"check\"?");
     EXPECT_EQ(error_of({"frobnicate"}),
-              "unknown command \"frobnicate\"; expected check, print-config, config-reference");
+              "unknown command \"frobnicate\"; expected check, print-config, config-reference, "
+              "provider-reference");
     EXPECT_EQ(error_of({"print-config", "a.toml"}), "unexpected argument \"a.toml\"");
     EXPECT_EQ(error_of({"check", "a.toml", "b.toml"}), "unexpected argument \"b.toml\"");
     EXPECT_EQ(error_of({"check"}), "check: no file is named; expected `sluice check FILE`");
@@ -178,6 +179,7 @@ TEST(Texts, AreThere) {
         EXPECT_THAT(help, HasSubstr(std::string(part)));
     }
     EXPECT_TRUE(run({"config-reference"}).standard_output.starts_with("# Configuration\n"));
+    EXPECT_TRUE(run({"provider-reference"}).standard_output.starts_with("# Providers\n"));
 }
 
 }  // namespace

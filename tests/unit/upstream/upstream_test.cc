@@ -99,7 +99,7 @@ protected:
         ShardTest::TearDown();
     }
 
-    void make(UpstreamOptions options) {
+    void make(UpstreamOptions options, Reach reach = Reach::any) {
         options.name = "u";
         options.base_url = "http://llm.example:80";
         upstream_ = LocalPtr(new Upstream({.proactor = *proactor_,
@@ -107,7 +107,7 @@ protected:
                                            .tls_blocks = tls_blocks_,
                                            .sockets = {},
                                            .limits = {}},
-                                          options, {}, {.ok = ok_, .failed = failed_}));
+                                          options, {}, {.ok = ok_, .failed = failed_}, reach));
     }
     void resolve_to(std::initializer_list<const char*> hosts) {
         net::NameAnswer answer{.outcome = net::NameAnswer::Outcome::found, .ttl_s = 60};
@@ -228,6 +228,31 @@ TEST_F(UpstreamTest, ARefusedAddressMakesWayForTheNext) {
     EXPECT_TRUE(asker.lease);
     EXPECT_EQ(ok_.value(), 1U);
     EXPECT_EQ(failed_.value(), 2U);
+}
+
+TEST_F(UpstreamTest, AddressesOutOfReachAreNotTried) {
+    make({}, Reach::public_only);
+    resolve_to({"10.0.0.1", "::1", "1.2.3.4"});
+    listen_on("10.0.0.1");
+    listen_on("1.2.3.4");
+    Asker& asker = ask();
+    ASSERT_TRUE(ends(asker));
+    ASSERT_TRUE(asker.lease);
+    EXPECT_EQ(far_.size(), 1U);
+    EXPECT_EQ(ok_.value(), 1U);
+    EXPECT_EQ(failed_.value(), 0U);
+    asker.lease.drop();
+}
+
+TEST_F(UpstreamTest, WithoutAPublicAddressNobodyIsCalled) {
+    make({}, Reach::public_only);
+    resolve_to({"127.0.0.1", "::ffff:10.0.0.1"});
+    listen_on("127.0.0.1");
+    Asker& asker = ask();
+    ASSERT_TRUE(ends(asker));
+    EXPECT_EQ(asker.error.kind, ErrorKind::dns_failed);
+    EXPECT_EQ(asker.error.where, std::string_view("the upstream's name has no public address"));
+    EXPECT_TRUE(far_.empty());
 }
 
 TEST_F(UpstreamTest, WhenAllRefuseSoDoWe) {

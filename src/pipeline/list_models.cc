@@ -1,0 +1,141 @@
+// The merged list of models: what the routes name, and what their upstreams say they have.
+//
+// An upstream that does not answer is left out, with a line in the log: a list is better than none.
+#include <algorithm>
+#include <span>
+#include <string_view>
+
+#include "base/arena_list.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/h1_writer.h"
+#include "http/header_names.h"
+#include "http/url.h"
+#include "json/tree.h"
+#include "pipeline/credential_keeper.h"
+#include "pipeline/exchange.h"
+#include "pipeline/fetch.h"
+#include "pipeline/output_text.h"
+#include "pipeline/route_table.h"
+#include "pipeline/service.h"
+#include "providers/model_list.h"
+#include "providers/vendor.h"
+#include "upstream/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using providers::ModelInfo;
+using providers::Operation;
+
+constexpr Duration kFetchTimeout = Duration::seconds(5);
+constexpr uint32_t kListBytesMax = 4 * 1024 * 1024;
+constexpr size_t kTextBytesFirst = 4096;
+constexpr std::string_view kOwner = "sluice";
+
+void add(ArenaList<ModelInfo>& models, const ModelInfo& model) {
+    const auto is_same = [&](const ModelInfo& other) { return other.id.raw == model.id.raw; };
+    if (std::ranges::none_of(models.view(), is_same)) {
+        models.push_back(model);
+    }
+}
+
+void add_name(ArenaList<ModelInfo>& models, std::string_view name, Arena& arena) {
+    if (!name.empty() && !name.ends_with('*')) {
+        add(models, {.id = json::escape(name, arena)});
+    }
+}
+
+bool takes(const Route& route, std::string_view model) {
+    const auto fits = [&](const std::string& pattern) {
+        return pattern.ends_with('*') ? model.starts_with(pattern.substr(0, pattern.size() - 1))
+                                      : model == pattern;
+    };
+    return route.options->models.empty() || std::ranges::any_of(route.options->models, fits);
+}
+
+}  // namespace
+
+coro::Task<Status> Exchange::list_models(std::span<const Route* const> routes) {
+    Arena& arena = client_.arena();
+    ArenaList<ModelInfo> models(arena);
+    for (const Route* route : routes) {
+        for (const upstream::ModelAlias& alias : route->options->model_aliases) {
+            add_name(models, alias.alias, arena);
+        }
+        for (const std::string& name : route->options->models) {
+            add_name(models, name, arena);
+        }
+        for (const upstream::ModelAlias& alias : route->upstream->options().models) {
+            add_name(models, alias.alias, arena);
+        }
+        const Status added = co_await add_models_of(*route, models);
+        if (const std::optional<Error> stop = reason_to_stop()) {
+            co_return fail(*stop);
+        }
+        if (!added) {
+            SLUICE_LOG(warning, "pipeline", "an upstream's models could not be listed",
+                       {"upstream", route->upstream->options().name}, {"error", added.error()});
+        }
+    }
+    const bool is_messages = client_.head().headers.has(http::HeaderId::anthropic_version);
+    BodyText text(kTextBytesFirst);
+    providers::encode_model_list(
+        is_messages ? providers::Dialect::messages : providers::Dialect::chat, models.view(),
+        kOwner, text);
+    http::HeadWriter writer = client_.begin_response(200);
+    writer.field(http::HeaderId::content_type, "application/json");
+    write_own_fields(writer);
+    CO_TRY_VOID(client_.respond(writer, 200, text.take()));
+    record_.responded = clock();
+    record_.ended_in = Phase::done;
+    co_return Status();
+}
+
+coro::Task<Status> Exchange::add_models_of(const Route& route, ArenaList<ModelInfo>& models) {
+    Arena& arena = client_.arena();
+    upstream::Upstream& upstream = *route.upstream;
+    if (upstream.options().is_simulated()) {
+        for (const std::string& name : upstream.options().simulator.models) {
+            add_name(models, name, arena);
+        }
+        co_return Status();
+    }
+    const Service& service = *route.service;
+    const std::string_view path = service.path(Operation::models, {}, false, arena);
+    if (path.empty()) {
+        co_return Status();  // It has no list, which is no failure.
+    }
+    if (CredentialKeeper* keeper = service.credentials()) {
+        CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
+    }
+    ArenaList<providers::HeaderLine> headers(arena);
+    service.add_fields(headers, upstream);
+    FetchRequest request;
+    request.target = http::join_target(arena, upstream.url().path_prefix, path);
+    request.headers = headers.view();
+    request.reply_bytes_max = kListBytesMax;
+    request.timeout = kFetchTimeout;
+    CO_TRY(const FetchedReply reply, co_await fetch(services_.proactor, *this, upstream, request));
+    if (reply.status != 200) {
+        co_return fail({.kind = ErrorKind::upstream_status,
+                        .source = ErrorSource::upstream,
+                        .status = reply.status,
+                        .where = "the list of models was refused"});
+    }
+    CO_TRY(const std::span<const ModelInfo> found,
+           providers::decode_model_list(service.vendor().dialect, arena.copy(reply.body), arena));
+    for (const ModelInfo& model : found) {
+        if (takes(route, model.id.raw)) {
+            add(models, model);
+        }
+    }
+    co_return Status();
+}
+
+}  // namespace sluice::pipeline

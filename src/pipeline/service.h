@@ -1,0 +1,97 @@
+// Service: an upstream's provider as it was configured: the row of the table of vendors with the
+// configuration's changes, and what requests for it need.
+//
+// Immutable, part of the snapshot; it must not move, because targets and vendors look into it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/arena_list.h"
+#include "http/h1_writer.h"
+#include "http/header_map.h"
+#include "json/writer.h"
+#include "pipeline/aws_role.h"
+#include "pipeline/client_call.h"
+#include "pipeline/credential_keeper.h"
+#include "pipeline/google_token.h"
+#include "providers/aws_credentials.h"
+#include "providers/sigv4.h"
+#include "providers/translation.h"
+#include "providers/vendor.h"
+#include "upstream/options.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+// The provider's row with the configuration's changes. Texts look into `options`.
+providers::Vendor configured_vendor(const upstream::UpstreamOptions& options);
+
+class Service {
+public:
+    explicit Service(const upstream::UpstreamOptions& options);
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    const providers::Vendor& vendor() const { return vendor_; }
+
+    // The reply can go to the client as it comes, and the request to the upstream.
+    bool relays(const ClientCall& call) const;
+    // It can be asked at all.
+    bool can_serve(const ClientCall& call) const;
+    // Asks streams for their usage on its own account.
+    bool asks_for_usage() const { return asks_for_usage_; }
+
+    // Its paths are not simply the client's.
+    bool has_own_paths() const;
+    // Path and query below the base URL, in the arena; empty when there is no such operation.
+    std::string_view path(providers::Operation operation,
+                          std::string_view model,
+                          bool is_stream,
+                          Arena& arena) const;
+    // The headers that every request of the provider carries, its key included. A field that the
+    // client may set itself is left out where `from_client` has it.
+    void add_fields(ArenaList<providers::HeaderLine>& to, const upstream::Upstream& upstream) const;
+    void write_fields(http::HeadWriter& writer,
+                      const upstream::Upstream& upstream,
+                      const http::HeaderMap* from_client) const;
+
+    // What AWS wants to see signed.
+    struct Signing {
+        std::string_view method;
+        std::string_view target;  // Path and query as they go on the wire.
+        std::string_view host;
+        std::string_view body;
+        int64_t now_s;  // Since 1970.
+    };
+    // Writes the signature, where the provider wants one; each try is signed anew.
+    void write_signature(http::HeadWriter& writer, const Signing& signing, Arena& arena) const;
+
+    // What hands out the credentials that end; null for all others.
+    CredentialKeeper* credentials() const;
+
+    providers::Target target(std::string_view model, bool is_stream) const;
+    providers::UnsupportedPolicy policy() const { return policy_; }
+    uint32_t reply_bytes_max() const { return options_.vendor.reply_bytes_max; }
+
+private:
+    bool sends_bearer() const;
+    template <class Add>
+    void each_field(const upstream::Upstream& upstream,
+                    const http::HeaderMap* from_client,
+                    const Add& add) const;
+
+    const upstream::UpstreamOptions& options_;
+    providers::Vendor vendor_;
+    std::unique_ptr<GoogleToken> google_;
+    std::unique_ptr<AwsRole> aws_role_;
+    providers::AwsCredentials aws_;        // That do not end.
+    mutable providers::SigV4Key aws_key_;  // Of the day.
+    providers::UnsupportedPolicy policy_;
+    bool asks_for_usage_;
+};
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,332 @@
+// A reply in the provider's dialect becomes the client's: event by event, or whole.
+//
+// The response head waits for the first event that means something, so that a reply which fails at
+// once can still be answered with a status of its own; a quiet upstream is bridged with comments.
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/body_reader.h"
+#include "http/framing.h"
+#include "http/h1_writer.h"
+#include "http/header_names.h"
+#include "http/server_exchange.h"
+#include "net/deadline.h"
+#include "net/proactor.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/forward_headers.h"
+#include "pipeline/open_stream.h"
+#include "pipeline/output_text.h"
+#include "pipeline/relay_clocks.h"
+#include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
+#include "pipeline/respond_error.h"
+#include "pipeline/service.h"
+#include "pipeline/translated.h"
+#include "providers/canonical.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
+#include "providers/transcoder.h"
+#include "providers/translation.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using http::HeaderId;
+
+constexpr std::string_view kComment = ":\n\n";
+constexpr std::string_view kPing = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+// Around the text of a reply.
+constexpr size_t kReplyBytesExtra = 1024;
+
+// An upstream that has said all ends its body in the same breath. The client's next request waits
+// for this; a new connection would take it no longer.
+constexpr Duration kDrainPatience = Duration::milliseconds(20);
+
+constexpr Error kUpstreamRefused = {.kind = ErrorKind::upstream_status,
+                                    .source = ErrorSource::upstream,
+                                    .where = "the upstream answered with an error"};
+
+uint64_t counted(int64_t tokens) {
+    return static_cast<uint64_t>(std::max<int64_t>(tokens, 0));
+}
+
+Usage usage_of(const providers::Usage& usage) {
+    return {.prompt_tokens = counted(usage.prompt_tokens),
+            .completion_tokens = counted(usage.completion_tokens),
+            .cached_tokens = counted(usage.cached_tokens),
+            .reasoning_tokens = counted(usage.reasoning_tokens),
+            .is_known = usage.is_known()};
+}
+
+}  // namespace
+
+// What of the upstream's head concerns the client, and the hints that the provider could not be
+// given, for whoever wonders why they had no effect.
+void Exchange::write_translated_fields(http::HeadWriter& writer) {
+    for (const providers::HeaderLine& line : translated_->response_fields) {
+        writer.field(line.name, line.value);
+    }
+    const std::span<const std::string_view> dropped = translated_->translation.dropped();
+    if (dropped.empty()) {
+        return;
+    }
+    json::ArenaText text(client_.arena(), kReplyBytesExtra);
+    for (const std::string_view param : dropped) {
+        text.append(text.empty() ? "" : ", ");
+        text.append(param);
+    }
+    writer.field("x-gateway-dropped-params", text.view());
+    if (route_->service->policy() == providers::UnsupportedPolicy::warn) {
+        SLUICE_LOG(warning, "pipeline", "parameters were left out",
+                   {"request_id", record_.request_id},
+                   {"upstream", route_->upstream->options().name}, {"parameters", text.view()});
+    }
+}
+
+void Exchange::keep_response_fields() {
+    record_.upstream_status = lease_->head().status;
+    translated_->response_fields = translated_response_fields(lease_->head(), client_.arena());
+}
+
+// A stream that goes on for an hour must not keep its prompt.
+void Exchange::let_go_of_request() {
+    intake_.reset();
+    Arena& arena = client_.arena();
+    providers::ReplyContext& context = translated_->context;
+    context.echo = arena.copy(context.echo);
+    const std::span<providers::RenamedTool> kept =
+        arena.allocate_array<providers::RenamedTool>(context.renamed_tools.size());
+    for (size_t i = 0; i < kept.size(); ++i) {
+        kept[i] = {.name = {arena.copy(context.renamed_tools[i].name.raw)},
+                   .sent = {arena.copy(context.renamed_tools[i].sent.raw)}};
+    }
+    context.renamed_tools = kept;
+    client_.release_request();
+}
+
+// The response's head, with what of the upstream's head concerns the client.
+Status Exchange::begin_translated_response(std::string_view content_type) {
+    http::HeadWriter writer = client_.begin_response(200);
+    writer.field(HeaderId::content_type, content_type);
+    if (wants_stream_) {
+        writer.field(HeaderId::cache_control, "no-cache");
+    }
+    write_translated_fields(writer);
+    write_own_fields(writer);
+    TRY_VOID(client_.send_head(writer, 200, {.kind = http::BodyKind::chunked}));
+    record_.responded = clock();
+    return {};
+}
+
+coro::Task<Status> Exchange::transcode_whole() {
+    record_.ended_in = Phase::relay;
+    keep_response_fields();
+    CO_TRY(const std::string_view body, co_await read_reply(route_->service->reply_bytes_max()));
+    const Translated& translated = *translated_;
+    BodyText text(body.size() + kReplyBytesExtra);
+    providers::Usage usage;
+    providers::ProviderError failure;
+    const bool done =
+        providers::transcode_whole(*translated.client, *translated.upstream, translated.target,
+                                   translated.context, body, text, client_.arena(), usage, failure);
+    record_.usage = usage_of(usage);
+    if (!done) {
+        refusal_ = &client_.arena().make<providers::ProviderError>(failure);
+        co_return fail(kUpstreamRefused);
+    }
+    http::HeadWriter writer = client_.begin_response(200);
+    writer.field(HeaderId::content_type, "application/json");
+    write_translated_fields(writer);
+    write_own_fields(writer);
+    CO_TRY_VOID(client_.respond(writer, 200, text.take()));
+    record_.responded = clock();
+    record_.ended_in = Phase::done;
+    lease_.give_back(request_sent_whole_);
+    co_return Status();
+}
+
+// One stream: what has arrived goes through the transcoder, what that says goes to the client.
+class Exchange::Transcoding final : public StreamProbe {
+public:
+    explicit Transcoding(Exchange& exchange)
+        : exchange_(exchange),
+          transcoder_(*exchange.translated_->client,
+                      *exchange.translated_->upstream,
+                      exchange.translated_->target,
+                      exchange.translated_->context,
+                      text_,
+                      exchange.client_.arena()) {}
+
+    // True when anything came.
+    Result<bool> pass_on() {
+        bool moved = false;
+        http::BodyPiece piece;
+        while (!exchange_.client_.stream().is_congested() && !transcoder_.is_over()) {
+            TRY(const bool got, exchange_.lease_->next_body_piece(piece));
+            if (!got) {
+                break;
+            }
+            moved = true;
+            transcoder_.feed(piece.data.view());
+            TRY_VOID(send());
+        }
+        return moved;
+    }
+
+    // The upstream's body is over.
+    Status end() {
+        transcoder_.end();
+        return send();
+    }
+
+    // The stream cannot go on; the client is told in it, if it has begun.
+    void break_off(const Error& error) {
+        providers::ProviderError failure = provider_error_for(error, {}, exchange_.client_.arena());
+        if (error.kind == ErrorKind::closed_early || error.kind == ErrorKind::reset) {
+            failure.code = "stream_truncated";
+        }
+        transcoder_.fail_with(failure);
+        if (is_head_sent_ && text_.has_text()) {
+            exchange_.client_.write_body(text_.take());
+        } else if (is_head_sent_) {
+            exchange_.translated_->client->encode_error_event(transcoder_.failure(),
+                                                              exchange_.record_.request_id, text_);
+            exchange_.client_.write_body(text_.take());
+        }
+    }
+
+    // Something that says nothing, so that a connection stays alive or shows that it is dead.
+    void probe() override {
+        if (is_head_sent_) {
+            const bool is_messages = exchange_.call_.dialect == providers::Dialect::messages;
+            exchange_.client_.write_body(
+                Slice::unowned(is_messages && transcoder_.has_started() ? kPing : kComment));
+        } else {
+            exchange_.client_.probe_half_closed();
+        }
+    }
+
+    // The client has heard nothing for long: from here on it has a stream, come what may.
+    Status bridge_quiet() {
+        TRY_VOID(send_head());
+        probe();
+        return {};
+    }
+
+    bool is_head_sent() const { return is_head_sent_; }
+    const providers::StreamTranscoder& transcoder() const { return transcoder_; }
+
+private:
+    Status send() {
+        if (!text_.has_text()) {
+            return {};
+        }
+        TRY_VOID(send_head());
+        exchange_.client_.write_body(text_.take());
+        return {};
+    }
+
+    Status send_head() {
+        if (!is_head_sent_) {
+            is_head_sent_ = true;
+            return exchange_.begin_translated_response("text/event-stream; charset=utf-8");
+        }
+        return {};
+    }
+
+    Exchange& exchange_;
+    EventText text_;
+    providers::StreamTranscoder transcoder_;
+    bool is_head_sent_ = false;
+};
+
+coro::Task<Status> Exchange::transcode_stream() {
+    record_.ended_in = Phase::relay;
+    record_.is_stream = true;
+    keep_response_fields();
+    if (request_sent_whole_) {
+        let_go_of_request();
+    }
+    Transcoding transcoding(*this);
+    const OpenStream counted(services_.proactor);
+    probe_ = &transcoding;
+    const Status done = co_await run_transcoding(transcoding);
+    probe_ = nullptr;
+    const providers::StreamTranscoder& transcoder = transcoding.transcoder();
+    record_.events = transcoder.messages();
+    record_.usage = usage_of(transcoder.usage());
+    if (!done) {
+        if (done.error().source != ErrorSource::client) {
+            transcoding.break_off(done.error());
+        }
+        co_return done;
+    }
+    if (transcoder.has_failed()) {
+        if (!transcoding.is_head_sent()) {
+            refusal_ = &client_.arena().make<providers::ProviderError>(transcoder.failure());
+        } else if (!transcoder.has_started()) {
+            transcoding.break_off(kUpstreamRefused);
+        }
+        co_return fail(kUpstreamRefused);
+    }
+    client_.finish_response();
+    record_.ended_in = Phase::done;
+    co_await drain_reply();
+    lease_.give_back(request_sent_whole_);
+    co_return Status();
+}
+
+// The client has all of its stream; the framing of the upstream's body may still be on its way, and
+// only a connection that has seen its end can be used again.
+coro::Task<void> Exchange::drain_reply() {
+    net::Deadline patience(services_.proactor, signal());
+    patience.set(kDrainPatience);
+    http::BodyPiece rest;
+    while (!lease_->is_response_complete()) {
+        const Result<bool> got = lease_->next_body_piece(rest);
+        if (!got || client_.is_client_gone() || patience.has_passed()) {
+            co_return;
+        }
+        if (!*got && !lease_->is_response_complete()) {
+            co_await signal().wait();
+        }
+    }
+}
+
+coro::Task<Status> Exchange::run_transcoding(Transcoding& transcoding) {
+    RelayClocks clocks(client_.stream(), signal(), relay_limits());
+    while (true) {
+        CO_TRY(const bool moved, transcoding.pass_on());
+        if (transcoding.transcoder().is_over()) {
+            co_return Status();
+        }
+        if (lease_->is_response_complete()) {
+            CO_TRY_VOID(transcoding.end());
+            co_return Status();
+        }
+        if (const std::optional<Error> stop = reason_to_stop()) {
+            co_return fail(*stop);
+        }
+        if (const std::optional<Error> over = clocks.look(moved)) {
+            co_return fail(*over);
+        }
+        if (clocks.is_quiet()) {
+            CO_TRY_VOID(transcoding.bridge_quiet());
+        }
+        co_await signal().wait();
+    }
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,155 @@
+// A request in one dialect becomes a request in another: read whole, decoded, encoded, dispatched.
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "base/slice_queue.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "json/tree.h"
+#include "pipeline/credential_keeper.h"
+#include "pipeline/exchange.h"
+#include "pipeline/fetch_remote.h"
+#include "pipeline/output_text.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/route_table.h"
+#include "pipeline/service.h"
+#include "pipeline/snapshot.h"
+#include "pipeline/translated.h"
+#include "providers/canonical.h"
+#include "providers/dialect.h"
+#include "providers/remote_content.h"
+#include "providers/token_estimate.h"
+#include "providers/translation.h"
+#include "providers/vendor.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using providers::Operation;
+
+// What the longest wrapping around a request's own bytes takes.
+constexpr size_t kWrappingBytes = 1024;
+
+}  // namespace
+
+// Refusals of the translation keep their words for the answer.
+Error Exchange::keep_refusal(const Error& error) {
+    const providers::Translation& translation = translated_->translation;
+    if (!translation.refused_message().empty()) {
+        refusal_ = &client_.arena().make<providers::ProviderError>(providers::ProviderError{
+            .status = 400,
+            .type = "invalid_request_error",
+            .code = translation.refused_code(),
+            .param = client_.arena().copy(translation.refused_param()),
+            .message = client_.arena().copy(translation.refused_message())});
+    }
+    return error;
+}
+
+// What every translation begins with; the parsed body is returned.
+Result<const json::Value*> Exchange::begin_translation() {
+    const Service& service = *route_->service;
+    translated_ = std::make_unique<Translated>(client_.arena(), service.policy());
+    Translated& translated = *translated_;
+    translated.client = providers::client_dialect(call_.dialect);
+    translated.upstream = providers::upstream_dialect(service.vendor().dialect);
+    const std::string_view model =
+        record_.upstream_model.empty() ? record_.model : record_.upstream_model;
+    translated.target = service.target(model, wants_stream_);
+    const bool is_embedding = call_.operation == Operation::embeddings;
+    translated.path = service.path(is_embedding ? Operation::embeddings : Operation::chat, model,
+                                   wants_stream_, client_.arena());
+    translated.context = {.fallback_id = record_.request_id,
+                          .requested_model = record_.model,
+                          .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000,
+                          .is_stream = wants_stream_};
+    // What is decoded looks into the text, and the body gives way to its translation.
+    SliceQueue& held = intake_->held();
+    auto* const text = static_cast<char*>(client_.request_arena().allocate(held.size_bytes(), 1));
+    const size_t size = held.copy_out(0, held.size_bytes(), text);
+    return json::Value::parse({text, size}, client_.request_arena(), ErrorSource::client);
+}
+
+void Exchange::replace_body(Slice body) {
+    SliceQueue whole;
+    whole.push_back(std::move(body));
+    intake_->replace_held(std::move(whole));
+    request_sent_whole_ = false;
+}
+
+coro::Task<Status> Exchange::translate() {
+    CO_TRY(const json::Value* body, begin_translation());
+    Translated& translated = *translated_;
+    const auto request = translated.client->decode_request(*body, translated.translation);
+    if (!request) {
+        co_return fail(keep_refusal(request.error()));
+    }
+    if (call_.operation == Operation::count_tokens) {
+        const std::string tokens = std::to_string(providers::estimate_prompt_tokens(**request));
+        const std::string text = "{\"input_tokens\":" + tokens + "}";
+        co_return answer_with_json(200, text);
+    }
+    translated.context.include_usage = (*request)->include_usage;
+    translated.context.uses_functions = (*request)->uses_functions;
+    translated.context.renamed_tools = (*request)->renamed_tools;
+    translated.context.echo = (*request)->echo;
+    CO_TRY_VOID(co_await encode_for_upstream(**request, body->raw().size()));
+    CO_TRY_VOID(co_await ask());
+    if (wants_stream_) {
+        co_return co_await transcode_stream();
+    }
+    co_return co_await transcode_whole();
+}
+
+// The body becomes that of the upstream's dialect. `bytes`: of the client's.
+coro::Task<Status> Exchange::encode_for_upstream(const providers::ChatRequest& request,
+                                                 size_t bytes) {
+    Translated& translated = *translated_;
+    const providers::ChatRequest* whole = &request;
+    std::vector<RemoteFile> files;
+    const auto remote =
+        providers::remote_parts(request, translated.target, client_.request_arena());
+    if (!remote.empty() && snapshot_->remote_content.enabled) {
+        const Instant began = clock();
+        const auto fetched = co_await fetch_remote(request, remote, files);
+        waited_ = waited_ + (clock() - began);
+        if (!fetched) {
+            co_return fail(keep_refusal(fetched.error()));
+        }
+        whole = *fetched;
+        for (const RemoteFile& file : files) {
+            bytes += file.base64.size();
+        }
+    }
+    BodyText encoded(bytes + kWrappingBytes);
+    const Status done = translated.upstream->encode_request(*whole, translated.target,
+                                                            translated.translation, encoded);
+    if (!done) {
+        co_return fail(keep_refusal(done.error()));
+    }
+    replace_body(encoded.take());
+    co_return Status();
+}
+
+// Sends the translated request; comes back with the head of a reply that is none of an error.
+coro::Task<Status> Exchange::ask() {
+    if (CredentialKeeper* keeper = route_->service->credentials()) {
+        CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
+    }
+    CO_TRY_VOID(co_await dispatch());
+    if (lease_->head().status != 200) {
+        co_return co_await read_refusal();
+    }
+    co_return Status();
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,28 @@
+// What an exchange keeps while its request speaks another dialect than its upstream.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/arena.h"
+#include "providers/canonical.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
+#include "providers/translation.h"
+#include "providers/vendor.h"
+
+namespace sluice::pipeline {
+
+struct Translated {
+    Translated(Arena& arena, providers::UnsupportedPolicy policy) : translation(arena, policy) {}
+
+    providers::Translation translation;
+    const providers::ClientDialect* client = nullptr;
+    const providers::UpstreamDialect* upstream = nullptr;
+    providers::Target target;
+    providers::ReplyContext context;
+    std::span<const providers::HeaderLine> response_fields;  // That go on to the client.
+    std::string_view path;                                   // Below the base URL, with its query.
+};
+
+}  // namespace sluice::pipeline
