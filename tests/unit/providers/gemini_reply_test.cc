@@ -1,5 +1,6 @@
 // What becomes of Gemini's replies, streamed and whole, beyond the recorded exchanges.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct Received {
     std::string text;
     bool failed = false;
     bool started = false;
+    std::shared_ptr<Arena> arena = std::make_shared<Arena>();  // What `error` looks into.
     ProviderError error;
     std::string message;
     Usage usage;
@@ -45,8 +47,8 @@ Target target() {
 }
 
 Received stream(const std::vector<std::string>& events) {
-    Arena arena;
     Received received;
+    Arena& arena = *received.arena;
     json::StringText output(received.text);
     const ReplyContext of_stream = context(true);
     const Target to = target();
@@ -67,8 +69,8 @@ Received stream(const std::vector<std::string>& events) {
 }
 
 Received whole(const std::string& body) {
-    Arena arena;
     Received received;
+    Arena& arena = *received.arena;
     json::StringText output(received.text);
     const ReplyContext of_whole = context(false);
     const Target to = target();

@@ -321,8 +321,8 @@ SentRequest VectorExchange::send() const {
 }
 
 ReceivedReply VectorExchange::receive(const std::vector<size_t>& pieces) const {
-    Arena arena;
     ReceivedReply reply;
+    Arena& arena = *reply.arena;
     const std::string body = exchange_.upstream_body();
     const Target target = target_of(exchange_, vendor_);
     const ReplyContext context = context_of(exchange_);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
@@ -27,8 +29,9 @@ struct SentRequest {
 struct ReceivedReply {
     bool failed = false;  // `error` says why; for streams also in `text` once started.
     bool started = false;
+    std::shared_ptr<Arena> arena = std::make_shared<Arena>();  // What `error` looks into.
     ProviderError error = {};
-    std::string error_message;  // Kept, as `error` looks into an arena that is gone.
+    std::string error_message;
     std::string error_code;
     std::string error_type;
     std::string error_param;
