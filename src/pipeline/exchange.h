@@ -142,6 +142,7 @@ private:
     coro::Task<Status> relay();
     Status send_response_head();
     RelayLimits relay_limits() const;
+    void account_stream(const Usage& told, bool is_whole);
     // simulate.cc
     coro::Task<Status> simulate();
     coro::Task<Status> simulate_stream(providers::SimulatedAnswer& answer);

@@ -1,4 +1,6 @@
 // The response of an exchange: its head, then the relay, then the connection goes back.
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -78,6 +80,23 @@ RelayLimits Exchange::relay_limits() const {
     };
 }
 
+// What a stream has cost, told or not: one that was cut, left or never asked is worth about a token
+// an event after the first, which brings the role alone, and its prompt about a token for four
+// bytes.
+void Exchange::account_stream(const Usage& told, bool is_whole) {
+    constexpr uint64_t kBytesPerToken = 4;
+    record_.usage = told;
+    if (told.is_known && is_whole) {
+        return;
+    }
+    const uint64_t events = record_.events == 0 ? 0 : record_.events - 1;
+    record_.usage.is_known = record_.usage.is_estimated = true;
+    record_.usage.completion_tokens = std::max(told.completion_tokens, events);
+    if (told.prompt_tokens == 0) {
+        record_.usage.prompt_tokens = (client_.body_bytes() + kBytesPerToken - 1) / kBytesPerToken;
+    }
+}
+
 coro::Task<Status> Exchange::relay() {
     const bool event_stream = is_event_stream(lease_->head());
     const bool succeeded = lease_->head().status == 200;
@@ -100,7 +119,11 @@ coro::Task<Status> Exchange::relay() {
     signal().expect_nothing();
     probe_ = nullptr;
     record_.events = relay.watch().events();
-    record_.usage = relay.watch().usage();
+    if (event_stream && terminator != Terminator::none) {
+        account_stream(relay.watch().usage(), done.has_value());
+    } else {
+        record_.usage = relay.watch().usage();
+    }
     if (!done) {
         if (done.error().source != ErrorSource::client) {
             relay.break_off(done.error());

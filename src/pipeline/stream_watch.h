@@ -32,6 +32,7 @@ struct Usage {
     uint64_t cached_tokens = 0;
     uint64_t reasoning_tokens = 0;
     bool is_known = false;
+    bool is_estimated = false;  // The stream did not come to the point of telling it.
 };
 
 class StreamWatch {

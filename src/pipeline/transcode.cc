@@ -266,7 +266,7 @@ coro::Task<Status> Exchange::transcode_stream() {
     probe_ = nullptr;
     const providers::StreamTranscoder& transcoder = transcoding.transcoder();
     record_.events = transcoder.messages();
-    record_.usage = usage_of(transcoder.usage());
+    account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
     if (!done) {
         if (done.error().source != ErrorSource::client) {
             transcoding.break_off(done.error());

@@ -156,6 +156,9 @@ void append_usage(Members& members, const pipeline::Usage& usage) {
     if (usage.reasoning_tokens > 0) {
         members.number("reasoning_tokens", usage.reasoning_tokens);
     }
+    if (usage.is_estimated) {
+        members.token("usage", "estimated");
+    }
 }
 
 void append_times(Members& members, const ExchangeRecord& record) {

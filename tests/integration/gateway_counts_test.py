@@ -126,8 +126,10 @@ class TotalsTest(CountCase):
         # The bodies of requests without a route are not read to their end.
         self.assertEqual(sum(l["request_bytes"] for l in lines if l["status"] != 404), sent)
         for kind, each in (("prompt", 7), ("completion", 3)):
-            self.assertEqual(self.total("tokens_total", f'kind="{kind}"'), 60 * each)
-            self.assertEqual(sum(l.get(f"{kind}_tokens", 0) for l in lines), 60 * each)
+            all_tokens = sum(line.get(f"{kind}_tokens", 0) for line in lines)
+            told = sum(line.get(f"{kind}_tokens", 0) for line in lines if "usage" not in line)
+            self.assertEqual(told, 60 * each)
+            self.assertEqual(self.total("tokens_total", f'kind="{kind}"'), all_tokens)
         self.assertEqual(self.total("exchanges"), 0)
         self.assertEqual(len({l["request_id"] for l in lines}), count)
 
@@ -139,6 +141,39 @@ class TotalsTest(CountCase):
                           for l in lines},
                          {(499, 2, len(event(b'{"i":1}')) * 2, "cancelled", "relay")})
         self.assertEqual(self.total("requests_total"), 100)
+
+
+class TokensTest(CountCase):
+    """What a stream has cost, however it ends: told by the upstream, or estimated and marked so."""
+
+    def script(self, connection, request):
+        if b'"endless"' in request.body:
+            connection.send(STREAM_HEAD + b"".join(chunk(event(b'{"i":%d}' % i))
+                                                   for i in range(11)))
+            connection.wait_for_end()
+            return False
+        return super().script(connection, request)
+
+    def line_after(self, body, read_until):
+        before = self.gateway.read_access().count("\n")
+        client = self.gateway.client()
+        client.post(CHAT, body)
+        client.read_until(read_until)
+        client.close()
+        return self.lines(before + 1)[-1]
+
+    def test_a_stream_that_tells_its_usage(self):
+        line = self.line_after(b'{"model":"m","stream":true}', DONE)
+        self.assertEqual((line["prompt_tokens"], line["completion_tokens"]), (7, 3))
+        self.assertNotIn("usage", line)
+
+    def test_a_stream_that_was_left_is_estimated_the_same_each_time(self):
+        body = b'{"model":"m","stream":true,"endless":1}'
+        for _ in range(50):
+            line = self.line_after(body, b'{"i":10}')
+            self.assertEqual(line["status"], 499)
+            self.assertEqual((line["prompt_tokens"], line["completion_tokens"], line["usage"]),
+                             ((len(body) + 3) // 4, 10, "estimated"))
 
 
 class FamiliesTest(CountCase):
