@@ -86,10 +86,11 @@ RelayLimits Exchange::relay_limits() const {
 void Exchange::account_stream(const Usage& told, bool is_whole) {
     constexpr uint64_t kBytesPerToken = 4;
     record_.usage = told;
-    if (told.is_known && is_whole) {
+    const bool is_told = told.is_known && is_whole;
+    if (is_told || record_.events == 0) {
         return;
     }
-    const uint64_t events = record_.events == 0 ? 0 : record_.events - 1;
+    const uint64_t events = record_.events - 1;
     record_.usage.is_known = record_.usage.is_estimated = true;
     record_.usage.completion_tokens = std::max(told.completion_tokens, events);
     if (told.prompt_tokens == 0) {

@@ -266,7 +266,9 @@ coro::Task<Status> Exchange::transcode_stream() {
     probe_ = nullptr;
     const providers::StreamTranscoder& transcoder = transcoding.transcoder();
     record_.events = transcoder.messages();
-    account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
+    if (transcoder.has_started()) {
+        account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
+    }
     if (!done) {
         if (done.error().source != ErrorSource::client) {
             transcoding.break_off(done.error());
