@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 #include <string.h>
 
-#include "base/result.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "config/environment.h"

@@ -135,9 +135,10 @@ private:
             const std::string path = given.empty() ? variable("HOME") + std::string(file) : given;
             return read_file(path, kFileBytesMax).value_or("");
         };
-        const std::string profile = !to.profile.empty()             ? to.profile
-                                    : variable("AWS_PROFILE") != "" ? variable("AWS_PROFILE")
-                                                                    : "default";
+        std::string profile = to.profile.empty() ? variable("AWS_PROFILE") : to.profile;
+        if (profile.empty()) {
+            profile = "default";
+        }
         const providers::AwsProfile found =
             providers::read_aws_profile(of("AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials"),
                                         of("AWS_CONFIG_FILE", "/.aws/config"), profile);

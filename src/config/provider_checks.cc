@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/text.h"
 #include "config/checks.h"
 #include "config/nearest.h"
 #include "providers/vendor.h"

@@ -15,7 +15,6 @@
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/result.h"
-#include "base/slice.h"
 #include "base/slice_queue.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -32,7 +31,6 @@
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
 #include "pipeline/output_text.h"
-#include "pipeline/relay.h"
 #include "pipeline/request_fields.h"
 #include "pipeline/request_id.h"
 #include "pipeline/request_intake.h"
@@ -40,7 +38,7 @@
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
-#include "pipeline/translated.h"
+#include "pipeline/translated.h"  // IWYU pragma: keep; it is destroyed here.
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
 

@@ -118,6 +118,9 @@ private:
     Error refuse_remote(const providers::RemotePart& part,
                         std::string_view url,
                         std::string_view reason);
+    Error remote_failure(const providers::RemotePart& part,
+                         std::string_view url,
+                         const Error& error);
     uint64_t remote_bytes_max() const;
     // translate_embeddings.cc
     coro::Task<Status> translate_embeddings();
@@ -125,6 +128,7 @@ private:
     coro::Task<Status> list_models(std::span<const Route* const> routes);
     coro::Task<Status> add_models_of(const Route& route, ArenaList<providers::ModelInfo>& models);
     // transcode.cc
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class Transcoding;
     coro::Task<Status> transcode_stream();
     coro::Task<Status> run_transcoding(Transcoding& transcoding);

@@ -276,6 +276,18 @@ Error Exchange::refuse_remote(const providers::RemotePart& part,
         .error();
 }
 
+// Why a file was not fetched, as far as that is the client's business.
+Error Exchange::remote_failure(const providers::RemotePart& part,
+                               std::string_view url,
+                               const Error& error) {
+    if (!RemoteFetch::concerns_client(error)) {
+        return error;
+    }
+    SLUICE_LOG(debug, "pipeline", "a file that a request names was not fetched",
+               {"request_id", record_.request_id}, {"error", error});
+    return refuse_remote(part, url, RemoteFetch::reason(error));
+}
+
 coro::Task<Result<const providers::ChatRequest*>> Exchange::fetch_remote(
     const providers::ChatRequest& request,
     std::span<const providers::RemotePart> parts,
@@ -299,13 +311,8 @@ coro::Task<Result<const providers::ChatRequest*>> Exchange::fetch_remote(
         } else {
             Result<RemoteFile> file =
                 co_await remote.run(parts[i].type, url, base64_left / kQuadBytes * kTripleBytes);
-            if (!file && RemoteFetch::concerns_client(file.error())) {
-                SLUICE_LOG(debug, "pipeline", "a file that a request names was not fetched",
-                           {"request_id", record_.request_id}, {"error", file.error()});
-                co_return fail(refuse_remote(parts[i], url, RemoteFetch::reason(file.error())));
-            }
             if (!file) {
-                co_return fail(file.error());
+                co_return fail(remote_failure(parts[i], url, file.error()));
             }
             files.push_back(std::move(*file));
             fetched[i] = {.media_type = files.back().media_type, .data = files.back().base64};

@@ -11,14 +11,12 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "coro/task.h"
-#include "http/h1_writer.h"
 #include "http/header_names.h"
 #include "http/url.h"
 #include "json/tree.h"
 #include "pipeline/credential_keeper.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch.h"
-#include "pipeline/output_text.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "providers/model_list.h"
@@ -51,6 +49,24 @@ void add_name(ArenaList<ModelInfo>& models, std::string_view name, Arena& arena)
     }
 }
 
+// What the configuration itself calls models.
+void add_names_of(const Route& route, ArenaList<ModelInfo>& models, Arena& arena) {
+    for (const upstream::ModelAlias& alias : route.options->model_aliases) {
+        add_name(models, alias.alias, arena);
+    }
+    for (const std::string& name : route.options->models) {
+        add_name(models, name, arena);
+    }
+    for (const upstream::ModelAlias& alias : route.upstream->options().models) {
+        add_name(models, alias.alias, arena);
+    }
+}
+
+void tell_unlisted(const upstream::Upstream& upstream, const Error& error) {
+    SLUICE_LOG(warning, "pipeline", "an upstream's models could not be listed",
+               {"upstream", upstream.options().name}, {"error", error});
+}
+
 bool takes(const Route& route, std::string_view model) {
     const auto fits = [&](const std::string& pattern) {
         return pattern.ends_with('*') ? model.starts_with(pattern.substr(0, pattern.size() - 1))
@@ -65,36 +81,21 @@ coro::Task<Status> Exchange::list_models(std::span<const Route* const> routes) {
     Arena& arena = client_.arena();
     ArenaList<ModelInfo> models(arena);
     for (const Route* route : routes) {
-        for (const upstream::ModelAlias& alias : route->options->model_aliases) {
-            add_name(models, alias.alias, arena);
-        }
-        for (const std::string& name : route->options->models) {
-            add_name(models, name, arena);
-        }
-        for (const upstream::ModelAlias& alias : route->upstream->options().models) {
-            add_name(models, alias.alias, arena);
-        }
+        add_names_of(*route, models, arena);
         const Status added = co_await add_models_of(*route, models);
         if (const std::optional<Error> stop = reason_to_stop()) {
             co_return fail(*stop);
         }
         if (!added) {
-            SLUICE_LOG(warning, "pipeline", "an upstream's models could not be listed",
-                       {"upstream", route->upstream->options().name}, {"error", added.error()});
+            tell_unlisted(*route->upstream, added.error());
         }
     }
     const bool is_messages = client_.head().headers.has(http::HeaderId::anthropic_version);
-    BodyText text(kTextBytesFirst);
+    json::ArenaText text(arena, kTextBytesFirst);
     providers::encode_model_list(
         is_messages ? providers::Dialect::messages : providers::Dialect::chat, models.view(),
         kOwner, text);
-    http::HeadWriter writer = client_.begin_response(200);
-    writer.field(http::HeaderId::content_type, "application/json");
-    write_own_fields(writer);
-    CO_TRY_VOID(client_.respond(writer, 200, text.take()));
-    record_.responded = clock();
-    record_.ended_in = Phase::done;
-    co_return Status();
+    co_return answer_with_json(200, text.view());
 }
 
 coro::Task<Status> Exchange::add_models_of(const Route& route, ArenaList<ModelInfo>& models) {

@@ -15,7 +15,6 @@
 #include "http/header_names.h"
 #include "http/message.h"
 #include "http/server_exchange.h"
-#include "net/proactor.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"

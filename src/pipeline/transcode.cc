@@ -21,7 +21,6 @@
 #include "http/header_names.h"
 #include "http/server_exchange.h"
 #include "net/deadline.h"
-#include "net/proactor.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"

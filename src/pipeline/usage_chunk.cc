@@ -1,7 +1,6 @@
 // Runs once a stream, on the piece that usage came in.
 #include "pipeline/usage_chunk.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -23,8 +23,8 @@ namespace sluice::providers {
 namespace {
 
 // When AWS's own clients renew.
-constexpr int64_t kAgeingBeforeExpiryS = 15 * 60;
-constexpr int64_t kStaleBeforeExpiryS = 10 * 60;
+constexpr int64_t kAgeingBeforeExpiryS = int64_t{15} * 60;
+constexpr int64_t kStaleBeforeExpiryS = int64_t{10} * 60;
 
 std::string_view take_line(std::string_view& text) {
     const size_t end = text.find('\n');

@@ -8,8 +8,6 @@
 #include <span>
 #include <string_view>
 
-#include "base/arena.h"
-#include "base/error.h"
 #include "base/result.h"
 #include "json/tree.h"
 #include "json/writer.h"

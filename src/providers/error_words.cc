@@ -1,12 +1,11 @@
 // The many forms in which providers say that something is wrong (protocols of OpenAI-compatible
 // servers, section 1), read into one.
-#include <optional>
+#include <initializer_list>
 #include <string_view>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/result.h"
-#include "base/text.h"
 #include "json/tree.h"
 #include "json/unescape.h"
 #include "json/writer.h"

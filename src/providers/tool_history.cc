@@ -6,7 +6,6 @@
 #include <expected>
 #include <string_view>
 
-#include "base/arena.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "json/tree.h"

@@ -76,6 +76,7 @@ void StreamTranscoder::end() {
     decoder_.on_end();
 }
 
+// NOLINTNEXTLINE(readability-function-size): what crosses, from where, to where, and its outcome.
 bool transcode_whole(const ClientDialect& client,
                      const UpstreamDialect& upstream,
                      const Target& target,

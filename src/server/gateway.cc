@@ -109,6 +109,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
         upstreams.push_back(upstream_for(i));
     }
     std::vector<std::unique_ptr<pipeline::Service>> providers;
+    providers.reserve(config.upstreams.size());
     for (const upstream::UpstreamOptions& options : config.upstreams) {
         providers.push_back(std::make_unique<pipeline::Service>(options));
     }
