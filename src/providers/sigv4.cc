@@ -185,8 +185,8 @@ std::string_view lower(std::string_view text, Arena& arena) {
 // Behind all whose names are not greater: those of the same name stay in their order.
 void insert(ArenaList<HeaderLine>& lines, const HeaderLine& line) {
     lines.push_back(line);
-    const auto place =
-        std::ranges::upper_bound(lines.begin(), lines.end() - 1, line.name, {}, &HeaderLine::name);
+    const auto is_before = [](const HeaderLine& a, const HeaderLine& b) { return a.name < b.name; };
+    const auto place = std::upper_bound(lines.begin(), lines.end() - 1, line, is_before);
     std::rotate(place, lines.end() - 1, lines.end());
 }
 

@@ -39,7 +39,8 @@ const OpenCalls::Call* OpenCalls::answer(Text id) {
         std::ranges::sort(calls_.view(), {}, id_of);
         is_sorted_ = true;
     }
-    Call* const found = std::ranges::lower_bound(calls_.begin(), calls_.end(), id.raw, {}, id_of);
+    const auto is_before = [](const Call& call, std::string_view raw) { return id_of(call) < raw; };
+    Call* const found = std::lower_bound(calls_.begin(), calls_.end(), id.raw, is_before);
     if (found == calls_.end() || id_of(*found) != id.raw) {
         return nullptr;
     }
