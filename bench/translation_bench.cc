@@ -14,7 +14,6 @@
 #include "crypto/crc32.h"
 #include "json/tree.h"
 #include "json/writer.h"
-#include "providers/canonical.h"
 #include "providers/dialect.h"
 #include "providers/transcoder.h"
 #include "providers/translation.h"

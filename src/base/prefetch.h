@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace sluice {
 
@@ -13,9 +14,10 @@ inline constexpr size_t kCacheLineBytes = 64;
 
 // Never faults; the memory need not exist any more.
 inline void prefetch(const void* memory, size_t size_bytes) {
-    const char* const begin = static_cast<const char*>(memory);
+    // A number, because a pointer may not point where nothing is.
+    const auto begin = reinterpret_cast<uintptr_t>(memory);
     for (size_t offset = 0; offset < size_bytes; offset += kCacheLineBytes) {
-        __builtin_prefetch(begin + offset);
+        __builtin_prefetch(reinterpret_cast<const void*>(begin + offset));
     }
 }
 

@@ -47,9 +47,9 @@ Request parse(std::string_view input) {
 }
 
 std::string sign(const Request& request, bool resolves_dots, std::string* canonical = nullptr) {
-    static const providers::AwsCredentials credentials = {.access_key_id = "AKIDEXAMPLE",
-                                                          .secret_access_key = Secret("secret"),
-                                                          .session_token = Secret("token")};
+    static const providers::AwsCredentials kCredentials = {.access_key_id = "AKIDEXAMPLE",
+                                                           .secret_access_key = Secret("secret"),
+                                                           .session_token = Secret("token")};
     Arena arena;
     providers::SigV4Key key;
     const providers::SigV4Signature made = providers::sign_sigv4(
@@ -59,7 +59,7 @@ std::string sign(const Request& request, bool resolves_dots, std::string* canoni
          .headers = request.headers,
          .body_sha256 = "0",
          .resolves_dots = resolves_dots},
-        {.region = "us-east-1", .service = "bedrock"}, credentials, 1'787'229'296, key, arena);
+        {.region = "us-east-1", .service = "bedrock"}, kCredentials, 1'787'229'296, key, arena);
     if (canonical != nullptr) {
         *canonical = made.canonical_request;
     }
@@ -83,6 +83,7 @@ void sort_by_name(std::vector<providers::HeaderLine>& headers) {
     }
     std::ranges::sort(order);
     std::vector<providers::HeaderLine> sorted;
+    sorted.reserve(order.size());
     for (const auto& [name, index] : order) {
         sorted.push_back(headers[index]);
     }

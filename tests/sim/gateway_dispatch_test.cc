@@ -1,6 +1,5 @@
 // Single stories of sending a request: what is sent twice and what is not, bodies that flow,
 // routes.
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -55,6 +54,7 @@ protected:
         uint32_t failures = 0;
         for (int64_t pause = 990; pause < 1030; pause += 2) {
             std::vector<std::unique_ptr<Client>> others;
+            others.reserve(beside);
             for (uint32_t i = 0; i < beside; ++i) {
                 others.push_back(std::make_unique<Client>(
                     world_, ClientScript{.to = at(),

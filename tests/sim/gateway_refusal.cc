@@ -1,6 +1,5 @@
 // Errors that an upstream answers with: in OpenAI's form, in others, and in none; and what clients
 // must be told of each, by a table of the simulator's own.
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>

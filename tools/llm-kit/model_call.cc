@@ -3,7 +3,6 @@
 
 #include <string_view>
 
-#include "providers/simulated_llm.h"
 #include "providers/simulated_request.h"
 
 namespace sluice::llm_kit {

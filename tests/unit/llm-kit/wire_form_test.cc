@@ -25,7 +25,7 @@ ModelCall call_of(std::string_view path) {
 }
 
 Answer answer_to(std::string_view path, std::string_view body, const AnswerOptions& options = {}) {
-    Result<Answer> answer = make_answer(call_of(path), body, body.size(), options);
+    const Result<Answer> answer = make_answer(call_of(path), body, body.size(), options);
     EXPECT_TRUE(answer) << path;
     return answer.value_or(Answer());
 }

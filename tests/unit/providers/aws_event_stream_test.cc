@@ -181,6 +181,7 @@ TEST(AwsEventStream, AnEndInsideAFrameIsAFailure) {
 }
 
 TEST(AwsEventStream, RefusesBrokenHeaders) {
+    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): two parts end the escape.
     const std::string cases[] = {
         std::string("\0\x07\0\0", 4),  // A name of no letters.
         "\x05"

@@ -30,7 +30,7 @@ namespace {
 using json::Value;
 
 // All readings of one stream together take no more bytes than this.
-constexpr size_t kSplitBytesMax = 4 * 1024 * 1024;
+constexpr size_t kSplitBytesMax = size_t{4} * 1024 * 1024;
 
 constexpr std::pair<std::string_view, std::string_view> kGroups[] = {
     {"anthropic", "anthropic"},

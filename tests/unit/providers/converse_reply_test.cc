@@ -8,7 +8,6 @@
 
 #include "base/arena.h"
 #include "base/result.h"
-#include "json/writer.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
 #include "providers/reply.h"

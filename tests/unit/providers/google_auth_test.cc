@@ -118,12 +118,13 @@ TEST(GoogleAuth, AUserRefreshes) {
 
 TEST(GoogleAuth, FilesThatAreNoCredentials) {
     Arena arena;
-    for (const std::string_view file :
+    for (const std::string_view wrong :
          {"", "{}", "[]", R"({"type":"service_account","client_email":"e"})",
           R"({"type":"authorized_user"})", R"({"type":"external_account"})"}) {
-        EXPECT_FALSE(read_google_credentials(file, arena).has_value()) << file;
+        EXPECT_FALSE(read_google_credentials(wrong, arena).has_value()) << wrong;
     }
-    const auto credentials = read_google_credentials(file_with("no key", arena), arena);
+    const std::string file = file_with("no key", arena);
+    const auto credentials = read_google_credentials(file, arena);
     ASSERT_TRUE(credentials.has_value());
     EXPECT_FALSE(google_token_request(*credentials, kNow, arena).has_value());
 }

@@ -62,7 +62,7 @@ TEST(MessageFramer, CutsLinesAsTheVectorsSay) {
 
 TEST(MessageFramer, RefusesALineWithoutEnd) {
     MessageFramer framer(Framing::ndjson);
-    const std::string megabyte(1024 * 1024, 'x');
+    const std::string megabyte(size_t{1024} * 1024, 'x');
     WireMessage message;
     for (uint32_t i = 0; i < MessageFramer::kMessageBytesMax / megabyte.size(); ++i) {
         std::string_view piece = megabyte;

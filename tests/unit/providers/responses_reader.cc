@@ -174,7 +174,7 @@ private:
         const Value& value = data["item"];
         check(data["output_index"].integer() == static_cast<int64_t>(items_.size()),
               "output_index is not the next");
-        Item item = {.id = text_of(value["id"]), .type = text_of(value["type"])};
+        const Item item = {.id = text_of(value["id"]), .type = text_of(value["type"])};
         check(!item.id.empty() && ids_.insert(item.id).second, "an id comes twice: " + item.id);
         check(value["status"].text() == "in_progress", "an item is done at its start");
         check(value["content"].size() + value["summary"].size() == 0, "an item begins with parts");

@@ -92,6 +92,7 @@ void check(const VectorCase& vectors, const Value& test, Parsed parsed, SigV4Key
         parsed.headers.emplace_back("x-amz-content-sha256", hash);
     }
     std::vector<HeaderLine> headers;
+    headers.reserve(parsed.headers.size());
     for (const auto& [name, value] : parsed.headers) {
         headers.push_back({name, value});
     }

@@ -143,6 +143,7 @@ private:
 }  // namespace
 
 std::string data_folder() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets variables here.
     const char* const given = std::getenv("SLUICE_TEST_DATA");
     return given != nullptr ? given : "tests/data";
 }

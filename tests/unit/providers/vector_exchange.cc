@@ -34,9 +34,10 @@ using json::Value;
 // A reply is read once for each place where it can be cut, or for every so many of them, so that
 // all readings together take no more bytes than this; and a few times in random pieces.
 #if defined(SLUICE_SANITIZED)
-constexpr size_t kSplitBytesMax = 8 * 1024 * 1024;
+constexpr size_t kSplitBytesMax = size_t{8} * 1024 * 1024;
 #else
-constexpr size_t kSplitBytesMax = 16 * 1024 * 16 * 1024;  // Every place in replies up to 16 KiB.
+constexpr size_t kSplitBytesMax =
+    size_t{16} * 1024 * 16 * 1024;  // Every place in replies up to 16 KiB.
 #endif
 constexpr int kRandomSplits = 8;
 
@@ -275,9 +276,9 @@ void check_stream(const VectorCase& exchange,
     }
     Prng prng(body.size());
     for (int i = 0; i < kRandomSplits; ++i) {
-        std::vector<size_t> pieces;
-        for (int piece = 0; piece < 64; ++piece) {
-            pieces.push_back(1 + prng.below(2048));
+        std::vector<size_t> pieces(64);
+        for (size_t& piece : pieces) {
+            piece = 1 + prng.below(2048);
         }
         ASSERT_EQ(driver.receive(pieces).text, whole.text) << "random split " << i;
     }

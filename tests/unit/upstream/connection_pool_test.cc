@@ -283,6 +283,7 @@ TEST_F(ConnectionPoolTest, WhatWasNeededInAPeriodIsNoSurplus) {
     run_for(Duration::milliseconds(1'100));
     for (uint32_t period = 0; period < 3; ++period) {
         std::vector<ConnectionPtr> taken;
+        taken.reserve(8);
         for (uint32_t i = 0; i < 8; ++i) {
             taken.push_back(pool_->take_idle());
         }
