@@ -181,7 +181,7 @@ TEST(AwsEventStream, AnEndInsideAFrameIsAFailure) {
 }
 
 TEST(AwsEventStream, RefusesBrokenHeaders) {
-    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): two parts end the escape.
+    // NOLINTBEGIN(bugprone-suspicious-missing-comma): two parts end the escape.
     const std::string cases[] = {
         std::string("\0\x07\0\0", 4),  // A name of no letters.
         "\x05"
@@ -203,6 +203,7 @@ TEST(AwsEventStream, RefusesBrokenHeaders) {
                     "a\x09") +
             "fifteen bytes..",  // Likewise.
     };
+    // NOLINTEND(bugprone-suspicious-missing-comma)
     for (const std::string& headers : cases) {
         EXPECT_EQ(read_every_way(frame(headers, "{}")).failure, "a frame with a broken header")
             << testing::PrintToString(headers);
