@@ -1,9 +1,9 @@
 // Lease, send, read the head, read the body; the connection goes back if all went well.
 #include "pipeline/fetch.h"
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -155,7 +155,9 @@ private:
     const FetchRequest& request_;
     net::Deadline deadline_;
     Arena arena_;
-    std::array<http::HeaderField, kFieldsMax> fields_;
+    // Not in the frame, which may be part of that of every exchange.
+    const std::span<http::HeaderField> fields_ =
+        arena_.allocate_array<http::HeaderField>(kFieldsMax);
     upstream::Lease lease_;
 };
 
