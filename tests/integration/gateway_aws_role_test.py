@@ -40,7 +40,7 @@ class RoleServer(support.Upstream):
         with self.lock:
             self.seen.append(f"{method} {target}")
         if self.failure is not None and target.startswith(self.failure[0]):
-            time.sleep(self.delay_s)
+            time.sleep(self.delay_s)  # A slow service is what is tested.
             return support.json_answer(connection, b"{}", self.failure[1])
         if target == "/latest/api/token":
             assert method == "PUT", request.line
@@ -67,7 +67,7 @@ class RoleServer(support.Upstream):
         return True
 
     def _give(self, connection):
-        time.sleep(self.delay_s)
+        time.sleep(self.delay_s)  # A slow service is what is tested.
         with self.lock:
             self.given += 1
             number = self.given

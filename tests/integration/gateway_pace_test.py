@@ -262,7 +262,7 @@ class ReturnTest(PaceCase):
         """Waits until memory is enough or 7 s have passed: spare memory goes after 5 quiet ones."""
         deadline = time.monotonic() + 7
         while time.monotonic() < deadline and not is_enough(read()):
-            time.sleep(0.25)
+            time.sleep(0.25)  # Memory goes back when it is quiet; nothing tells when.
         return read()
 
 

@@ -102,7 +102,7 @@ class RelayTest(unittest.TestCase):
         for cut in range(1, len(wire)):
             def script(connection, _, at=cut):
                 connection.send(STREAM_HEAD + wire[:at])
-                time.sleep(0)
+                time.sleep(0)  # Lets the other side look; no test depends on it.
                 connection.send(wire[at:])
                 return True
             self.upstream.script = script
