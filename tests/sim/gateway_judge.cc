@@ -194,8 +194,9 @@ void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read)
     const HttpText& answer = read.message;
     // Only a reset tells a client of HTTP/1.0 that its answer is cut, and it takes with it what was
     // under way. So it does where a shard that has drained no longer waits for a slow client.
-    const bool may_lack_its_end = (plan.is_http_1_0 && plan.expect != Expect::whole) ||
-                                  (client_.saw_reset && client_.may_be_ignored);
+    const bool is_cut_by_drain = client_.saw_reset && client_.may_be_ignored;
+    const bool may_lack_its_end =
+        (plan.is_http_1_0 && plan.expect != Expect::whole) || is_cut_by_drain;
     if (!read.head_is_complete) {
         if (!may_lack_its_end) {
             judge_missing(plan, true);
@@ -209,7 +210,7 @@ void GatewayJudge::judge_part(const PlannedExchange& plan, const HttpRead& read)
     }
     const bool ended_by_gateway = !client_.gave_up;
     if (planned_id.empty()) {
-        if (ended_by_gateway && !client_.may_be_cut) {
+        if (ended_by_gateway && !client_.may_be_cut && !is_cut_by_drain) {
             complain(plan, "an answer of the gateway's own is cut");
         }
         return;
