@@ -1,5 +1,5 @@
 // Makes an Accessor from pointers to members: member<&A::b, &B::c>() stands for object.b.c.
-// Included by schema.cc only.
+// Included by schema_*.cc only.
 #pragma once
 
 #include <cstdint>

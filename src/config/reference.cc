@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kIntroduction = R"md(# Configuration
 
-<!-- Made by `sluice config-reference` from the table in src/config/schema.cc: edit that. -->
+<!-- Made by `sluice config-reference` from the tables in src/config/schema_*.cc: edit those. -->
 
 Sluice reads one TOML file, named by `--config FILE` or `SLUICE_CONFIG`. Without one it serves a
 built-in configuration: OpenAI when `OPENAI_API_KEY` is set, else the simulator inside the gateway.

@@ -2,7 +2,7 @@
 // checks, print-config, --help, environment and flags, the reference page.
 //
 // A Setting reads and writes one member of one options struct through erased accessors; the table
-// itself is in schema.cc. All constant, shared by every thread.
+// itself is in schema_*.cc. All constant, shared by every thread.
 #pragma once
 
 #include <cstdint>

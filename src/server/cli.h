@@ -1,7 +1,7 @@
 // The command line of `sluice`, as pure functions: arguments and environment in, values and texts
 // out. main.cc prints the texts and serves.
 //
-// Flags of settings are not listed here: they come from the table in config/schema.cc.
+// Flags of settings are not listed here: they come from the table in config/schema_*.cc.
 #pragma once
 
 #include <cstdint>
