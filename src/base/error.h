@@ -48,6 +48,10 @@ enum class ErrorKind : uint8_t {
     no_operation,  // The model's provider cannot do what the path asks for.
     streaming_not_allowed,
     streaming_required,
+    forbidden,    // The key may not do this.
+    rate_limited,
+    over_budget,
+    blocked,      // By what it says, in the eyes of the operator.
     overloaded,   // A limit of ours is reached: connections, waiters, memory.
     unavailable,  // No upstream can be used at present.
     upstream_status,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -10,7 +11,10 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "config/nearest.h"
+#include "config/processor_kinds.h"
 #include "http/url.h"
+#include "pipeline/condition.h"
 
 namespace sluice::config {
 
@@ -188,6 +192,30 @@ std::string check_header_value(std::string_view text) {
         return "";
     }
     return "cannot be the value of a header; expected printable ASCII without blanks at the ends";
+}
+
+std::string check_processor_type(std::string_view text) {
+    const std::span<const std::string_view> names = processor_type_names();
+    if (std::ranges::find(names, text) != names.end()) {
+        return "";
+    }
+    const std::string hint = did_you_mean(text, names);
+    return fmt::format(
+        "{} is not a type of processor{}", in_quotes(text),
+        hint.empty() ? fmt::format("; expected one of {}", fmt::join(names, ", ")) : hint);
+}
+
+std::string check_condition(std::string_view text) {
+    const auto condition = pipeline::Condition::parse(text);
+    return condition ? "" : fmt::format("is not a condition: {}", condition.error());
+}
+
+std::string check_header_name(std::string_view text) {
+    return is_token(text) ? ""
+                          : fmt::format(
+                                "{} is not a header name; expected letters, digits and "
+                                "hyphens",
+                                in_quotes(text));
 }
 
 std::string check_added_header(std::string_view name, std::string_view value) {

@@ -34,6 +34,12 @@ std::string check_log_target(std::string_view text);
 std::string check_server_name(std::string_view text);
 // The value of a header field (RFC 9110 section 5.5), without quoting it. Empty passes.
 std::string check_header_value(std::string_view text);
+// A type of processor, by its name.
+std::string check_processor_type(std::string_view text);
+// What pipeline::Condition takes.
+std::string check_condition(std::string_view text);
+// The name of a header field (RFC 9110 section 5.1).
+std::string check_header_name(std::string_view text);
 // A header that may be added to upstream requests: not one that frames the message, nor one that
 // carries a key.
 std::string check_added_header(std::string_view name, std::string_view value);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/options.h"
+#include "pipeline/processor_options.h"
 #include "server/options.h"
 #include "upstream/options.h"
 
@@ -17,17 +18,29 @@ namespace sluice::config {
 // Far above what people write, and low enough that comparing each with each takes no time.
 inline constexpr size_t kUpstreamsMax = 1024;
 inline constexpr size_t kRoutesMax = 4096;
+inline constexpr size_t kProcessorsMax = 1024;
 
 struct Config {
     server::ServerOptions server;
     std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
     std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
+    // In the order of the file; names differ.
+    std::vector<pipeline::ProcessorOptions> processors;
 
     // Null when there is none of that name.
     const upstream::UpstreamOptions* find_upstream(std::string_view name) const {
         for (const upstream::UpstreamOptions& upstream : upstreams) {
             if (upstream.name == name) {
                 return &upstream;
+            }
+        }
+        return nullptr;
+    }
+
+    const pipeline::ProcessorOptions* find_processor(std::string_view name) const {
+        for (const pipeline::ProcessorOptions& processor : processors) {
+            if (processor.name == name) {
+                return &processor;
             }
         }
         return nullptr;

@@ -91,7 +91,7 @@ bool is_name(std::string_view text) {
 
 void collect(TomlNode& root,
              std::string_view form,
-             std::vector<LlmTable>& llms,
+             std::vector<NamedTable>& llms,
              Diagnostics& diagnostics) {
     TomlNode* all = root.find(form);
     if (all == nullptr) {
@@ -105,7 +105,7 @@ void collect(TomlNode& root,
     }
     for (TomlMember& member : all->members) {
         const std::string shown = fmt::format("{}.{}", form, member.key);
-        const auto twin = std::ranges::find(llms, member.key, &LlmTable::name);
+        const auto twin = std::ranges::find(llms, member.key, &NamedTable::name);
         if (!is_name(member.key)) {
             diagnostics.error(member.position, shown,
                               fmt::format("is not a name; expected 1 to {} letters, digits, "
@@ -124,8 +124,8 @@ void collect(TomlNode& root,
 
 }  // namespace
 
-std::vector<LlmTable> map_llms(TomlNode& root, Diagnostics& diagnostics) {
-    std::vector<LlmTable> llms;
+std::vector<NamedTable> map_llms(TomlNode& root, Diagnostics& diagnostics) {
+    std::vector<NamedTable> llms;
     collect(root, "llm", llms, diagnostics);
     const size_t canonical_count = llms.size();
     collect(root, "provider", llms, diagnostics);
@@ -138,8 +138,17 @@ std::vector<LlmTable> map_llms(TomlNode& root, Diagnostics& diagnostics) {
             map_timeout(table, llms[i].shown, diagnostics);
         }
     }
-    std::ranges::sort(llms, {}, &LlmTable::position);
+    std::ranges::sort(llms, {}, &NamedTable::position);
     return llms;
+}
+
+std::vector<NamedTable> named_tables(TomlNode& root,
+                                     std::string_view form,
+                                     Diagnostics& diagnostics) {
+    std::vector<NamedTable> tables;
+    collect(root, form, tables, diagnostics);
+    std::ranges::sort(tables, {}, &NamedTable::position);
+    return tables;
 }
 
 void map_route(TomlNode& route, const std::string& shown, Diagnostics& diagnostics) {

@@ -21,16 +21,21 @@
 
 namespace sluice::config {
 
-// The table of one upstream, in canonical spelling.
-struct LlmTable {
+// A table that has a name of the user's choice, in canonical spelling.
+struct NamedTable {
     std::string name;
-    std::string shown;  // "llm.openai" or "provider.openai"
+    std::string shown;  // As it was written: "llm.openai" or "provider.openai"
     Position position;
     TomlNode* table = nullptr;  // Inside the document.
 };
 
 // Maps every upstream and returns them in the order of the file.
-std::vector<LlmTable> map_llms(TomlNode& root, Diagnostics& diagnostics);
+std::vector<NamedTable> map_llms(TomlNode& root, Diagnostics& diagnostics);
+
+// The tables [form.NAME], in the order of the file.
+std::vector<NamedTable> named_tables(TomlNode& root,
+                                     std::string_view form,
+                                     Diagnostics& diagnostics);
 
 // Maps one [[route]]; `shown` is what messages call it.
 void map_route(TomlNode& route, const std::string& shown, Diagnostics& diagnostics);

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "config/forms.h"
 #include "config/nearest.h"
 #include "config/places.h"
+#include "config/processor_kinds.h"
 #include "config/provider_defaults.h"
 #include "config/read_file.h"
 #include "config/schema.h"
@@ -24,7 +26,7 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view kRootKeys[] = {"server", "llm", "route", "provider"};
+constexpr std::string_view kRootKeys[] = {"server", "llm", "route", "provider", "processor"};
 
 class Loader {
 public:
@@ -39,6 +41,8 @@ private:
     void bind_certificates(TomlNode& server);
     void bind_llms(TomlNode& root);
     void bind_routes(TomlNode& root);
+    void bind_processors(TomlNode& root);
+    void bind_processor(const NamedTable& processor);
     void apply_overrides();
 
     const LoadOptions& options_;
@@ -53,6 +57,7 @@ Config Loader::load(TomlNode root) {
     bind_server(root);
     bind_llms(root);
     bind_routes(root);
+    bind_processors(root);
     apply_overrides();
     // Sockets want an address, and this is the one name everybody writes for one.
     if (config_.server.host == "localhost") {
@@ -74,7 +79,8 @@ void Loader::unknown_roots(const TomlNode& root) {
         if (find_setting(Section::server, member.key) != nullptr) {
             hint = fmt::format("; did you mean \"server.{}\"?", member.key);
         } else if (hint.empty()) {
-            hint = "; expected [server], [llm.NAME], [provider.NAME] or [[route]]";
+            hint =
+                "; expected [server], [llm.NAME], [provider.NAME], [processor.NAME] or [[route]]";
         }
         diagnostics_.error(member.position, toml_key(member.key),
                            fmt::format("unknown setting{}", hint));
@@ -112,7 +118,7 @@ void Loader::bind_certificates(TomlNode& server) {
 }
 
 void Loader::bind_llms(TomlNode& root) {
-    for (const LlmTable& llm : map_llms(root, diagnostics_)) {
+    for (const NamedTable& llm : map_llms(root, diagnostics_)) {
         if (config_.upstreams.size() == kUpstreamsMax) {
             diagnostics_.error(llm.position, llm.shown,
                                fmt::format("there are more than {} upstreams", kUpstreamsMax));
@@ -149,6 +155,36 @@ void Loader::bind_routes(TomlNode& root) {
         map_route(table, path, diagnostics_);
         config_.routes.emplace_back();
         binder_.bind(Section::route, &config_.routes.back(), table, {path, path}, table.position);
+    }
+}
+
+void Loader::bind_processors(TomlNode& root) {
+    for (const NamedTable& processor : named_tables(root, "processor", diagnostics_)) {
+        if (config_.processors.size() == kProcessorsMax) {
+            diagnostics_.error(processor.position, processor.shown,
+                               fmt::format("there are more than {} processors", kProcessorsMax));
+            return;
+        }
+        bind_processor(processor);
+    }
+}
+
+// What all types have in common is one section, what only this one has is another.
+void Loader::bind_processor(const NamedTable& processor) {
+    pipeline::ProcessorOptions& options = config_.processors.emplace_back();
+    options.name = processor.name;
+    const TablePath path = {"processor." + processor.name, processor.shown};
+    TomlNode common = *processor.table;
+    TomlNode particular = *processor.table;
+    const auto is_common = [](const TomlMember& member) {
+        return find_setting(Section::processor, member.key) != nullptr;
+    };
+    std::erase_if(common.members, std::not_fn(is_common));
+    std::erase_if(particular.members, is_common);
+    binder_.bind(Section::processor, &options, common, path, processor.position);
+    if (const ProcessorKind* kind = find_processor_kind(options.type)) {
+        binder_.bind(kind->section, kind->choose(options.config), particular, path,
+                     processor.position);
     }
 }
 

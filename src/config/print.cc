@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "config/processor_kinds.h"
 #include "config/schema.h"
 #include "config/setting.h"
 
@@ -27,6 +28,9 @@ public:
                  const std::string& table,
                  std::string_view key_state,
                  std::span<const std::string_view> idle_groups);
+
+    // Of a section that has no table of its own.
+    void settings_of(Section section, const void* object) { group(section, object, "", ""); }
 
     std::string text;
 
@@ -139,6 +143,12 @@ std::string print_config(const Config& config, std::string_view source) {
         const std::string table = "llm." + toml_key(upstream.name);
         printer.section(Section::llm, &upstream, fmt::format("[{}]", table), table,
                         key_state(upstream), idle_groups(upstream));
+    }
+    for (const pipeline::ProcessorOptions& processor : config.processors) {
+        const std::string table = "processor." + toml_key(processor.name);
+        printer.section(Section::processor, &processor, fmt::format("[{}]", table), table, "", {});
+        const ProcessorKind& kind = *find_processor_kind(processor.type);
+        printer.settings_of(kind.section, kind.options(processor.config));
     }
     for (const pipeline::RouteOptions& route : config.routes) {
         printer.section(Section::route, &route, "[[route]]", "", "", {});

@@ -107,6 +107,9 @@ constexpr Heading kHeadings[] = {
     {Section::llm, "simulator", "The simulator", "For `provider = \"simulated\"`."},
     {Section::route, "", "Routes",
      "Which requests go to which upstream. A request without a route gets a 404."},
+    {Section::processor, "", "Processors",
+     "Steps that routes name, in [PROCESSORS.md](PROCESSORS.md) one by one."},
+    {Section::processor_headers, "", "Processor: headers", ""},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".

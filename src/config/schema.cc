@@ -26,6 +26,10 @@ SectionTable table_of(Section section) {
             return llm_section();
         case Section::route:
             return route_section();
+        case Section::processor:
+            return processor_section();
+        case Section::processor_headers:
+            return processor_headers_section();
     }
     return {};
 }

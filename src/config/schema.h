@@ -10,8 +10,9 @@
 
 namespace sluice::config {
 
-inline constexpr Section kSections[] = {Section::server, Section::certificate, Section::llm,
-                                        Section::route};
+inline constexpr Section kSections[] = {Section::server,    Section::certificate,
+                                        Section::llm,       Section::route,
+                                        Section::processor, Section::processor_headers};
 
 std::span<const Setting> settings(Section section);
 // Null when there is none.

@@ -34,8 +34,8 @@ constexpr auto kRouteSettings = std::to_array<Setting>({
         "allow_streaming", "Whether requests with \"stream\": true are taken; 400 otherwise."),
     setting<&RouteOptions::allow_non_streaming>(
         "allow_non_streaming", "Whether requests without it are taken; 400 otherwise."),
-    setting<&RouteOptions::processors>(
-        "processors", "Processors to run, in this order. This version has none: leave it empty."),
+    setting<&RouteOptions::processors>("processors",
+                                       "Names of the [processor.NAME] to run, in this order."),
     setting<&RouteOptions::request_body_bytes_max>(
         "request_body_bytes_max",
         "Largest request body on this route. 0 takes server.http.request_body_bytes_max.")

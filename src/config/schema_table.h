@@ -50,5 +50,7 @@ SectionTable server_section();
 SectionTable certificate_section();
 SectionTable llm_section();
 SectionTable route_section();
+SectionTable processor_section();
+SectionTable processor_headers_section();
 
 }  // namespace sluice::config

@@ -33,6 +33,8 @@ enum class Section : uint8_t {
     certificate,  // [[server.tls.certificate]]: CertificateOptions
     llm,          // [llm.NAME]: UpstreamOptions
     route,        // [[route]]: RouteOptions
+    processor,    // [processor.NAME]: ProcessorOptions; each type has a section besides.
+    processor_headers,
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

@@ -36,6 +36,8 @@ private:
                       const std::string& path,
                       const http::BaseUrl& url);
     void route(const RouteOptions& route, size_t index);
+    void route_processors(const RouteOptions& route, const std::string& path);
+    void unused_processors();
     void route_target(const RouteOptions& route, const std::string& path);
     void twin_routes(size_t index);
     void unused_upstreams();
@@ -92,6 +94,7 @@ void Validator::run() {
         twin_routes(i);
     }
     unused_upstreams();
+    unused_processors();
     // Said once: when routes are there but wrong, their own messages are enough.
     if (config_.routes.empty() && !places_.has("route")) {
         error("", "there is no [[route]]; expected at least one, or every request gets a 404");
@@ -211,10 +214,35 @@ void Validator::route(const RouteOptions& route, size_t index) {
               "allow_streaming is false as well, so that no request is taken; expected one of "
               "them to be true");
     }
+    route_processors(route, path);
+}
+
+void Validator::route_processors(const RouteOptions& route, const std::string& path) {
+    std::vector<std::string_view> names;
+    for (const pipeline::ProcessorOptions& processor : config_.processors) {
+        names.emplace_back(processor.name);
+    }
     for (size_t i = 0; i < route.processors.size(); ++i) {
-        error(fmt::format("{}.processors[{}]", path, i),
-              fmt::format("{} is not a processor; expected an empty list, this version has none",
-                          in_quotes(route.processors[i])));
+        const std::string& name = route.processors[i];
+        const std::string place = fmt::format("{}.processors[{}]", path, i);
+        if (config_.find_processor(name) == nullptr) {
+            error(place, fmt::format("there is no [processor.NAME] called {}{}", in_quotes(name),
+                                     did_you_mean(name, names)));
+        } else if (std::ranges::count(route.processors, name) > 1) {
+            error(place, fmt::format("{} stands here twice; expected each processor once",
+                                     in_quotes(name)));
+        }
+    }
+}
+
+void Validator::unused_processors() {
+    for (const pipeline::ProcessorOptions& processor : config_.processors) {
+        const auto uses = [&processor](const RouteOptions& route) {
+            return std::ranges::find(route.processors, processor.name) != route.processors.end();
+        };
+        if (std::ranges::none_of(config_.routes, uses)) {
+            warning("processor." + processor.name, "no route uses it");
+        }
     }
 }
 

@@ -143,7 +143,14 @@ Status ServerExchange::send_head(HeadWriter& writer, uint16_t status, const Body
 void ServerExchange::write_body(BodyPiece&& piece) {
     SLUICE_ASSERT(response_state_ == ResponseState::head_sent);
     SliceQueue framed;
-    writer_.write(std::move(piece), framed);
+    frame_body(std::move(piece), framed);
+    stream_->write(std::move(framed));
+}
+
+void ServerExchange::write_aside(Slice data) {
+    SLUICE_ASSERT(response_state_ == ResponseState::head_sent);
+    SliceQueue framed;
+    writer_.write(BodyPiece{.data = std::move(data)}, framed);
     stream_->write(std::move(framed));
 }
 

@@ -30,6 +30,15 @@
 
 namespace sluice::http {
 
+// Sees the bytes of a response's body, without their framing, as they are written.
+class BodyTap {
+public:
+    virtual void on_body(std::string_view bytes) = 0;
+
+protected:
+    ~BodyTap() = default;
+};
+
 // How far the response has come; it only moves forward.
 enum class ResponseState : uint8_t { none, head_sent, finished, aborted };
 
@@ -82,7 +91,16 @@ public:
     void write_body(BodyPiece&& piece);
     void write_body(Slice data) { write_body(BodyPiece{.data = std::move(data)}); }
     // Frames a piece into `to` instead of sending it; pass it to write_framed() later.
-    void frame_body(BodyPiece&& piece, SliceQueue& to) { writer_.write(std::move(piece), to); }
+    void frame_body(BodyPiece&& piece, SliceQueue& to) {
+        if (tap_ != nullptr) [[unlikely]] {
+            tap_->on_body(piece.data.view());
+        }
+        writer_.write(std::move(piece), to);
+    }
+    // What is said to the client alone and is no part of the answer: a comment between events.
+    void write_aside(Slice data);
+    // From now on; null ends it.
+    void set_tap(BodyTap* tap) { tap_ = tap; }
     void write_framed(SliceQueue&& framed) { stream_->write(std::move(framed)); }
     void finish_response();
     // The response ends here and must not look whole.
@@ -116,6 +134,7 @@ private:
     // What every piece of a response touches comes first.
     net::ByteStream* stream_;
     coro::Signal* signal_;
+    BodyTap* tap_ = nullptr;
     BodyWriter writer_;
     uint16_t response_status_ = 0;
     ResponseState response_state_ = ResponseState::none;

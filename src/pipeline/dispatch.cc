@@ -130,11 +130,12 @@ Status Exchange::send_request_head() {
     const std::string_view target = upstream_target(arena);
     writer.request_line(head.method_text, target);
     if (translated_ == nullptr) {
-        write_request_fields(writer, head, *route_->upstream, *route_->service, record_.request_id);
+        write_request_fields(writer, head, *route_->upstream, *route_->service, record_.request_id,
+                             request_edits());
     } else {
         write_translated_request_fields(writer, head, *route_->upstream, *route_->service,
                                         accept_of(*translated_->upstream, wants_stream_),
-                                        record_.request_id);
+                                        record_.request_id, request_edits());
         route_->service->write_signature(
             writer,
             {.method = head.method_text,

@@ -26,11 +26,13 @@
 #include "http/types.h"
 #include "json/splice.h"
 #include "json/unescape.h"
+#include "pipeline/chain.h"
 #include "pipeline/client_call.h"
 #include "pipeline/cors.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
 #include "pipeline/output_text.h"
+#include "pipeline/processor.h"
 #include "pipeline/request_fields.h"
 #include "pipeline/request_id.h"
 #include "pipeline/request_intake.h"
@@ -190,6 +192,7 @@ coro::Task<Status> Exchange::serve() {
     if (path == nullptr) {
         co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
     }
+    CO_TRY_VOID(run_early_processors(*path));
     intake_ = std::make_unique<RequestIntake>(
         client_, path->body_bytes_max(client_.options().request_body_bytes_max));
     CO_TRY_VOID(co_await receive_request(*path));
@@ -199,6 +202,12 @@ coro::Task<Status> Exchange::serve() {
     record_.upstream = route_->upstream_index;
     const upstream::UpstreamOptions& options = route_->upstream->options();
     total_.set(Duration::milliseconds(options.timeouts.total_ms));
+    if (route_->chain != nullptr) {
+        CO_TRY(const bool answers, co_await run_processors());
+        if (answers) {
+            co_return co_await chain_->answer();
+        }
+    }
     if (options.is_simulated()) {
         co_return co_await simulate();
     }
@@ -337,13 +346,15 @@ void Exchange::respond_with_error(const Error& error) {
         writer.field(HeaderId::allow, "GET, POST, DELETE");
     }
     write_refusal_fields(writer, answer);
-    write_own_fields(writer);
+    write_own_fields(writer, {status, "application/json"});
     if (client_.respond(writer, status, body.take())) {
         record_.responded = clock();
     }
 }
 
-void Exchange::write_own_fields(http::HeadWriter& writer, bool is_relayed) {
+void Exchange::write_own_fields(http::HeadWriter& writer,
+                                const ResponseView& view,
+                                bool is_relayed) {
     writer.field(HeaderId::x_request_id, record_.request_id);
     // Where Anthropic's clients look for it; in a relayed head it stands already.
     if (call_.dialect == providers::Dialect::messages && !is_relayed) {
@@ -353,6 +364,7 @@ void Exchange::write_own_fields(http::HeadWriter& writer, bool is_relayed) {
         write_server_timing(writer);
     }
     write_cors_fields(writer, snapshot_->cors, origin_);
+    write_processors_fields(writer, view);
 }
 
 // Server-Timing (W3C): milliseconds; `sluice` is our own share up to this response head.
@@ -383,7 +395,6 @@ void Exchange::write_server_timing(http::HeadWriter& writer) {
 
 void Exchange::finish(const Error& error) {
     lease_.drop();
-    intake_.reset();
     record_.error = error;
     record_.ended = clock();
     record_.status = client_.response_status();
@@ -392,6 +403,8 @@ void Exchange::finish(const Error& error) {
     }
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
+    end_processors();
+    intake_.reset();
     services_.telemetry.on_exchange_end(record_);
 }
 

@@ -54,8 +54,11 @@ struct RemotePart;
 
 namespace sluice::pipeline {
 
+class ChainRun;
+class HeaderEdits;
 class RequestIntake;
 struct RemoteFile;
+struct ResponseView;
 struct Translated;
 
 // What all exchanges of a shard share.
@@ -89,10 +92,21 @@ private:
     void edit_relayed_request();
     bool lists_models_itself(const PathRoutes* path) const;
     void respond_with_error(const Error& error);
-    void write_own_fields(http::HeadWriter& writer, bool is_relayed = false);
+    void write_own_fields(http::HeadWriter& writer,
+                          const ResponseView& view,
+                          bool is_relayed = false);
     void write_server_timing(http::HeadWriter& writer);
     void finish(const Error& error);
     void look_at_half_closed_client();
+    // run_processors.cc
+    void begin_chain(const Route& route);
+    Status run_early_processors(const PathRoutes& path);
+    coro::Task<Result<bool>> run_processors();
+    Status take_fields();
+    const HeaderEdits* request_edits() const;
+    const HeaderEdits* response_edits() const;
+    void write_processors_fields(http::HeadWriter& writer, const ResponseView& view);
+    void end_processors();
     // request_intake.cc
     coro::Task<Status> receive_request(const PathRoutes& path);
     // dispatch.cc
@@ -191,6 +205,7 @@ private:
     const Route* route_ = nullptr;
     std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
     std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.
+    std::unique_ptr<ChainRun> chain_;         // When its route has processors.
     // What the client is told when the exchange fails, where an Error has no room for it; in the
     // arena.
     const providers::ProviderError* refusal_ = nullptr;

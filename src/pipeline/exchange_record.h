@@ -27,6 +27,8 @@ struct ExchangeRecord {
     std::string_view path;
     std::string_view model;           // As the client wrote it.
     std::string_view upstream_model;  // Empty when it is the same.
+    std::string_view key_name;        // Of the virtual key that was shown; empty without one.
+    std::string_view tenant;
     uint32_t route = kNone;
     uint32_t upstream = kNone;
     uint16_t status = 0;  // As sent to the client; 499 when it left before that.

@@ -147,22 +147,31 @@ bool belongs_to_signature(const http::HeaderField& field) {
     return field.id == HeaderId::other && has_prefix(field.name, "x-amz-");
 }
 
+bool is_removed(const HeaderEdits* edits, const http::HeaderField& field) {
+    return edits != nullptr && edits->removes(field.name);
+}
+
 }  // namespace
 
 void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
                           const upstream::Upstream& upstream,
                           const Service& service,
-                          std::string_view request_id) {
+                          std::string_view request_id,
+                          const HeaderEdits* edits) {
     const upstream::UpstreamOptions& options = upstream.options();
     writer.field(HeaderId::host, upstream.host_field());
     for (const http::HeaderField& field : head.headers) {
         if (!stays_on_client_side(field.id) && !belongs_to_signature(field) &&
-            !is_named_by_connection(head.headers, field) && !is_set_by_upstream(options, field)) {
+            !is_named_by_connection(head.headers, field) && !is_set_by_upstream(options, field) &&
+            !is_removed(edits, field)) {
             writer.parsed_field(field);
         }
     }
     write_upstream_fields(writer, upstream, service, &head.headers, request_id);
+    if (edits != nullptr) {
+        edits->write(writer);
+    }
 }
 
 void write_translated_request_fields(http::HeadWriter& writer,
@@ -170,7 +179,8 @@ void write_translated_request_fields(http::HeadWriter& writer,
                                      const upstream::Upstream& upstream,
                                      const Service& service,
                                      std::string_view accept,
-                                     std::string_view request_id) {
+                                     std::string_view request_id,
+                                     const HeaderEdits* edits) {
     writer.field(HeaderId::host, upstream.host_field());
     writer.field(HeaderId::content_type, "application/json");
     writer.field(HeaderId::accept, accept);
@@ -180,10 +190,18 @@ void write_translated_request_fields(http::HeadWriter& writer,
         }
     }
     write_upstream_fields(writer, upstream, service, nullptr, request_id);
+    if (edits != nullptr) {
+        edits->write(writer);
+    }
 }
 
-void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& head) {
+void write_response_fields(http::HeadWriter& writer,
+                           const http::ResponseHead& head,
+                           const HeaderEdits* edits) {
     for (const http::HeaderField& field : head.headers) {
+        if (is_removed(edits, field)) {
+            continue;
+        }
         if (field.id == HeaderId::x_request_id) {
             writer.field(kUpstreamRequestId, field.value);
         } else if (!stays_on_upstream_side(field.id) &&

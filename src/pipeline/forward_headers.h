@@ -10,19 +10,22 @@
 #include "base/arena.h"
 #include "http/h1_writer.h"
 #include "http/message.h"
+#include "pipeline/header_edits.h"
 #include "pipeline/service.h"
 #include "providers/provider_error.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
+// `edits`: of the route's processors, or null.
 // Writes the fields of a client's request that go on, and those that the upstream needs: host,
 // authorization, accept-encoding: identity (usage must be readable), x-request-id.
 void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
                           const upstream::Upstream& upstream,
                           const Service& service,
-                          std::string_view request_id);
+                          std::string_view request_id,
+                          const HeaderEdits* edits);
 
 // Likewise for a request that was translated: nothing of the client's goes on but what traces it,
 // because every other field belongs to the dialect that it was written in.
@@ -31,11 +34,14 @@ void write_translated_request_fields(http::HeadWriter& writer,
                                      const upstream::Upstream& upstream,
                                      const Service& service,
                                      std::string_view accept,
-                                     std::string_view request_id);
+                                     std::string_view request_id,
+                                     const HeaderEdits* edits);
 
 // Writes the fields of an upstream's response that go on to the client. The upstream's own
-// x-request-id becomes x-upstream-request-id.
-void write_response_fields(http::HeadWriter& writer, const http::ResponseHead& head);
+// x-request-id becomes x-upstream-request-id. Of the edits only what they take out counts here.
+void write_response_fields(http::HeadWriter& writer,
+                           const http::ResponseHead& head,
+                           const HeaderEdits* edits);
 
 // Of a reply that was translated, what goes on: the provider's id for it, and its limits. In the
 // arena.

@@ -154,8 +154,8 @@ coro::Task<Status> Exchange::read_refusal() {
 // The provider's own words: its clients may know more of them than the table does.
 Status Exchange::pass_refusal(const http::ResponseHead& head, std::string_view body) {
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);
-    write_response_fields(writer, head);
-    write_own_fields(writer, true);
+    write_response_fields(writer, head, response_edits());
+    write_own_fields(writer, {head.status, head.headers.value(http::HeaderId::content_type)}, true);
     TRY_VOID(client_.respond(writer, head.status, Slice::copy_of(body)));
     record_.responded = clock();
     return {};

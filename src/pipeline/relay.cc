@@ -211,7 +211,7 @@ void Relay::break_off(const Error& error) {
 void Relay::probe() {
     // What is held the client has seen nothing of.
     if (watch_.is_event_stream() && !broke_an_event_) {
-        client_.write_body(Slice::unowned(kComment));
+        client_.write_aside(Slice::unowned(kComment));
     }
 }
 

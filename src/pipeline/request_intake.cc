@@ -98,6 +98,18 @@ void RequestIntake::replace_held(SliceQueue&& edited) {
     }
 }
 
+Status RequestIntake::adopt(Slice&& body) {
+    std::destroy_at(&validator_);
+    std::destroy_at(&watch_);
+    std::construct_at(&watch_, request_watch_list());
+    std::construct_at(&validator_,
+                      json::Validator::Options{.source = ErrorSource::gateway, .watch = &watch_});
+    held_.clear();
+    TRY_VOID(validator_.feed(body.view()));
+    held_.push_back(std::move(body));
+    return finish();
+}
+
 Status RequestIntake::finish() {
     complete_ = true;
     TRY_VOID(validator_.finish());
@@ -112,7 +124,7 @@ Status RequestIntake::finish() {
 // Reads until the body is whole, or, where nothing in it decides the route, until the hold limit.
 coro::Task<Status> Exchange::receive_request(const PathRoutes& path) {
     const http::ServerConnectionOptions& options = client_.options();
-    const bool may_flow = !path.depends_on_body() && path.relays(call_);
+    const bool may_flow = !path.depends_on_body() && !path.needs_body() && path.relays(call_);
     const size_t room_bytes = may_flow ? options.request_hold_bytes_max : SIZE_MAX;
     BodyPace pace(options);
     net::Deadline next_look(services_.proactor, signal());

@@ -35,6 +35,9 @@ public:
     // Puts an edited body in the place of the held one. Texts of the edit that nobody counts are
     // copied, because the stream that sends them can outlive the exchange.
     void replace_held(SliceQueue&& edited);
+    // Puts a body that processors have changed in the place of the held one, and looks at it as at
+    // a received one.
+    Status adopt(Slice&& body);
     // Adds what makes a stream report its usage to the edits of a complete body.
     void ask_for_usage(json::Splice& splice) const {
         pipeline::ask_for_usage(watch_, validator_.object_begin(), splice);

@@ -64,8 +64,8 @@ Status Exchange::send_response_head() {
         framing.kind = http::BodyKind::chunked;
     }
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);
-    write_response_fields(writer, head);
-    write_own_fields(writer, true);
+    write_response_fields(writer, head, response_edits());
+    write_own_fields(writer, {head.status, head.headers.value(http::HeaderId::content_type)}, true);
     TRY_VOID(client_.send_head(writer, head.status, framing));
     record_.responded = clock();
     return {};

@@ -43,6 +43,14 @@ ErrorAnswer answer_for_client(const Error& error) {
             return {400, kInvalidRequest, "invalid_json", {}};
         case ErrorKind::unauthorized:
             return {401, kInvalidRequest, "invalid_api_key", {}};
+        case ErrorKind::forbidden:
+            return {403, "permission_error", "forbidden", {}};
+        case ErrorKind::rate_limited:
+            return {429, "rate_limit_error", "rate_limit_exceeded", {}};
+        case ErrorKind::over_budget:
+            return {429, "insufficient_quota", "insufficient_quota", {}};
+        case ErrorKind::blocked:
+            return {400, kInvalidRequest, "content_blocked", {}};
         case ErrorKind::no_route:
             return {404, kInvalidRequest, "unknown_url", {}};
         case ErrorKind::no_operation:

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "pipeline/chain.h"
 #include "pipeline/client_call.h"
 #include "pipeline/options.h"
 #include "pipeline/service.h"
@@ -78,6 +79,24 @@ bool PathRoutes::relays(const ClientCall& call) const {
                                [&](const Route* route) { return route->service->relays(call); });
 }
 
+bool PathRoutes::needs_body() const {
+    return std::ranges::any_of(routes, [](const Route* route) {
+        return route->chain != nullptr && route->chain->needs().body;
+    });
+}
+
+size_t RouteTable::early_steps(std::span<const Route* const> routes) {
+    const Chain* const first = routes.front()->chain;
+    if (first == nullptr) {
+        return 0;
+    }
+    size_t count = first->steps().size();
+    for (const Route* route : routes) {
+        count = route->chain == nullptr ? 0 : std::min(count, first->early_steps(*route->chain));
+    }
+    return count;
+}
+
 const Route* PathRoutes::find(std::string_view model) const {
     const Route* best = nullptr;
     size_t best_fit = kNoMatch;
@@ -113,6 +132,9 @@ RouteTable::RouteTable(std::span<const Route> routes) {
             found = paths_.end() - 1;
         }
         found->routes.push_back(&route);
+    }
+    for (PathRoutes& path : paths_) {
+        path.early_steps = early_steps(path.routes);
     }
     std::sort(paths_.begin(), paths_.end(), [](const PathRoutes& a, const PathRoutes& b) {
         return a.prefix.size() > b.prefix.size();

@@ -17,12 +17,14 @@
 
 namespace sluice::pipeline {
 
+class Chain;
 class Service;
 
 struct Route {
     const RouteOptions* options;  // Lives as long as the snapshot.
     LocalPtr<upstream::Upstream> upstream;
     const Service* service;   // Lives as long as the snapshot.
+    const Chain* chain;       // Likewise; null when no processor runs.
     uint32_t index;           // In the order of the configuration; metrics go by it.
     uint32_t upstream_index;  // Likewise.
 
@@ -34,12 +36,15 @@ struct Route {
 struct PathRoutes {
     std::string_view prefix;
     std::vector<const Route*> routes;
+    size_t early_steps = 0;  // Processors that run before the body is read, whatever the route.
 
     // Whether the choice, or the request that is sent, depends on the body: then the body must be
     // read up to the members in question before anything is sent.
     bool depends_on_body() const;
     // No route of this path would have to translate the call.
     bool relays(const ClientCall& call) const;
+    // A processor wants to see the whole body.
+    bool needs_body() const;
     // The route for a model; null when there is none. No model: only a route for all models.
     const Route* find(std::string_view model) const;
     // The largest body that one of them takes.
@@ -56,6 +61,8 @@ public:
     std::span<const Route* const> all() const { return all_; }
 
 private:
+    static size_t early_steps(std::span<const Route* const> routes);
+
     std::vector<PathRoutes> paths_;  // Longest prefix first.
     std::vector<const Route*> all_;
 };

@@ -100,7 +100,7 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
     http::HeadWriter writer = client_.begin_response(200);
     writer.field(HeaderId::content_type, "text/event-stream; charset=utf-8");
     writer.field(HeaderId::cache_control, "no-cache");
-    write_own_fields(writer);
+    write_own_fields(writer, {200, "text/event-stream; charset=utf-8"});
     CO_TRY_VOID(client_.send_head(writer, 200, {.kind = http::BodyKind::chunked}));
     client_.release_request();
     record_.responded = clock();
@@ -144,7 +144,7 @@ Status Exchange::answer_with_models(int64_t now_s) {
 Status Exchange::answer_with_json(uint16_t status, std::string_view text) {
     http::HeadWriter writer = client_.begin_response(status);
     writer.field(HeaderId::content_type, "application/json");
-    write_own_fields(writer);
+    write_own_fields(writer, {status, "application/json"});
     TRY_VOID(client_.respond(writer, status, Slice::copy_of(text)));
     record_.responded = clock();
     record_.ended_in = Phase::done;

@@ -8,6 +8,7 @@
 
 #include "base/local_ptr.h"
 #include "http/options.h"
+#include "pipeline/chain.h"
 #include "pipeline/options.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
@@ -23,14 +24,17 @@ class Snapshot : public LocallyCounted {
 public:
     Snapshot(std::shared_ptr<const void> config,
              std::vector<std::unique_ptr<Service>> compiled_services,
+             ChainSet compiled_chains,
              std::vector<Route> compiled_routes)
         : keep_alive(std::move(config)),
           services(std::move(compiled_services)),
+          chains(std::move(compiled_chains)),
           routes(std::move(compiled_routes)),
           table(routes) {}
 
     const std::shared_ptr<const void> keep_alive;          // What the options below are part of.
     const std::vector<std::unique_ptr<Service>> services;  // By the index of their upstream.
+    const ChainSet chains;
     const std::vector<Route> routes;
     const RouteTable table;
     http::ServerConnectionOptions connections;

@@ -123,7 +123,7 @@ Status Exchange::begin_translated_response(std::string_view content_type) {
         writer.field(HeaderId::cache_control, "no-cache");
     }
     write_translated_fields(writer);
-    write_own_fields(writer);
+    write_own_fields(writer, {200, content_type});
     TRY_VOID(client_.send_head(writer, 200, {.kind = http::BodyKind::chunked}));
     record_.responded = clock();
     return {};
@@ -148,7 +148,7 @@ coro::Task<Status> Exchange::transcode_whole() {
     http::HeadWriter writer = client_.begin_response(200);
     writer.field(HeaderId::content_type, "application/json");
     write_translated_fields(writer);
-    write_own_fields(writer);
+    write_own_fields(writer, {200, "application/json"});
     CO_TRY_VOID(client_.respond(writer, 200, text.take()));
     record_.responded = clock();
     record_.ended_in = Phase::done;

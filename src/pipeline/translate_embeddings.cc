@@ -79,7 +79,7 @@ coro::Task<Status> Exchange::translate_embeddings() {
     record_.usage = {.prompt_tokens = static_cast<uint64_t>(reply.prompt_tokens), .is_known = true};
     http::HeadWriter writer = client_.begin_response(200);
     writer.field(http::HeaderId::content_type, "application/json");
-    write_own_fields(writer);
+    write_own_fields(writer, {200, "application/json"});
     CO_TRY_VOID(client_.respond(writer, 200, text.take()));
     record_.responded = clock();
     record_.ended_in = Phase::done;

@@ -122,12 +122,14 @@ void Gateway::use(RuntimeConfigPtr runtime) {
         }
     }
     std::vector<pipeline::Route> routes;
+    pipeline::ChainSet chains(config.processors, {});
     for (const pipeline::RouteOptions& options : config.routes) {
         for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
             if (config.upstreams[i].name == options.target_llm) {
                 routes.push_back({.options = &options,
                                   .upstream = upstreams[i],
                                   .service = providers[i].get(),
+                                  .chain = chains.chain(options.processors),
                                   .index = static_cast<uint32_t>(routes.size()),
                                   .upstream_index = i});
             }
@@ -146,7 +148,8 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     upstreams_ = std::move(upstreams);
     services_.head_scratch.resize(server.http.limits.fields_max);
     telemetry_.use(config);
-    LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(providers), std::move(routes)));
+    LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(providers), std::move(chains),
+                                             std::move(routes)));
     snapshot->connections = server.http;
     snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
                       .max_age_s = server.cors_max_age_s};

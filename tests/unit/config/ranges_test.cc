@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/processor_kinds.h"
 #include "config/schema.h"
 #include "config/setting.h"
 #include "unit/config/helpers.h"
@@ -30,6 +31,17 @@ std::string table_header(Section section) {
             return "[llm.under_test]";
         case Section::route:
             return "[[route]]";
+        default:
+            return "[processor.under_test]";
+    }
+}
+
+// What the section's table needs besides the setting.
+std::string table_rest(Section section) {
+    for (const ProcessorKind& kind : processor_kinds()) {
+        if (kind.section == section) {
+            return fmt::format("type = \"{}\"\n", kind.type);
+        }
     }
     return "";
 }
@@ -44,13 +56,14 @@ std::string shown_path(Section section) {
             return "llm.under_test";
         case Section::route:
             return "route[0]";
+        default:
+            return "processor.under_test";
     }
-    return "";
 }
 
 std::string file_with(Section section, const Setting& setting, std::string_view value) {
-    return with_rest(
-        fmt::format("# A comment.\n{}\n{} = {}\n", table_header(section), setting.key, value));
+    return with_rest(fmt::format("# A comment.\n{}\n{} = {}\n{}", table_header(section),
+                                 setting.key, value, table_rest(section)));
 }
 
 // The diagnostics about exactly this setting.

@@ -2,16 +2,21 @@
 // every range fits its member.
 #include "config/schema.h"
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "config/config.h"
+#include "config/processor_kinds.h"
 #include "config/setting.h"
+#include "pipeline/processor_table.h"
 
 namespace sluice::config {
 namespace {
@@ -79,6 +84,31 @@ TEST(Schema, NamesEveryMember) {
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
+}
+
+// Of what all types have in common, `name` is the table's own name and `config` is set by the type.
+TEST(Schema, NamesEveryMemberOfProcessors) {
+    const pipeline::ProcessorOptions options;
+    [[maybe_unused]] const auto& [name, type, when, on_failure, config] =
+        options;  // All there are.
+    EXPECT_EQ(settings_of(Section::processor, options), 3U);
+    EXPECT_EQ(settings_of(Section::processor_headers, pipeline::HeadersOptions()),
+              member_count<pipeline::HeadersOptions>());
+}
+
+TEST(Schema, HasASectionForEveryTypeOfProcessor) {
+    std::vector<std::string_view> types;
+    for (const pipeline::ProcessorType& type : pipeline::processor_types()) {
+        types.push_back(type.name);
+        const ProcessorKind* const kind = find_processor_kind(type.name);
+        ASSERT_NE(kind, nullptr) << type.name;
+        pipeline::ProcessorConfig config;
+        kind->choose(config);
+        EXPECT_EQ(config.index(), type.config_index) << type.name;
+        EXPECT_NE(kind->options(config), nullptr) << type.name;
+    }
+    EXPECT_EQ(types.size(), processor_type_names().size());
+    EXPECT_TRUE(std::ranges::is_sorted(types));
 }
 
 TEST(Schema, SpellsEverySettingOnce) {

@@ -97,13 +97,33 @@ allow_non_streaming = false
                             "be true"));
 }
 
-TEST(Validate, KnowsNoProcessors) {
-    EXPECT_THAT(lines("[llm.sim]\nprovider = \"simulated\"\n[[route]]\npath_prefix = \"/v1\"\n"
-                      "target_llm = \"sim\"\nprocessors = [\"guard\",\n \"cache\"]\n"),
-                ElementsAre("test.toml:6:15: route[0].processors[0]: \"guard\" is not a processor; "
-                            "expected an empty list, this version has none",
-                            "test.toml:7:2: route[0].processors[1]: \"cache\" is not a processor; "
-                            "expected an empty list, this version has none"));
+TEST(Validate, NamesProcessorsThatAreNotThere) {
+    constexpr std::string_view kBegin =
+        "[llm.sim]\nprovider = \"simulated\"\n"
+        "[processor.team]\ntype = \"headers\"\n"
+        "[[route]]\npath_prefix = \"/v1\"\ntarget_llm = \"sim\"\n";
+    EXPECT_THAT(lines(std::string(kBegin) + "processors = [\"team\"]\n"), IsEmpty());
+    EXPECT_THAT(lines(std::string(kBegin) + "processors = [\"taem\",\n \"cache\"]\n"),
+                ElementsAre(HasSubstr("processor.team: no route uses it"),
+                            HasSubstr("test.toml:8:15: route[0].processors[0]: there is no "
+                                      "[processor.NAME] called \"taem\"; did you mean \"team\"?"),
+                            HasSubstr("test.toml:9:2: route[0].processors[1]: there is no "
+                                      "[processor.NAME] called \"cache\"")));
+    EXPECT_THAT(lines(std::string(kBegin) + "processors = [\"team\", \"team\"]\n"),
+                ElementsAre(HasSubstr("route[0].processors[0]: \"team\" stands here twice"),
+                            HasSubstr("route[0].processors[1]: \"team\" stands here twice")));
+}
+
+TEST(Validate, LooksAtTypesAndConditionsOfProcessors) {
+    EXPECT_THAT(lines("[processor.a]\ntype = \"haeders\"\n"),
+                Contains(HasSubstr("processor.a.type: \"haeders\" is not a type of processor; did "
+                                   "you mean \"headers\"?")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"headers\"\nwhen = \"modell == 1\"\n"),
+                Contains(HasSubstr("processor.a.when: is not a condition: at column 1: expected a "
+                                   "fact")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"headers\"\nreponse_set = {}\n"),
+                Contains(HasSubstr("processor.a.reponse_set: unknown setting; did you mean "
+                                   "\"response_set\"?")));
 }
 
 TEST(Validate, FitsLimitsTogether) {

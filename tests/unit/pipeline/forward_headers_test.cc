@@ -30,7 +30,7 @@ protected:
         http::HeadWriter writer(arena_);
         writer.request_line("POST", "/v1");
         const Service service(upstream_->options());
-        write_request_fields(writer, head, *upstream_, service, "req_1");
+        write_request_fields(writer, head, *upstream_, service, "req_1", nullptr);
         return fields_of(writer);
     }
     // What the client gets when the upstream sends `fields`.
@@ -39,7 +39,7 @@ protected:
         head.headers = map_of(fields);
         http::HeadWriter writer(arena_);
         writer.status_line(200);
-        write_response_fields(writer, head);
+        write_response_fields(writer, head, nullptr);
         return fields_of(writer);
     }
 

@@ -44,6 +44,7 @@ protected:
                 routes_.push_back({.options = options.get(),
                                    .upstream = upstream_,
                                    .service = service(),
+                                   .chain = nullptr,
                                    .index = static_cast<uint32_t>(routes_.size()),
                                    .upstream_index = 0});
             }

@@ -1,0 +1,56 @@
+// The table of kinds, in the order of their names.
+#include "config/processor_kinds.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "config/setting.h"
+#include "pipeline/processor_options.h"
+#include "pipeline/processors/headers.h"
+
+namespace sluice::config {
+
+namespace {
+
+template <class Options>
+constexpr ProcessorKind kind(std::string_view type, Section section) {
+    return {.type = type,
+            .section = section,
+            .choose = [](pipeline::ProcessorConfig& config) -> void* {
+                return &config.emplace<Options>();
+            },
+            .options = [](const pipeline::ProcessorConfig& config) -> const void* {
+                return std::get_if<Options>(&config);
+            }};
+}
+
+constexpr auto kKinds = std::to_array<ProcessorKind>({
+    kind<pipeline::HeadersOptions>("headers", Section::processor_headers),
+});
+
+constexpr auto kNames = [] {
+    std::array<std::string_view, kKinds.size()> names;
+    std::ranges::transform(kKinds, names.begin(), &ProcessorKind::type);
+    return names;
+}();
+
+}  // namespace
+
+std::span<const ProcessorKind> processor_kinds() {
+    return kKinds;
+}
+
+const ProcessorKind* find_processor_kind(std::string_view type) {
+    const auto* const found = std::ranges::find(kKinds, type, &ProcessorKind::type);
+    return found == kKinds.end() ? nullptr : found;
+}
+
+std::span<const std::string_view> processor_type_names() {
+    return kNames;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,201 @@
+// Deciding, making, phases in order, ending in reverse.
+#include "pipeline/chain.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "coro/task.h"
+#include "pipeline/condition.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/processor.h"
+#include "pipeline/processor_options.h"
+#include "providers/provider_error.h"
+
+namespace sluice::pipeline {
+
+Needs ChainStep::needs() const {
+    Needs all = factory->needs();
+    all.body = all.body || condition.needs_body();
+    return all;
+}
+
+Chain::Chain(std::vector<const ChainStep*> steps) : steps_(std::move(steps)) {
+    for (const ChainStep* step : steps_) {
+        needs_ = needs_ | step->needs();
+    }
+}
+
+size_t Chain::early_steps(const Chain& other) const {
+    size_t count = 0;
+    while (count < std::min(steps_.size(), other.steps_.size()) &&
+           steps_[count] == other.steps_[count] && !steps_[count]->needs().body) {
+        ++count;
+    }
+    return count;
+}
+
+ChainSet::ChainSet(std::span<const ProcessorOptions> processors,
+                   const ProcessorResources& resources) {
+    for (const ProcessorOptions& options : processors) {
+        const ProcessorType* const type = find_processor_type(options.type);
+        auto condition = Condition::parse(options.when);
+        SLUICE_ASSERT(type != nullptr && condition.has_value());
+        steps_.push_back(std::make_unique<ChainStep>(&options, *std::move(condition),
+                                                     type->compile(options, resources)));
+    }
+}
+
+const Chain* ChainSet::chain(std::span<const std::string> names) {
+    std::vector<const ChainStep*> steps;
+    for (const std::string& name : names) {
+        const auto found = std::ranges::find_if(
+            steps_, [&](const auto& step) { return step->options->name == name; });
+        SLUICE_ASSERT(found != steps_.end());
+        steps.push_back(found->get());
+    }
+    if (steps.empty()) {
+        return nullptr;
+    }
+    return chains_.emplace_back(std::make_unique<Chain>(std::move(steps))).get();
+}
+
+ChainRun::ChainRun(const Chain& chain, Arena& arena, ExchangeRecord& record)
+    : chain_(&chain),
+      running_(arena.allocate_array<Running>(chain.steps().size())),
+      context_(arena, record) {}
+
+ChainRun::~ChainRun() {
+    end();
+}
+
+void ChainRun::choose(const Chain& chain) {
+    if (chain_ == &chain) {
+        return;
+    }
+    const std::span<Running> next = context_.arena.allocate_array<Running>(chain.steps().size());
+    for (size_t i = 0; i < running_.size() && running_[i].is_decided; ++i) {
+        SLUICE_ASSERT(i < next.size() && chain_->steps()[i] == chain.steps()[i]);
+        next[i] = running_[i];
+    }
+    chain_ = &chain;
+    running_ = next;
+}
+
+Status ChainRun::begin(size_t index) {
+    Running& running = running_[index];
+    if (running.is_decided) {
+        return {};
+    }
+    const ChainStep& step = *chain_->steps()[index];
+    running.is_decided = true;
+    if (!step.condition.holds(context_)) {
+        return {};
+    }
+    running.step = &step.factory->make(context_.arena);
+    return settle(index, running.step->on_head(context_));
+}
+
+Status ChainRun::run_early(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        TRY_VOID(begin(i));
+    }
+    return {};
+}
+
+coro::Task<Result<bool>> ChainRun::run_request() {
+    for (size_t i = 0; i < running_.size(); ++i) {
+        CO_TRY_VOID(begin(i));
+        Running& running = running_[i];
+        if (running.step == nullptr) {
+            continue;
+        }
+        Verdict verdict = running.step->on_request(context_);
+        if (verdict.kind() == Verdict::Kind::wait) {
+            verdict = co_await running.step->wait(context_);
+        }
+        if (verdict.kind() == Verdict::Kind::answer) {
+            answering_ = running.step;
+            co_return true;
+        }
+        CO_TRY_VOID(settle(i, verdict));
+    }
+    co_return false;
+}
+
+Status ChainRun::settle(size_t index, const Verdict& verdict) {
+    if (verdict.kind() == Verdict::Kind::refuse) {
+        told_ = verdict.told();
+        return fail(verdict.error());
+    }
+    if (verdict.kind() != Verdict::Kind::failed) {
+        return {};
+    }
+    const ChainStep& step = *chain_->steps()[index];
+    // A client that left, or a deadline of the exchange, is no failure of the step.
+    const bool has_ended = verdict.error().kind == ErrorKind::cancelled ||
+                           verdict.error().kind == ErrorKind::total_timeout;
+    if (has_ended || step.options->on_failure == OnFailure::fail) {
+        return has_ended ? fail(verdict.error()) : fail_step(step, verdict.error());
+    }
+    SLUICE_LOG(warning, "pipeline", "a processor failed and was skipped",
+               {"processor", step.options->name}, {"request_id", context_.record.request_id},
+               {"error", verdict.error()});
+    drop(running_[index]);
+    return {};
+}
+
+Status ChainRun::fail_step(const ChainStep& step, const Error& error) {
+    auto& told = context_.arena.make<providers::ProviderError>();
+    told.status = 502;
+    told.type = "server_error";
+    told.code = "processor_failed";
+    told.message = context_.arena.join(
+        {"The processor '", step.options->name, "' of this route failed: ", error.where, "."});
+    told_ = &told;
+    SLUICE_LOG(warning, "pipeline", "a processor failed", {"processor", step.options->name},
+               {"request_id", context_.record.request_id}, {"error", error});
+    return fail(error);
+}
+
+void ChainRun::on_response_head(const ResponseView& view) {
+    for (const Running& running : running_) {
+        if (running.step != nullptr) {
+            running.step->on_response_head(context_, view);
+        }
+    }
+}
+
+void ChainRun::on_body(std::string_view bytes) {
+    for (const Running& running : running_) {
+        if (running.step != nullptr) {
+            running.step->on_response_body(context_, bytes);
+        }
+    }
+}
+
+void ChainRun::drop(Running& running) {
+    running.step->on_end(context_);
+    running.step->~Processor();
+    running.step = nullptr;
+}
+
+void ChainRun::end() {
+    for (size_t i = running_.size(); i > 0; --i) {
+        if (running_[i - 1].step != nullptr) {
+            drop(running_[i - 1]);
+        }
+    }
+}
+
+}  // namespace sluice::pipeline

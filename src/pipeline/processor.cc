@@ -1,0 +1,40 @@
+// What steps have in common.
+#include "pipeline/processor.h"
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/result.h"
+#include "coro/task.h"
+#include "pipeline/prompt_facts.h"
+#include "providers/provider_error.h"
+
+namespace sluice::pipeline {
+
+coro::Task<Verdict> Processor::wait(ProcessorContext& /*context*/) {
+    SLUICE_UNREACHABLE();
+    co_return Verdict::proceed();
+}
+
+coro::Task<Status> Processor::answer(ProcessorContext& /*context*/) {
+    SLUICE_UNREACHABLE();
+    co_return Status();
+}
+
+const PromptFacts& ProcessorContext::facts() {
+    if (facts_of_ != body.text().data()) {
+        const auto tree = body.tree();
+        facts_ = tree ? prompt_facts(**tree, call) : PromptFacts();
+        facts_of_ = body.text().data();
+    }
+    return facts_;
+}
+
+Verdict ProcessorContext::refuse(ErrorKind kind, const providers::ProviderError& told) const {
+    auto& kept = arena.make<providers::ProviderError>(told);
+    kept.code = arena.copy(told.code);
+    kept.param = arena.copy(told.param);
+    kept.message = arena.copy(told.message);
+    return Verdict::refuse(kind, kept);
+}
+
+}  // namespace sluice::pipeline

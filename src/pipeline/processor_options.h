@@ -1,0 +1,32 @@
+// What can be set about processors: what all have in common, and the options of each type. Plain
+// values: filled by config/, compiled into a snapshot.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "pipeline/processors/headers.h"
+
+namespace sluice::pipeline {
+
+// What it means when a processor cannot do its work.
+enum class OnFailure : uint8_t {
+    fail,  // The request fails.
+    skip,  // It goes on without the processor, and the log says so.
+};
+
+// The options of one type; the alternatives stand in the order of the table of types.
+using ProcessorConfig = std::variant<HeadersOptions>;
+
+struct ProcessorOptions {
+    std::string name = {};
+    std::string type = {};  // Of the table of types.
+    std::string when = {};  // A Condition; empty always applies.
+    OnFailure on_failure = OnFailure::fail;
+    ProcessorConfig config = {};
+
+    bool operator==(const ProcessorOptions&) const = default;
+};
+
+}  // namespace sluice::pipeline

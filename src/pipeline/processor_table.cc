@@ -1,0 +1,71 @@
+// One line for each type, in the order of their names.
+#include "pipeline/processor_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include "base/arena.h"
+#include "pipeline/processor.h"
+#include "pipeline/processor_options.h"
+#include "pipeline/processors/headers.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+// For steps that need nothing but their options.
+template <class Step, class Options>
+class PlainFactory final : public ProcessorFactory {
+public:
+    explicit PlainFactory(const Options& options) : options_(options) {}
+    Needs needs() const override { return Step::needs(options_); }
+    Processor& make(Arena& arena) const override {
+        return *new (arena.allocate(sizeof(Step), alignof(Step))) Step(options_);
+    }
+
+private:
+    const Options& options_;
+};
+
+template <class Options, size_t Index = 0>
+constexpr size_t index_of() {
+    if constexpr (std::is_same_v<std::variant_alternative_t<Index, ProcessorConfig>, Options>) {
+        return Index;
+    } else {
+        return index_of<Options, Index + 1>();
+    }
+}
+
+template <class Step, class Options>
+constexpr ProcessorType plain(std::string_view name) {
+    return {name, index_of<Options>(),
+            [](const ProcessorOptions& options,
+               const ProcessorResources&) -> std::unique_ptr<ProcessorFactory> {
+                return std::make_unique<PlainFactory<Step, Options>>(
+                    *std::get_if<Options>(&options.config));
+            }};
+}
+
+constexpr auto kTypes = std::to_array<ProcessorType>({
+    plain<Headers, HeadersOptions>("headers"),
+});
+
+}  // namespace
+
+std::span<const ProcessorType> processor_types() {
+    return kTypes;
+}
+
+const ProcessorType* find_processor_type(std::string_view name) {
+    const auto* const found = std::ranges::find(kTypes, name, &ProcessorType::name);
+    return found == kTypes.end() ? nullptr : found;
+}
+
+}  // namespace sluice::pipeline

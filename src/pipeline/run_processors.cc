@@ -1,0 +1,125 @@
+// An exchange and the processors of its route: when they run, and what becomes of a changed
+// request.
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/result.h"
+#include "coro/task.h"
+#include "http/h1_writer.h"
+#include "http/server_exchange.h"
+#include "pipeline/chain.h"
+#include "pipeline/exchange.h"
+#include "pipeline/header_edits.h"
+#include "pipeline/processor.h"
+#include "pipeline/request_fields.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/route_table.h"
+
+namespace sluice::pipeline {
+
+// For every step to go by; the request's head is there until it is sent.
+void Exchange::begin_chain(const Route& route) {
+    if (chain_ == nullptr) {
+        chain_ = std::make_unique<ChainRun>(*route.chain, client_.arena(), record_);
+        if (route.chain->needs().response_body) {
+            client_.set_tap(chain_.get());
+        }
+    } else {
+        chain_->choose(*route.chain);
+    }
+    ProcessorContext& context = chain_->context();
+    context.services = &services_;
+    context.snapshot = snapshot_.get();
+    context.route = &route;
+    context.client = &client_;
+    context.patience = this;
+    context.head = &client_.head();
+    context.upstream_name = route.upstream->options().name;
+    context.call = call_;
+    context.wants_stream = wants_stream_;
+    context.now = clock();
+    context.wall_clock_ns = services_.proactor.ring().wall_clock_ns();
+}
+
+// Before the body is read: what all routes of the path begin with.
+Status Exchange::run_early_processors(const PathRoutes& path) {
+    if (path.early_steps == 0) {
+        return {};
+    }
+    begin_chain(*path.routes.front());
+    const Status done = chain_->run_early(path.early_steps);
+    refusal_ = chain_->told();
+    return done;
+}
+
+// True when a processor answers in the upstream's place.
+coro::Task<Result<bool>> Exchange::run_processors() {
+    begin_chain(*route_);
+    RequestBody& body = chain_->context().body;
+    if (route_->chain->needs().body && intake_->has_body() && intake_->is_complete()) {
+        body.take(intake_->held());
+    }
+    const Instant began = clock();
+    const Result<bool> answers = co_await chain_->run_request();
+    waited_ = waited_ +
+              (services_.proactor.now() > began ? services_.proactor.now() - began : Duration());
+    if (!answers) {
+        refusal_ = chain_->told();
+        co_return fail(answers.error());
+    }
+    if (body.has_changed() && !*answers) {
+        CO_TRY_VOID(intake_->adopt(body.share()));
+        CO_TRY_VOID(take_fields());
+    }
+    body = RequestBody(client_.arena());
+    co_return *answers;
+}
+
+// What a changed body says of its model and of streaming.
+Status Exchange::take_fields() {
+    TRY(const RequestFields fields, intake_->fields(client_.arena()));
+    const std::string_view model = fields.model.value_or(record_.model);
+    const std::string_view upstream_model = route_->model_for(model);
+    wants_stream_ = fields.stream;
+    include_usage_ = fields.include_usage;
+    record_.upstream_model = {};
+    if (fields.model && upstream_model != model) {
+        record_.upstream_model = client_.arena().copy(upstream_model);
+        model_field_ = fields.model_field;
+    } else if (model != record_.model) {
+        record_.upstream_model = model;
+        model_field_ = fields.model_field;
+    }
+    return {};
+}
+
+const HeaderEdits* Exchange::request_edits() const {
+    return chain_ == nullptr ? nullptr : &chain_->context().request_fields;
+}
+
+const HeaderEdits* Exchange::response_edits() const {
+    return chain_ == nullptr ? nullptr : &chain_->context().response_fields;
+}
+
+void Exchange::write_processors_fields(http::HeadWriter& writer, const ResponseView& view) {
+    if (chain_ != nullptr) {
+        chain_->context().head = nullptr;
+        chain_->context().now = clock();
+        chain_->on_response_head(view);
+        chain_->context().response_fields.write(writer);
+    }
+}
+
+void Exchange::end_processors() {
+    if (chain_ != nullptr) {
+        client_.set_tap(nullptr);
+        chain_->context().head = nullptr;
+        chain_->context().now = clock();
+        chain_->end();
+        chain_.reset();
+    }
+}
+
+}  // namespace sluice::pipeline
