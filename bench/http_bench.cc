@@ -4,13 +4,12 @@
 // and their providers send them.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 
 #include <benchmark/benchmark.h>
 
+#include "allocation_count.h"
 #include "base/arena.h"
 #include "http/chunked.h"
 #include "http/framing.h"
@@ -19,28 +18,6 @@
 #include "http/header_map.h"
 #include "http/message.h"
 #include "http/sse_framer.h"
-
-namespace {
-
-uint64_t allocation_count = 0;
-
-}  // namespace
-
-// Counts what goes through the language; arenas show their own memory as a counter.
-void* operator new(std::size_t size) {
-    ++allocation_count;
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace sluice::http {
 namespace {
@@ -91,14 +68,14 @@ constexpr std::string_view kResponse =
 
 void report(benchmark::State& state, uint64_t allocations_before, size_t bytes) {
     state.counters["allocations"] =
-        benchmark::Counter(static_cast<double>(allocation_count - allocations_before),
+        benchmark::Counter(static_cast<double>(allocation_count() - allocations_before),
                            benchmark::Counter::kAvgIterations);
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
 }
 
 void scan_head(benchmark::State& state, HeadScanner::Kind kind, std::string_view bytes) {
     const MessageLimits limits;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         HeadScanner scanner(kind, limits);
         benchmark::DoNotOptimize(scanner.scan(bytes));
@@ -116,7 +93,7 @@ void scan_response(benchmark::State& state) {
 void parse_request(benchmark::State& state) {
     const MessageLimits limits;
     HeaderField storage[100];
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         RequestHead head;
         benchmark::DoNotOptimize(parse_request_head(kRequest, limits, storage, head));
@@ -128,7 +105,7 @@ void parse_request(benchmark::State& state) {
 void parse_response(benchmark::State& state) {
     const MessageLimits limits;
     HeaderField storage[100];
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         ResponseHead head;
         benchmark::DoNotOptimize(parse_response_head(kResponse, limits, storage, head));
@@ -143,7 +120,7 @@ void frame_request(benchmark::State& state) {
     if (!parse_request_head(kRequest, {}, storage, head)) {
         state.SkipWithError("the request does not parse");
     }
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         benchmark::DoNotOptimize(request_framing(head));
     }
@@ -157,7 +134,7 @@ void write_request(benchmark::State& state) {
         state.SkipWithError("the request does not parse");
     }
     head.headers.remove_hop_by_hop();
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     size_t arena_bytes = 0;
     for (auto _ : state) {
         Arena arena;
@@ -183,7 +160,7 @@ void decode_chunk(benchmark::State& state) {
     const std::string chunk =
         std::string(header, write_chunk_header(event.size(), header)) + event + "\r\n";
     ChunkedDecoder decoder({}, ErrorSource::upstream);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         benchmark::DoNotOptimize(decoder.next(chunk));
     }
@@ -193,7 +170,7 @@ void decode_chunk(benchmark::State& state) {
 void frame_event(benchmark::State& state) {
     const std::string event = event_of(static_cast<size_t>(state.range(0)));
     SseFramer framer;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         benchmark::DoNotOptimize(framer.feed(event));
     }
@@ -204,7 +181,7 @@ void parse_event(benchmark::State& state) {
     const std::string event = event_of(static_cast<size_t>(state.range(0)));
     SseParser parser;
     SseEvent parsed;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         benchmark::DoNotOptimize(parser.feed(event, parsed));
         benchmark::DoNotOptimize(parsed);

@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +15,7 @@
 #include <benchmark/benchmark.h>
 #include <simdjson.h>
 
+#include "allocation_count.h"
 #include "base/arena.h"
 #include "base/slice.h"
 #include "base/slice_queue.h"
@@ -27,28 +26,6 @@
 #include "json/unescape.h"
 #include "json/validator.h"
 #include "json/writer.h"
-
-namespace {
-
-uint64_t allocation_count = 0;
-
-}  // namespace
-
-// Counts what goes through the language.
-void* operator new(std::size_t size) {
-    ++allocation_count;
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace sluice::json {
 namespace {
@@ -165,13 +142,13 @@ const std::vector<Text>& texts() {
 
 void report(benchmark::State& state, uint64_t allocations_before, size_t bytes) {
     state.counters["allocations"] =
-        benchmark::Counter(static_cast<double>(allocation_count - allocations_before),
+        benchmark::Counter(static_cast<double>(allocation_count() - allocations_before),
                            benchmark::Counter::kAvgIterations);
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
 }
 
 void ours(benchmark::State& state, std::string_view text, size_t piece_bytes) {
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         FieldWatch watch(kList);
         Validator validator({.watch = &watch});
@@ -191,7 +168,7 @@ void ours(benchmark::State& state, std::string_view text, size_t piece_bytes) {
 void peek(benchmark::State& state, std::string_view text) {
     simdjson::ondemand::parser parser;
     std::vector<char> padded(text.size() + simdjson::SIMDJSON_PADDING);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         std::copy(text.begin(), text.end(), padded.begin());
         auto document = parser.iterate(padded.data(), text.size(), padded.size());
@@ -208,7 +185,7 @@ void peek(benchmark::State& state, std::string_view text) {
 void dom(benchmark::State& state, std::string_view text) {
     simdjson::dom::parser parser;
     std::vector<char> padded(text.size() + simdjson::SIMDJSON_PADDING);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         std::copy(text.begin(), text.end(), padded.begin());
         const auto document = parser.parse(padded.data(), text.size(), false);
@@ -232,7 +209,7 @@ void splice(benchmark::State& state, std::string_view text) {
     for (size_t at = 0; at < text.size(); at += kBlockBytes) {
         received.push_back(Slice::copy_of(text.substr(at, kBlockBytes)));
     }
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         SliceQueue body;
         received.share_all_to(body);
@@ -250,7 +227,7 @@ void splice(benchmark::State& state, std::string_view text) {
 void find_in(benchmark::State& state, std::string_view text) {
     Arena arena;
     MemberFinder finder("\"usage\"", arena);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         finder.feed(text);
         benchmark::DoNotOptimize(finder);
@@ -260,7 +237,7 @@ void find_in(benchmark::State& state, std::string_view text) {
 
 void read_usage(benchmark::State& state) {
     Document document;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         if (!document.parse(kUsage)) {
             state.SkipWithError("the text is not valid");
@@ -277,7 +254,7 @@ void read_usage(benchmark::State& state) {
 void read_usage_on_demand(benchmark::State& state) {
     simdjson::ondemand::parser parser;
     std::vector<char> padded(kUsage.size() + simdjson::SIMDJSON_PADDING);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         std::copy(kUsage.begin(), kUsage.end(), padded.begin());
         auto document = parser.iterate(padded.data(), kUsage.size(), padded.size());
@@ -293,7 +270,7 @@ void read_usage_on_demand(benchmark::State& state) {
 void write_error(benchmark::State& state) {
     std::string text;
     text.reserve(512);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         text.clear();
         StringText output(text);
@@ -311,7 +288,7 @@ void write_error(benchmark::State& state) {
 
 void unescape_prompt(benchmark::State& state) {
     const std::string raw = repeated(R"(The \"quick\" brown fox jumps over the lazy dog.\n)", 4096);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         Arena arena;
         benchmark::DoNotOptimize(unescape(raw, arena));

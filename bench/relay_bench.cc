@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "allocation_count.h"
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/result.h"
@@ -44,36 +44,9 @@
 
 namespace {
 
-uint64_t allocation_count = 0;
 bool has_failed = false;
 
 }  // namespace
-
-extern "C" {
-// The names that `ld --wrap=malloc` chooses. Blocks and frames come from malloc itself.
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
-void* __real_malloc(size_t size_bytes);
-void* __wrap_malloc(size_t size_bytes) {
-    ++allocation_count;
-    return __real_malloc(size_bytes);
-}
-// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
-}
-
-// The library's own operator is not linked with the wrapped malloc. This one is, which counts.
-void* operator new(std::size_t size) {
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace sluice::server {
 namespace {
@@ -399,7 +372,7 @@ bool Rig::relay_small_request() {
 Counts Rig::counts() {
     const net::Proactor& proactor = body_->proactor();
     const net::RingCounters& ring = body_->proactor().ring().counters();
-    return {.allocations = allocation_count,
+    return {.allocations = allocation_count(),
             .copied_bytes = proactor.counters().copied_bytes,
             .enter_calls = ring.enter_calls,
             .completions = ring.completions};

@@ -6,7 +6,6 @@
 // counts ours.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "allocation_count.h"
 #include "base/slice.h"
 #include "base/slice_queue.h"
 #include "base/time.h"
@@ -25,23 +25,6 @@
 #include "net/tls_ticket_keys.h"
 #include "support/tls_authority.h"
 #include "support/tls_pair.h"
-
-namespace {
-
-uint64_t malloc_calls = 0;
-
-}  // namespace
-
-extern "C" {
-// The names that `ld --wrap=malloc` chooses.
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
-void* __real_malloc(size_t size_bytes);
-void* __wrap_malloc(size_t size_bytes) {
-    ++malloc_calls;
-    return __real_malloc(size_bytes);
-}
-// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
-}
 
 namespace sluice::net {
 namespace {
@@ -116,7 +99,7 @@ void records(benchmark::State& state) {
     }
     const std::string event(static_cast<size_t>(state.range(0)), 'x');
     const auto slices = static_cast<int>(state.range(1));
-    uint64_t calls_before = malloc_calls;
+    uint64_t calls_before = allocation_count();
     uint64_t blocks_before = 0;
     for (auto _ : state) {
         SliceQueue plain;
@@ -131,12 +114,12 @@ void records(benchmark::State& state) {
         ends->server().release_read_block();
         if (blocks_before == 0) {  // The first turn fills the free lists.
             blocks_before = ends->blocks().allocated_total();
-            calls_before = malloc_calls;
+            calls_before = allocation_count();
         }
     }
     const auto turns = static_cast<double>(state.iterations());
     state.SetBytesProcessed(state.iterations() * slices * static_cast<int64_t>(event.size()));
-    state.counters["allocs"] = static_cast<double>(malloc_calls - calls_before) / turns;
+    state.counters["allocs"] = static_cast<double>(allocation_count() - calls_before) / turns;
     state.counters["blocks"] =
         static_cast<double>(ends->blocks().allocated_total() - blocks_before) / turns;
 }

@@ -1,14 +1,15 @@
-// What translating costs: a long request read into the canonical form and written again, and a
-// streamed reply by the event. Time, bytes and allocations per operation.
+// What translating costs, for each pair of dialects: a prompt of 1 MiB read into the canonical form
+// and written again, and a streamed reply by the event of one word. Time and allocations per
+// operation.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <benchmark/benchmark.h>
 
+#include "allocation_count.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "crypto/crc32.h"
@@ -18,28 +19,6 @@
 #include "providers/transcoder.h"
 #include "providers/translation.h"
 #include "providers/vendor.h"
-
-namespace {
-
-uint64_t allocation_count = 0;
-
-}  // namespace
-
-// Counts what goes through the language.
-void* operator new(std::size_t size) {
-    ++allocation_count;
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace sluice::providers {
 namespace {
@@ -57,11 +36,25 @@ std::string prompt(size_t bytes) {
     return text;
 }
 
-std::string long_request() {
-    return R"({"model":"m","messages":[{"role":"system","content":"Be brief."},)"
-           R"({"role":"user","content":")" +
-           prompt(kMebibyte) + R"("}],"temperature":0.5,"max_completion_tokens":100})";
-}
+struct Client {
+    Dialect dialect;
+    // Around a prompt.
+    std::string_view before;
+    std::string_view after;
+};
+
+constexpr Client kChat = {
+    Dialect::chat,
+    R"({"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":")",
+    R"("}],"temperature":0.5,"max_completion_tokens":100})"};
+constexpr Client kMessages = {
+    Dialect::messages,
+    R"({"model":"m","max_tokens":100,"system":"Be brief.","messages":[{"role":"user","content":")",
+    R"("}],"temperature":0.5})"};
+constexpr Client kResponses = {
+    Dialect::responses,
+    R"({"model":"m","instructions":"Be brief.","input":[{"role":"user","content":")",
+    R"("}],"temperature":0.5,"max_output_tokens":100})"};
 
 // An output whose bytes are sent as soon as there is no more room for others.
 class Drain final : public json::TextOutput {
@@ -71,13 +64,20 @@ public:
         end_ = begin_ + bytes_.size();
     }
 
+    uint64_t total() const { return sent_ + view().size(); }
+
 private:
-    void grow(size_t) override { next_ = begin_; }
+    void grow(size_t) override {
+        sent_ += view().size();
+        next_ = begin_;
+    }
     std::string bytes_;
+    uint64_t sent_ = 0;
 };
 
-void translate_request(benchmark::State& state, std::string_view vendor) {
-    const std::string body = long_request();
+void translate_request(benchmark::State& state, const Client& client, std::string_view vendor) {
+    const std::string body =
+        std::string(client.before) + prompt(kMebibyte) + std::string(client.after);
     const Target target = {.vendor = find_vendor(vendor), .model = "m"};
     const UpstreamDialect& upstream = *upstream_dialect(target.vendor->dialect);
     std::string sent;
@@ -88,50 +88,74 @@ void translate_request(benchmark::State& state, std::string_view vendor) {
         sent.clear();
         json::StringText output(sent);
         const auto tree = json::Value::parse(body, arena, ErrorSource::client);
-        const auto request = client_dialect(Dialect::chat)->decode_request(**tree, translation);
-        const auto done = upstream.encode_request(**request, target, translation, output);
-        benchmark::DoNotOptimize(done);
+        const auto request = client_dialect(client.dialect)->decode_request(**tree, translation);
+        if (!request || !upstream.encode_request(**request, target, translation, output)) {
+            state.SkipWithError("it was refused");
+            return;
+        }
     }
     state.SetBytesProcessed(static_cast<int64_t>(body.size()) * state.iterations());
 }
-BENCHMARK_CAPTURE(translate_request, vllm, "vllm");
-BENCHMARK_CAPTURE(translate_request, bedrock, "bedrock");
-BENCHMARK_CAPTURE(translate_request, ollama, "ollama");
 
-// One event after another of a stream that is long under way.
-void translate_event(benchmark::State& state, std::string_view vendor, std::string_view event) {
-    const Target target = {.vendor = find_vendor(vendor), .model = "m", .is_stream = true};
+struct Reply {
+    std::string_view vendor;
+    std::string begin;  // Up to the first event of text.
+    std::string event;
+};
+
+// One event of text after another, of a stream that is long under way. Each brings one word.
+void translate_event(benchmark::State& state, const Client& client, const Reply& reply) {
+    const Target target = {.vendor = find_vendor(reply.vendor), .model = "m", .is_stream = true};
     const ReplyContext context = {
         .fallback_id = "0123456789abcdef", .requested_model = "m", .is_stream = true};
     Arena arena;
     Drain output;
-    StreamTranscoder transcoder(*client_dialect(Dialect::chat),
+    StreamTranscoder transcoder(*client_dialect(client.dialect),
                                 *upstream_dialect(target.vendor->dialect), target, context, output,
                                 arena);
-    transcoder.feed(event);
-    const uint64_t allocations = allocation_count;
+    transcoder.feed(reply.begin);
+    transcoder.feed(reply.event);
+    const uint64_t bytes = output.total();
+    const uint64_t allocations = allocation_count();
     for (auto _ : state) {
-        transcoder.feed(event);
+        transcoder.feed(reply.event);
     }
-    state.counters["allocations"] = benchmark::Counter(
-        static_cast<double>(allocation_count - allocations), benchmark::Counter::kAvgIterations);
-    state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+    const auto events = static_cast<double>(state.iterations());
+    state.counters["allocations"] = static_cast<double>(allocation_count() - allocations) / events;
+    state.counters["bytes_out"] = static_cast<double>(output.total() - bytes) / events;
+    if (transcoder.has_failed() || output.total() == bytes) {
+        state.SkipWithError("nothing came out");
+    }
 }
 
 constexpr std::string_view kChunk =
     "data: {\"id\":\"chatcmpl-9f\",\"object\":\"chat.completion.chunk\",\"created\":1755000000,"
     "\"model\":\"Qwen/Qwen3-8B\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" there\"},"
     "\"logprobs\":null,\"finish_reason\":null,\"token_ids\":null}]}\n\n";
+constexpr std::string_view kMessagesBegin =
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_01\","
+    "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-sonnet-4-5\",\"content\":[],"
+    "\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":25,"
+    "\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: "
+    "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
+    "\"text\":\"\"}}\n\n";
+constexpr std::string_view kMessagesDelta =
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+    "\"delta\":{\"type\":\"text_delta\",\"text\":\" there\"}}\n\n";
+constexpr std::string_view kCandidate =
+    "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \" there\"}],\"role\": "
+    "\"model\"},\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 25,"
+    "\"candidatesTokenCount\": 12,\"totalTokenCount\": 37},\"modelVersion\": "
+    "\"gemini-2.5-flash\",\"responseId\": \"aB3\"}\n\n";
 constexpr std::string_view kLine =
     "{\"model\":\"llama3\",\"created_at\":\"2024-05-24T20:26:46.294874Z\",\"message\":"
     "{\"role\":\"assistant\",\"content\":\" there\"},\"done\":false}\n";
 
-// A delta as Bedrock frames it.
-std::string frame() {
-    const std::string headers = std::string("\x0b:event-type\x07\0\x11", 15) + "contentBlockDelta" +
+// A message as Bedrock frames it.
+std::string frame(std::string_view type, std::string_view payload) {
+    const std::string headers = std::string("\x0b:event-type\x07\0", 14) +
+                                static_cast<char>(type.size()) + std::string(type) +
                                 std::string("\x0d:message-type\x07\0\x05", 17) + "event";
-    const std::string payload =
-        R"({"contentBlockIndex":0,"delta":{"text":" there"},"p":"abcdefghijklmnopqrstuvwxyz"})";
     const auto big_endian = [](size_t value) {
         std::string bytes;
         for (unsigned shift = 32; shift > 0; shift -= 8) {
@@ -141,18 +165,44 @@ std::string frame() {
     };
     std::string bytes =
         big_endian(headers.size() + payload.size() + 16) + big_endian(headers.size());
-    bytes += big_endian(crypto::crc32(bytes)) + headers + payload;
+    bytes += big_endian(crypto::crc32(bytes)) + headers + std::string(payload);
     return bytes + big_endian(crypto::crc32(bytes));
 }
 
-BENCHMARK_CAPTURE(translate_event, vllm, "vllm", kChunk);
-BENCHMARK_CAPTURE(translate_event, ollama, "ollama", kLine);
-void translate_frame(benchmark::State& state) {
-    translate_event(state, "bedrock", frame());
+void add_benchmarks() {
+    const std::pair<const char*, Client> clients[] = {
+        {"chat", kChat}, {"messages", kMessages}, {"responses", kResponses}};
+    const Reply replies[] = {
+        {"anthropic", std::string(kMessagesBegin), std::string(kMessagesDelta)},
+        {"bedrock", frame("messageStart", R"({"role":"assistant","p":"abcd"})"),
+         frame("contentBlockDelta",
+               R"({"contentBlockIndex":0,"delta":{"text":" there"},"p":"abcdefghijklmnopqrst"})")},
+        {"gemini", "", std::string(kCandidate)},
+        {"ollama", "", std::string(kLine)},
+        {"vllm", "", std::string(kChunk)},
+    };
+    for (const auto& [name, client] : clients) {
+        for (const Reply& reply : replies) {
+            const std::string pair = std::string(name) + "/" + std::string(reply.vendor);
+            benchmark::RegisterBenchmark(("request/" + pair).c_str(),
+                                         [client, vendor = reply.vendor](benchmark::State& state) {
+                                             translate_request(state, client, vendor);
+                                         });
+            benchmark::RegisterBenchmark(("event/" + pair).c_str(),
+                                         [client, reply](benchmark::State& state) {
+                                             translate_event(state, client, reply);
+                                         });
+        }
+    }
 }
-BENCHMARK(translate_frame);
 
 }  // namespace
 }  // namespace sluice::providers
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    sluice::providers::add_benchmarks();
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return 0;
+}
