@@ -43,14 +43,14 @@ struct Client {
     std::string_view after;
 };
 
-constexpr Client kChat = {
-    Dialect::chat,
-    R"({"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":")",
-    R"("}],"temperature":0.5,"max_completion_tokens":100})"};
-constexpr Client kMessages = {
-    Dialect::messages,
-    R"({"model":"m","max_tokens":100,"system":"Be brief.","messages":[{"role":"user","content":")",
-    R"("}],"temperature":0.5})"};
+constexpr Client kChat = {Dialect::chat,
+                          R"({"model":"m","messages":[{"role":"system","content":"Be brief."},)"
+                          R"({"role":"user","content":")",
+                          R"("}],"temperature":0.5,"max_completion_tokens":100})"};
+constexpr Client kMessages = {Dialect::messages,
+                              R"({"model":"m","max_tokens":100,"system":"Be brief.",)"
+                              R"("messages":[{"role":"user","content":")",
+                              R"("}],"temperature":0.5})"};
 constexpr Client kResponses = {
     Dialect::responses,
     R"({"model":"m","instructions":"Be brief.","input":[{"role":"user","content":")",
