@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "net/options.h"
 #include "pipeline/options.h"
+#include "pipeline/processor_options.h"
 #include "sim/gateway_models.h"
 #include "sim/gateway_plan.h"
 #include "sim/profile.h"
@@ -134,6 +135,30 @@ void draw_routes(Prng& prng, GatewaySettings& settings) {
     }
 }
 
+// Steps before the body, behind it, and of which the condition holds for some requests only.
+void draw_processors(Prng& prng, config::Config& config) {
+    constexpr std::string_view kConditions[] = {"", "body_bytes >= 0", "stream",
+                                                "not messages > 1"};
+    for (const std::string_view condition : kConditions) {
+        pipeline::ProcessorOptions& processor = config.processors.emplace_back();
+        processor.name = "step" + std::to_string(config.processors.size());
+        processor.type = "headers";
+        processor.when = condition;
+        pipeline::HeadersOptions headers;
+        headers.request_set = {{"x-step", processor.name}};
+        headers.response_add = {{"x-step", processor.name}};
+        headers.response_remove = {"x-nobody-sends-this"};
+        processor.config = headers;
+    }
+    for (pipeline::RouteOptions& route : config.routes) {
+        for (const pipeline::ProcessorOptions& processor : config.processors) {
+            if (prng.chance(0.4)) {
+                route.processors.push_back(processor.name);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friendly) {
@@ -157,6 +182,9 @@ GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friend
     draw_server(prng, settings, settings.config);
     draw_upstreams(prng, settings);
     draw_routes(prng, settings);
+    if (prng.chance(0.4)) {
+        draw_processors(prng, settings.config);
+    }
     limits.lists = merged_lists(settings.config);
     settings.has_bad_lists = limits.with_bad_answers && prng.chance(0.5);
     settings.names.delay_max = Duration::milliseconds(prng.chance(0.5) ? 0 : 100);
