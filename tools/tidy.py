@@ -41,9 +41,9 @@ ALLOW = re.compile(r'tidy:allow\(([a-z-]+)\)\s+\S.{9,}')
 # The process itself: it talks to its terminal before there is a log.
 TERMINAL = ['src/server/main.cc', 'src/server/process.cc', 'src/server/cli.cc',
             'src/base/assert.cc']
-# What every shard looks at and none owns: configurations and what TLS makes of them.
+# What every shard looks at and none owns: configurations, what TLS makes of them, keys and limits.
 SHARED = ['src/config/snapshot.h', 'src/pipeline/snapshot.h', 'src/server/runtime_config.*',
-          'src/server/process.cc', 'src/net/tls_*']
+          'src/server/process.cc', 'src/net/tls_*', 'src/access/*']
 CALLS = [
     ('print', r'\b(?:printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|cout|cerr|clog)\b',
      ['src/*'], TERMINAL, 'output goes through base/log.h'),

@@ -1,9 +1,10 @@
-// SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), hexadecimal. No state, any thread.
+// SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), hexadecimal, comparing. No state, any thread.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,12 @@ inline std::string_view as_text(const Sha256& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
+// Takes as long wherever the first difference is.
+bool equal_in_constant_time(const Sha256& a, const Sha256& b);
+
 // Lower case.
 std::string hex(std::span<const uint8_t> bytes);
+// 64 hexadecimal digits of either case; nothing for anything else.
+std::optional<Sha256> parse_sha256(std::string_view text);
 
 }  // namespace sluice::crypto

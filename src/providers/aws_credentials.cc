@@ -14,9 +14,9 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "json/rfc3339.h"
 #include "json/tree.h"
 #include "json/unescape.h"
-#include "providers/rfc3339.h"
 
 namespace sluice::providers {
 
@@ -143,7 +143,7 @@ Result<AwsCredentials> read_aws_credentials(std::string_view body, Arena& scratc
         return unusable("credentials without a key or a secret");
     }
     if (const std::string_view expiration = text("Expiration"); !expiration.empty()) {
-        const std::optional<int64_t> expires_at_s = parse_rfc3339(expiration);
+        const std::optional<int64_t> expires_at_s = json::parse_rfc3339(expiration);
         if (!expires_at_s) {
             return unusable("credentials whose expiration is no time");
         }

@@ -11,10 +11,10 @@
 #include "base/arena_list.h"
 #include "base/error.h"
 #include "base/result.h"
+#include "json/rfc3339.h"
 #include "json/tree.h"
 #include "json/writer.h"
 #include "providers/dialect.h"
-#include "providers/rfc3339.h"
 
 namespace sluice::providers {
 
@@ -38,7 +38,7 @@ int64_t count_of(const Value& value) {
 }
 
 int64_t time_of(const Value& value) {
-    return value.is_string() ? parse_rfc3339(value.text().raw).value_or(0)
+    return value.is_string() ? json::parse_rfc3339(value.text().raw).value_or(0)
                              : std::max<int64_t>(0, value.integer().value_or(0));
 }
 
@@ -125,7 +125,7 @@ void write_anthropic(const ModelInfo& model, json::TextOutput& to, json::Writer&
     const Text name = model.display_name.empty() ? model.id : model.display_name;
     writer.begin_object().key("type").string("model").key("id").text(model.id.raw);
     writer.key("display_name").text(name.raw).key("created_at").raw("\"");
-    append_rfc3339(to, model.created_s);
+    json::append_rfc3339(to, model.created_s);
     to.append('"');
     if (model.input_tokens_max >= 0) {
         writer.key("max_input_tokens").integer(model.input_tokens_max);

@@ -7,11 +7,11 @@
 
 #include "json/writer.h"
 
-namespace sluice::providers {
+namespace sluice::json {
 
 // Seconds since 1970 of "2026-05-04T17:37:44.706-07:00"; fractions are cut off.
 std::optional<int64_t> parse_rfc3339(std::string_view text);
 // "2025-09-29T00:00:00Z". Years 0 to 9999; others are written as 1970 begins.
-void append_rfc3339(json::TextOutput& to, int64_t seconds);
+void append_rfc3339(TextOutput& to, int64_t seconds);
 
-}  // namespace sluice::providers
+}  // namespace sluice::json

@@ -1,5 +1,5 @@
 // Everything has its fixed place but the fraction.
-#include "providers/rfc3339.h"
+#include "json/rfc3339.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "json/writer.h"
 
-namespace sluice::providers {
+namespace sluice::json {
 
 namespace {
 
@@ -42,7 +42,7 @@ std::optional<int64_t> read_zone(std::string_view zone) {
     return zone[0] == '-' ? -east : east;
 }
 
-void append_padded(json::TextOutput& to, uint64_t value, size_t width) {
+void append_padded(TextOutput& to, uint64_t value, size_t width) {
     constexpr size_t kDigitsMax = 20;
     char digits[kDigitsMax];
     const size_t size = write_decimal(value, digits);
@@ -86,7 +86,7 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
            second - *east;
 }
 
-void append_rfc3339(json::TextOutput& to, int64_t seconds) {
+void append_rfc3339(TextOutput& to, int64_t seconds) {
     constexpr int64_t kYear10000Seconds = 253'402'300'800;
     constexpr int64_t kYear0Seconds = -62'167'219'200;
     if (seconds < kYear0Seconds || seconds >= kYear10000Seconds) {
@@ -109,4 +109,4 @@ void append_rfc3339(json::TextOutput& to, int64_t seconds) {
     to.append('Z');
 }
 
-}  // namespace sluice::providers
+}  // namespace sluice::json
