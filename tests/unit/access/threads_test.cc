@@ -113,7 +113,8 @@ TEST(Threads, AWindowAdmitsItsNumberExactly) {
     for (const Admitted& one : admitted) {
         (one.at_ns / kHourNs == kStartNs / kHourNs ? first : others) += one.count;
     }
-    // Of the first hour 200 s are left, which is 445 attempts; two more follow, the last one in part.
+    // Of the first hour 200 s are left, which is 445 attempts; two more follow, the last one in
+    // part.
     EXPECT_EQ(first, 445);
     EXPECT_EQ(others, 777 + 777);
 }

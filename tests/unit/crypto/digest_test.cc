@@ -1,6 +1,7 @@
 // Digests against the examples of FIPS 180-4 and RFC 4231.
 #include "crypto/digest.h"
 
+#include <cstddef>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -22,6 +23,23 @@ TEST(Digest, HmacOfTheStandardsExamples) {
     EXPECT_EQ(hex(hmac_sha256(std::string(131, '\xaa'),
                               "Test Using Larger Than Block-Size Key - Hash Key First")),
               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(Digest, ReadsWhatHexWrites) {
+    const Sha256 digest = sha256("abc");
+    EXPECT_EQ(parse_sha256(hex(digest)), digest);
+    EXPECT_FALSE(parse_sha256(hex(digest).substr(1)));
+    EXPECT_FALSE(parse_sha256(std::string(64, 'g')));
+}
+
+TEST(Digest, ComparesEveryByte) {
+    const Sha256 digest = sha256("abc");
+    for (size_t i = 0; i < digest.size(); ++i) {
+        Sha256 other = digest;
+        EXPECT_TRUE(equal_in_constant_time(digest, other));
+        other[i] ^= 1U;
+        EXPECT_FALSE(equal_in_constant_time(digest, other));
+    }
 }
 
 }  // namespace
