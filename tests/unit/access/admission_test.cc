@@ -71,6 +71,46 @@ TEST(Admission, OneRefusalLeavesEveryLimitAsItWas) {
     EXPECT_EQ(key->concurrency().in_flight(), 1);
 }
 
+// Named twice, a scope agrees twice when it is asked and once when it is taken: what else only
+// happens when another shard comes between.
+TEST(Admission, WhatWasTakenGoesBackWhenALaterLimitIsTaken) {
+    LimitBook book({}, kMoment);
+    const auto key = scope_of(book, ScopeKind::key,
+                              {.requests_per_minute = 10,
+                               .requests_per_day = 10,
+                               .tokens_per_minute = 500,
+                               .tokens_per_day = 500,
+                               .concurrency_max = 5},
+                              {.hard_picodollars = 1'000, .soft_picodollars = 1});
+    const LimitOptions scarce[] = {
+        {.requests_per_hour = 1}, {.tokens_per_hour = 100}, {.concurrency_max = 1}};
+    for (const LimitOptions& limits : scarce) {
+        const auto model = scope_of(book, ScopeKind::model, limits);
+        const std::array scopes = {key.get(), model.get(), model.get()};
+        Admission admission;
+        const std::optional<Refusal> refusal = admission.admit(scopes, demand_of(60, 10));
+        ASSERT_TRUE(refusal);
+        EXPECT_EQ(refusal->scope, model.get());
+        EXPECT_EQ(admission.soft_exceeded(), nullptr);
+        EXPECT_EQ(left(key, LimitName::requests_per_minute), 10);
+        EXPECT_EQ(left(key, LimitName::requests_per_day), 10);
+        EXPECT_EQ(left(key, LimitName::tokens_per_minute), 500);
+        EXPECT_EQ(left(key, LimitName::tokens_per_day), 500);
+        EXPECT_EQ(key->concurrency().in_flight(), 0);
+        EXPECT_EQ(key->budget().status(kMoment.unix_s()).reserved_picodollars, 0);
+        EXPECT_EQ(key->budget().status(kMoment.unix_s()).spent_picodollars, 0);
+        EXPECT_TRUE(model->is_idle(kNow, kMoment.unix_s()));
+    }
+    const auto tenant = scope_of(book, ScopeKind::tenant, {}, {.hard_picodollars = 15});
+    Admission admission;
+    const auto refusal =
+        admission.admit(std::array{key.get(), tenant.get(), tenant.get()}, demand_of(60, 10));
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->limit, LimitName::budget);
+    EXPECT_EQ(left(key, LimitName::requests_per_minute), 10);
+    EXPECT_TRUE(tenant->is_idle(kNow, kMoment.unix_s()));
+}
+
 TEST(Admission, TheLongestWaitIsNamed) {
     LimitBook book({}, kMoment);
     const auto key =

@@ -76,7 +76,7 @@ TEST(Threads, ASmoothLimitHoldsInEveryStretchOfTime) {
     Gcra limit(RatePeriod::minute, RateSpread::smooth);
     limit.configure({.limit = 600, .burst = 50}, Instant::from_ns(kStartNs));
     // 600 a minute are offered 6,000: one each 10 ms of the clock that is passed in.
-    const auto admitted = overload(limit, 10'000'000, 2'000, 1);
+    const auto admitted = overload(limit, 10'000'000, 8'000, 1);
     for (size_t from = 0; from < admitted.size(); ++from) {
         for (size_t to = from; to < admitted.size(); ++to) {
             const int64_t stretch_ns = admitted[to].at_ns - admitted[from].at_ns;
@@ -84,9 +84,9 @@ TEST(Threads, ASmoothLimitHoldsInEveryStretchOfTime) {
             ASSERT_LE((count - 50) * 60'000'000'000, stretch_ns * 600);
         }
     }
-    // 160 s of the clock: all that may be, but for what threads that were late left.
-    EXPECT_LE(admitted.size(), 1'650U);
-    EXPECT_GE(admitted.size(), 1'600U);
+    // 640 s of the clock: all that may be, but for what threads that were late left.
+    EXPECT_LE(admitted.size(), 6'450U);
+    EXPECT_GE(admitted.size(), 6'400U);
 }
 
 TEST(Threads, TokensAreNotExceededEither) {
@@ -119,6 +119,27 @@ TEST(Threads, AWindowAdmitsItsNumberExactly) {
     EXPECT_EQ(others, 777 + 777);
 }
 
+TEST(Threads, WhatIsTakenAndGivenBackIsNeverTooMuchAtOnce) {
+    const Instant now = Instant::from_ns(kStartNs);
+    for (const RateSpread spread : {RateSpread::smooth, RateSpread::window}) {
+        Gcra limit(RatePeriod::day, spread);
+        limit.configure({.limit = 100}, now);
+        std::atomic<int64_t> taken = 0;
+        on_all_threads([&](int thread) {
+            Prng random(static_cast<uint64_t>(thread) + 1);
+            for (int i = 0; i < 50'000; ++i) {
+                const int64_t count = 1 + random.below(60);
+                if (limit.try_take(now, count).is_admitted) {
+                    ASSERT_LE(taken.fetch_add(count) + count, 100);
+                    taken.fetch_sub(count);
+                    limit.give_back(now, count);
+                }
+            }
+        });
+        EXPECT_EQ(limit.peek(now, 0).remaining, 100);
+    }
+}
+
 TEST(Threads, NumbersChangeWhileOthersTake) {
     Gcra limit(RatePeriod::day, RateSpread::window);
     const Instant now = Instant::from_ns(kStartNs);
@@ -140,45 +161,45 @@ TEST(Threads, NumbersChangeWhileOthersTake) {
 }
 
 TEST(Threads, ConcurrencyIsNeverExceeded) {
-    ConcurrencyLimit limit;
-    limit.configure(3);
-    std::atomic<int> inside = 0;
-    std::atomic<int> most = 0;
-    std::atomic<int64_t> entered = 0;
-    on_all_threads([&](int) {
-        for (int i = 0; i < 20'000; ++i) {
-            const ConcurrencyLimit::Slot slot = limit.try_enter();
-            if (!slot.is_held()) {
-                continue;
+    for (const int64_t max : {1, 3}) {
+        ConcurrencyLimit limit;
+        limit.configure(max);
+        std::atomic<int64_t> inside = 0;
+        std::atomic<int64_t> entered = 0;
+        on_all_threads([&](int) {
+            for (int i = 0; i < 100'000; ++i) {
+                const ConcurrencyLimit::Slot slot = limit.try_enter();
+                if (slot.is_held()) {
+                    ASSERT_LE(inside.fetch_add(1) + 1, max);
+                    entered.fetch_add(1);
+                    inside.fetch_sub(1);
+                }
             }
-            const int now_inside = inside.fetch_add(1) + 1;
-            int seen = most.load();
-            while (now_inside > seen && !most.compare_exchange_weak(seen, now_inside)) {
-            }
-            entered.fetch_add(1);
-            inside.fetch_sub(1);
-        }
-    });
-    EXPECT_LE(most.load(), 3);
-    EXPECT_GT(entered.load(), 0);
-    EXPECT_EQ(limit.in_flight(), 0);
+        });
+        EXPECT_GT(entered.load(), 0);
+        EXPECT_EQ(limit.in_flight(), 0);
+    }
 }
 
 TEST(Threads, ABudgetIsNeverExceededBySpentAndReserved) {
-    constexpr int64_t kHard = 1'000'000;
+    constexpr int64_t kHard = 1'000;
     Budget budget;
     budget.configure({.hard_picodollars = kHard, .period = BudgetPeriod::total}, 1'000);
     std::atomic<int64_t> spent = 0;
+    std::atomic<int64_t> reserved = 0;
     on_all_threads([&](int thread) {
         Prng random(static_cast<uint64_t>(thread) + 1);
-        for (int i = 0; i < 5'000; ++i) {
+        // For most of the time it is nearly full of what is reserved, and little of that is spent.
+        for (int i = 0; i < 100'000; ++i) {
             const int64_t estimate = 1 + random.below(200);
             if (!budget.reserve(1'000, estimate).is_admitted) {
                 continue;
             }
             const BudgetStatus status = budget.status(1'000);
             ASSERT_LE(status.spent_picodollars + status.reserved_picodollars, kHard);
-            const int64_t cost = random.below(static_cast<uint32_t>(estimate + 1));
+            ASSERT_LE(reserved.fetch_add(estimate) + estimate, kHard);
+            const int64_t cost = random.chance(0.001) ? 1 : 0;
+            reserved.fetch_sub(estimate);
             budget.settle(1'000, estimate, cost);
             spent.fetch_add(cost);
         }
@@ -187,31 +208,34 @@ TEST(Threads, ABudgetIsNeverExceededBySpentAndReserved) {
     EXPECT_EQ(status.spent_picodollars, spent.load());
     EXPECT_EQ(status.reserved_picodollars, 0);
     EXPECT_LE(spent.load(), kHard);
-    EXPECT_GT(spent.load(), kHard - 200);
+    EXPECT_GT(spent.load(), 0);
 }
 
 TEST(Threads, ABudgetBeginsItsPeriodsOnceEach) {
-    constexpr int64_t kHard = 1'000;
+    constexpr int64_t kHard = 50;
     constexpr int64_t kHour = 3'600;
+    constexpr int64_t kAttempts = 20'000;
     Budget budget;
     budget.configure({.hard_picodollars = kHard, .period = BudgetPeriod::hour}, 0);
     std::atomic<int64_t> clock = 0;
     std::atomic<int64_t> admitted = 0;
     on_all_threads([&](int) {
-        for (int i = 0; i < 5'000; ++i) {
-            const int64_t now_s = clock.fetch_add(1);  // 40,000 s: eleven hours and a bit.
+        for (int64_t i = 0; i < kAttempts; ++i) {
+            // Ten attempts an hour at ten each: twice as much as may be.
+            const int64_t now_s = clock.fetch_add(kHour / 10);
             if (budget.reserve(now_s, 10).is_admitted) {
                 admitted.fetch_add(10);
                 budget.settle(now_s, 10, 10);
             }
         }
     });
-    const BudgetStatus status = budget.status(clock.load());
+    constexpr int64_t kHours = kThreads * kAttempts / 10;
+    const BudgetStatus status = budget.status(clock.load() - 1);
     EXPECT_EQ(status.reserved_picodollars, 0);
-    EXPECT_EQ(status.period_start_s, 11 * kHour);
+    EXPECT_EQ(status.period_start_s, (kHours - 1) * kHour);
     EXPECT_LE(status.spent_picodollars, kHard);
-    EXPECT_LE(admitted.load(), 12 * kHard);
-    EXPECT_GE(admitted.load(), 11 * kHard);
+    EXPECT_LE(admitted.load(), kHours * kHard);
+    EXPECT_GE(admitted.load(), kHours * kHard / 2);
 }
 
 TEST(Threads, AllLimitsOfARequestOrNone) {
