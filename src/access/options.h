@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace sluice::access {
 
@@ -43,16 +45,60 @@ struct BudgetOptions {
     bool operator==(const BudgetOptions&) const = default;
 };
 
-struct LimitBookOptions {
-    // Records of scopes, about 700 bytes each. Idle ones of scopes that are gone make room.
-    size_t scopes_max = 100'000;
+// Below here: what the configuration says, in its own words.
+
+struct BudgetSettings {
+    std::string usd = {};       // "25.50"; empty: no limit.
+    std::string soft_usd = {};  // Likewise.
+    BudgetPeriod period = BudgetPeriod::month;
+
+    bool operator==(const BudgetSettings&) const = default;
 };
 
+// [tenant.NAME]
+struct TenantOptions {
+    std::string name = {};
+    LimitOptions limits;
+    BudgetSettings budget;
+
+    bool operator==(const TenantOptions&) const = default;
+};
+
+// [key.NAME]
+struct KeyOptions {
+    std::string name = {};
+    // Where the secret comes from: its SHA-256, an environment variable, or a file.
+    std::string sha256 = {};
+    std::string secret_env = {};
+    std::string secret_file = {};
+    std::string tenant = {};
+    std::vector<std::string> models = {};
+    std::vector<std::string> routes = {};
+    std::string expires_at = {};  // RFC 3339; empty: never.
+    bool disabled = false;
+    LimitOptions limits;
+    BudgetSettings budget;
+    std::vector<std::pair<std::string, std::string>> metadata = {};
+    // Of what was found under secret_env or secret_file, or sha256 itself; empty when nothing was.
+    std::string hash = {};
+    std::string display = {};
+
+    bool operator==(const KeyOptions&) const = default;
+};
+
+struct LimitBookOptions {
+    // Records of scopes, about 700 bytes each. Idle ones of scopes that are gone make room.
+    size_t scopes_max = 200'000;
+};
+
+// [keys]
 struct KeyStoreOptions {
     std::string file = {};  // keys.json; empty: keys come from the configuration only.
-    // A key in the file is about 500 bytes, so that this is one thousandth of what fits.
+    // What is rewritten at every change, at about 500 bytes a key, is then 50 MB.
     size_t keys_max = 100'000;
     size_t file_bytes_max = size_t{256} << 20U;
+
+    bool operator==(const KeyStoreOptions&) const = default;
 };
 
 }  // namespace sluice::access

@@ -26,9 +26,6 @@ constexpr std::string_view kAlphabet =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr size_t kDisplayChars = kSecretPrefix.size() + 4;
 constexpr size_t kNameBytesMax = 128;
-constexpr size_t kListMax = 256;
-constexpr size_t kMetadataMax = 64;
-constexpr size_t kTextBytesMax = 512;
 
 // Takes `count` characters off the front of `random`; false when it ran out.
 bool draw(std::span<const uint8_t>& random, size_t count, std::string& to) {
@@ -54,8 +51,8 @@ bool is_name(std::string_view text) {
 void check_patterns(std::span<const std::string> patterns,
                     std::string_view field,
                     std::vector<std::string>& problems) {
-    if (patterns.size() > kListMax) {
-        problems.push_back(fmt::format("{} must have at most {} entries", field, kListMax));
+    if (patterns.size() > kPatternsMax) {
+        problems.push_back(fmt::format("{} must have at most {} entries", field, kPatternsMax));
     }
     for (const std::string& pattern : patterns) {
         const size_t star = pattern.find('*');

@@ -32,6 +32,11 @@ constexpr size_t kSecretBytesMin = 20;
 // Enough for a secret and an id, but for a chance of less than 2^-100 (see make_secret).
 constexpr size_t kRandomBytes = 128;
 
+// Of models and routes, of metadata, and of each text among them.
+constexpr size_t kPatternsMax = 256;
+constexpr size_t kMetadataMax = 64;
+constexpr size_t kTextBytesMax = 512;
+
 enum class KeyOrigin : uint8_t { configuration, file };
 
 struct KeyRecord {

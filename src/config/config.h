@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/options.h"
 #include "pipeline/options.h"
 #include "pipeline/processor_options.h"
 #include "server/options.h"
@@ -19,6 +20,8 @@ namespace sluice::config {
 inline constexpr size_t kUpstreamsMax = 1024;
 inline constexpr size_t kRoutesMax = 4096;
 inline constexpr size_t kProcessorsMax = 1024;
+inline constexpr size_t kKeysMax = 10'000;  // More belong into the file of keys.
+inline constexpr size_t kTenantsMax = 10'000;
 
 struct Config {
     server::ServerOptions server;
@@ -26,6 +29,9 @@ struct Config {
     std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
     // In the order of the file; names differ.
     std::vector<pipeline::ProcessorOptions> processors;
+    access::KeyStoreOptions keys;
+    std::vector<access::KeyOptions> virtual_keys;  // In the order of the file; names differ.
+    std::vector<access::TenantOptions> tenants;    // Likewise.
 
     // Null when there is none of that name.
     const upstream::UpstreamOptions* find_upstream(std::string_view name) const {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "config/access_checks.h"
 #include "config/bind.h"
 #include "config/cloud_credentials.h"
 #include "config/default_config.h"
@@ -26,7 +27,8 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view kRootKeys[] = {"server", "llm", "route", "provider", "processor"};
+constexpr std::string_view kRootKeys[] = {"server",    "llm",  "route", "provider",
+                                          "processor", "keys", "key",   "tenant"};
 
 class Loader {
 public:
@@ -43,6 +45,13 @@ private:
     void bind_routes(TomlNode& root);
     void bind_processors(TomlNode& root);
     void bind_processor(const NamedTable& processor);
+    void bind_access(TomlNode& root);
+    template <class Options>
+    void bind_named(TomlNode& root,
+                    std::string_view form,
+                    Section section,
+                    size_t count_max,
+                    std::vector<Options>& to);
     void apply_overrides();
 
     const LoadOptions& options_;
@@ -58,6 +67,7 @@ Config Loader::load(TomlNode root) {
     bind_llms(root);
     bind_routes(root);
     bind_processors(root);
+    bind_access(root);
     apply_overrides();
     // Sockets want an address, and this is the one name everybody writes for one.
     if (config_.server.host == "localhost") {
@@ -66,7 +76,9 @@ Config Loader::load(TomlNode root) {
     fill_provider_defaults(config_, options_.environment, places_, diagnostics_);
     resolve_secrets(config_, options_.environment, places_, diagnostics_);
     resolve_cloud_credentials(config_, options_.environment, places_, diagnostics_);
+    resolve_key_secrets(config_, options_.environment, places_, diagnostics_);
     validate(config_, places_, diagnostics_);
+    validate_access(config_, places_, diagnostics_);
     return std::move(config_);
 }
 
@@ -80,7 +92,8 @@ void Loader::unknown_roots(const TomlNode& root) {
             hint = fmt::format("; did you mean \"server.{}\"?", member.key);
         } else if (hint.empty()) {
             hint =
-                "; expected [server], [llm.NAME], [provider.NAME], [processor.NAME] or [[route]]";
+                "; expected [server], [llm.NAME], [provider.NAME], [processor.NAME], [keys], "
+                "[key.NAME], [tenant.NAME] or [[route]]";
         }
         diagnostics_.error(member.position, toml_key(member.key),
                            fmt::format("unknown setting{}", hint));
@@ -185,6 +198,35 @@ void Loader::bind_processor(const NamedTable& processor) {
     if (const ProcessorKind* kind = find_processor_kind(options.type)) {
         binder_.bind(kind->section, kind->choose(options.config), particular, path,
                      processor.position);
+    }
+}
+
+void Loader::bind_access(TomlNode& root) {
+    if (TomlNode* keys = root.find("keys")) {
+        binder_.bind(Section::keys, &config_.keys, *keys, {"keys", "keys"}, keys->position);
+    }
+    bind_named(root, "key", Section::key, kKeysMax, config_.virtual_keys);
+    bind_named(root, "tenant", Section::tenant, kTenantsMax, config_.tenants);
+}
+
+// Tables that differ in their names only.
+template <class Options>
+void Loader::bind_named(TomlNode& root,
+                        std::string_view form,
+                        Section section,
+                        size_t count_max,
+                        std::vector<Options>& to) {
+    for (const NamedTable& table : named_tables(root, form, diagnostics_)) {
+        if (to.size() == count_max) {
+            diagnostics_.error(table.position, table.shown,
+                               fmt::format("there are more than {} of them", count_max));
+            return;
+        }
+        Options options;
+        options.name = table.name;
+        binder_.bind(section, &options, *table.table,
+                     {fmt::format("{}.{}", form, table.name), table.shown}, table.position);
+        to.push_back(std::move(options));
     }
 }
 

@@ -129,6 +129,20 @@ std::span<const std::string_view> idle_groups(const upstream::UpstreamOptions& u
     return kOfRemote;
 }
 
+void print_access(const Config& config, Printer& printer) {
+    if (config.keys != access::KeyStoreOptions{}) {
+        printer.section(Section::keys, &config.keys, "[keys]", "keys", "", {});
+    }
+    for (const access::TenantOptions& tenant : config.tenants) {
+        const std::string table = "tenant." + toml_key(tenant.name);
+        printer.section(Section::tenant, &tenant, fmt::format("[{}]", table), table, "", {});
+    }
+    for (const access::KeyOptions& key : config.virtual_keys) {
+        const std::string table = "key." + toml_key(key.name);
+        printer.section(Section::key, &key, fmt::format("[{}]", table), table, "", {});
+    }
+}
+
 }  // namespace
 
 std::string print_config(const Config& config, std::string_view source) {
@@ -150,6 +164,7 @@ std::string print_config(const Config& config, std::string_view source) {
         const ProcessorKind& kind = *find_processor_kind(processor.type);
         printer.settings_of(kind.section, kind.options(processor.config));
     }
+    print_access(config, printer);
     for (const pipeline::RouteOptions& route : config.routes) {
         printer.section(Section::route, &route, "[[route]]", "", "", {});
     }

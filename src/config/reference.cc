@@ -110,6 +110,14 @@ constexpr Heading kHeadings[] = {
     {Section::processor, "", "Processors",
      "Steps that routes name, in [PROCESSORS.md](PROCESSORS.md) one by one."},
     {Section::processor_headers, "", "Processor: headers", ""},
+    {Section::keys, "", "Keys that are made at run time",
+     "[KEYS_AND_LIMITS.md](KEYS_AND_LIMITS.md) says what keys, limits and budgets are."},
+    {Section::key, "", "Virtual keys",
+     "One table for each. Exactly one of `sha256`, `secret_env` and `secret_file`."},
+    {Section::key, "limits", "Limits of a key", ""},
+    {Section::key, "budget", "Budget of a key", ""},
+    {Section::tenant, "limits", "Limits of a tenant", "Shared by all of its keys."},
+    {Section::tenant, "budget", "Budget of a tenant", "Likewise."},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".

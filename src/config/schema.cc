@@ -30,6 +30,12 @@ SectionTable table_of(Section section) {
             return processor_section();
         case Section::processor_headers:
             return processor_headers_section();
+        case Section::keys:
+            return keys_section();
+        case Section::key:
+            return key_section();
+        case Section::tenant:
+            return tenant_section();
     }
     return {};
 }

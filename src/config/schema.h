@@ -10,9 +10,10 @@
 
 namespace sluice::config {
 
-inline constexpr Section kSections[] = {Section::server,    Section::certificate,
-                                        Section::llm,       Section::route,
-                                        Section::processor, Section::processor_headers};
+inline constexpr Section kSections[] = {
+    Section::server, Section::certificate, Section::llm,
+    Section::route,  Section::processor,   Section::processor_headers,
+    Section::keys,   Section::key,         Section::tenant};
 
 std::span<const Setting> settings(Section section);
 // Null when there is none.

@@ -52,5 +52,8 @@ SectionTable llm_section();
 SectionTable route_section();
 SectionTable processor_section();
 SectionTable processor_headers_section();
+SectionTable keys_section();
+SectionTable key_section();
+SectionTable tenant_section();
 
 }  // namespace sluice::config

@@ -35,6 +35,9 @@ enum class Section : uint8_t {
     route,        // [[route]]: RouteOptions
     processor,    // [processor.NAME]: ProcessorOptions; each type has a section besides.
     processor_headers,
+    keys,    // [keys]: KeyStoreOptions
+    key,     // [key.NAME]: KeyOptions
+    tenant,  // [tenant.NAME]: TenantOptions
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

@@ -31,6 +31,12 @@ std::string table_header(Section section) {
             return "[llm.under_test]";
         case Section::route:
             return "[[route]]";
+        case Section::keys:
+            return "[keys]";
+        case Section::key:
+            return "[key.under_test]";
+        case Section::tenant:
+            return "[tenant.under_test]";
         default:
             return "[processor.under_test]";
     }
@@ -56,6 +62,12 @@ std::string shown_path(Section section) {
             return "llm.under_test";
         case Section::route:
             return "route[0]";
+        case Section::keys:
+            return "keys";
+        case Section::key:
+            return "key.under_test";
+        case Section::tenant:
+            return "tenant.under_test";
         default:
             return "processor.under_test";
     }

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "access/options.h"
 #include "config/config.h"
 #include "config/processor_kinds.h"
 #include "config/setting.h"
@@ -96,6 +97,18 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
               member_count<pipeline::HeadersOptions>());
 }
 
+// `name` is the table's own name; `hash` and `display` are of what was found as the secret.
+TEST(Schema, NamesEveryMemberOfKeysAndTenants) {
+    EXPECT_EQ(settings_of(Section::keys, access::KeyStoreOptions()),
+              member_count<access::KeyStoreOptions>());
+    constexpr size_t kLimits =
+        member_count<access::LimitOptions>() + member_count<access::BudgetSettings>();
+    EXPECT_EQ(settings_of(Section::key, access::KeyOptions()),
+              member_count<access::KeyOptions>() - 3 - 2 + kLimits);
+    EXPECT_EQ(settings_of(Section::tenant, access::TenantOptions()),
+              member_count<access::TenantOptions>() - 1 - 2 + kLimits);
+}
+
 TEST(Schema, HasASectionForEveryTypeOfProcessor) {
     std::vector<std::string_view> types;
     for (const pipeline::ProcessorType& type : pipeline::processor_types()) {
@@ -142,16 +155,17 @@ TEST(Schema, ExplainsEverySetting) {
 
 TEST(Schema, NamesUnitsOfNumbers) {
     // Keys of integers end in a unit, in _max or _min of something countable, or count themselves.
-    const std::set<std::string_view> counts = {"port",           "shards",
-                                               "listen_backlog", "tokens",
-                                               "tokens_default", "embedding_dimensions",
-                                               "window_blocks"};
+    const std::set<std::string_view> counts = {
+        "port",          "shards",         "listen_backlog",
+        "tokens",        "tokens_default", "embedding_dimensions",
+        "window_blocks", "requests_burst", "tokens_burst"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);
             const bool has_unit = name.ends_with("_ms") || name.ends_with("_us") ||
                                   name.ends_with("_s") || name.ends_with("_bytes") ||
-                                  name.ends_with("_max") || name.ends_with("_min");
+                                  name.ends_with("_max") || name.ends_with("_min") ||
+                                  name.contains("_per_");
             if (setting.access.type == ValueType::integer) {
                 EXPECT_TRUE(has_unit || counts.contains(name)) << setting.key;
             }
@@ -170,17 +184,50 @@ TEST(Schema, AcceptsItsOwnDefaults) {
     }
 }
 
+// An options struct of each section.
+class Objects {
+public:
+    void* of(Section section) {
+        switch (section) {
+            case Section::server:
+                return &server_;
+            case Section::certificate:
+                return &certificate_;
+            case Section::llm:
+                return &upstream_;
+            case Section::route:
+                return &route_;
+            case Section::processor:
+                return &processor_;
+            case Section::processor_headers:
+                return &headers_;
+            case Section::keys:
+                return &keys_;
+            case Section::key:
+                return &key_;
+            case Section::tenant:
+                return &tenant_;
+        }
+        return nullptr;
+    }
+
+private:
+    server::ServerOptions server_;
+    net::CertificateOptions certificate_;
+    upstream::UpstreamOptions upstream_;
+    pipeline::RouteOptions route_;
+    pipeline::ProcessorOptions processor_;
+    pipeline::HeadersOptions headers_;
+    access::KeyStoreOptions keys_;
+    access::KeyOptions key_;
+    access::TenantOptions tenant_;
+};
+
 // Writing the ends of each range and reading them back shows that the member can hold them.
 TEST(Schema, RangesFitTheirMembers) {
-    Config config;
-    upstream::UpstreamOptions upstream;
-    pipeline::RouteOptions route;
-    net::CertificateOptions certificate;
+    Objects objects;
     for (const Section section : kSections) {
-        void* object = section == Section::server        ? static_cast<void*>(&config.server)
-                       : section == Section::certificate ? static_cast<void*>(&certificate)
-                       : section == Section::llm         ? static_cast<void*>(&upstream)
-                                                         : static_cast<void*>(&route);
+        void* object = objects.of(section);
         for (const Setting& setting : settings(section)) {
             if (setting.access.type != ValueType::integer) {
                 continue;
@@ -199,9 +246,8 @@ TEST(Schema, EveryChoiceCanBeSetAndRead) {
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             for (const std::string_view choice : setting.access.choices) {
-                server::ServerOptions server;
-                upstream::UpstreamOptions upstream;
-                void* object = section == Section::server ? static_cast<void*>(&server) : &upstream;
+                Objects objects;
+                void* object = objects.of(section);
                 setting.access.set(object, std::string(choice));
                 EXPECT_EQ(std::get<std::string>(setting.access.get(object)), choice);
             }
