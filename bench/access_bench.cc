@@ -3,9 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,43 +17,8 @@
 #include "access/options.h"
 #include "access/scope_limits.h"
 #include "access/virtual_key.h"
+#include "allocation_count.h"
 #include "base/time.h"
-
-namespace {
-
-thread_local uint64_t allocation_count = 0;
-
-}  // namespace
-
-// Counts what goes through the language.
-void* operator new(std::size_t size) {
-    ++allocation_count;
-    void* const memory = std::malloc(size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-    ++allocation_count;
-    void* const memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size);
-    if (memory == nullptr) {
-        std::abort();
-    }
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    std::free(memory);
-}
 
 namespace sluice::access {
 namespace {
@@ -66,7 +29,7 @@ constexpr Instant kStart = Instant::from_ns(1'000'000'000'000'000);
 
 void report(benchmark::State& state, uint64_t allocations_before) {
     state.counters["allocations"] =
-        benchmark::Counter(static_cast<double>(allocation_count - allocations_before),
+        benchmark::Counter(static_cast<double>(allocation_count() - allocations_before),
                            benchmark::Counter::kAvgIterations);
 }
 
@@ -94,7 +57,7 @@ void authenticate_one_of(benchmark::State& state) {
         secrets.push_back(secret_of(static_cast<int64_t>(i * 7919) % state.range(0)));
     }
     size_t next = 0;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         const AccessVerdict verdict =
             authenticate(table, secrets[next++ % kAsked], kNowS, "claude-sonnet-4-5", "chat");
@@ -107,7 +70,7 @@ void authenticate_one_of(benchmark::State& state) {
 
 void hash_of_a_secret(benchmark::State& state) {
     const std::string secret = secret_of(1);
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         benchmark::DoNotOptimize(hash_secret(secret));
     }
@@ -135,7 +98,7 @@ void take_one_rate(benchmark::State& state) {
     Gcra limit(RatePeriod::minute, RateSpread::smooth);
     limit.configure({.limit = 10 * kMuch}, kStart);
     Instant now = kStart;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         now = now + Duration::nanoseconds(100);
         benchmark::DoNotOptimize(limit.try_take(now, 1));
@@ -148,7 +111,7 @@ void take_one_rate(benchmark::State& state) {
 void admit_and_settle(benchmark::State& state) {
     const std::array scopes = {&shared_scopes.key, &shared_scopes.tenant, &shared_scopes.model};
     Instant now = kStart;
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         now = now + Duration::nanoseconds(1'000);
         Admission admission;
@@ -168,7 +131,7 @@ void refuse(benchmark::State& state) {
     const std::array scopes = {&full, &shared_scopes.tenant, &shared_scopes.model};
     Admission first;
     first.admit(scopes, {.now = kStart, .unix_s = kNowS});
-    const uint64_t before = allocation_count;
+    const uint64_t before = allocation_count();
     for (auto _ : state) {
         Admission admission;
         benchmark::DoNotOptimize(admission.admit(scopes, {.now = kStart, .unix_s = kNowS}));

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "config/access_checks.h"
 #include "config/bind.h"
 #include "config/cloud_credentials.h"
 #include "config/default_config.h"
@@ -22,6 +21,7 @@
 #include "config/secrets.h"
 #include "config/toml_document.h"
 #include "config/validate.h"
+#include "config/validate_access.h"
 
 namespace sluice::config {
 
