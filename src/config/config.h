@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "access/options.h"
+#include "cache/options.h"
 #include "pipeline/options.h"
 #include "pipeline/processor_options.h"
 #include "server/options.h"
@@ -32,6 +33,7 @@ struct Config {
     access::KeyStoreOptions keys;
     std::vector<access::KeyOptions> virtual_keys;  // In the order of the file; names differ.
     std::vector<access::TenantOptions> tenants;    // Likewise.
+    cache::CacheOptions cache;
 
     // Null when there is none of that name.
     const upstream::UpstreamOptions* find_upstream(std::string_view name) const {

@@ -12,6 +12,7 @@
 #include "config/cloud_credentials.h"
 #include "config/default_config.h"
 #include "config/forms.h"
+#include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/places.h"
 #include "config/processor_kinds.h"
@@ -27,8 +28,17 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view kRootKeys[] = {"server",    "llm",  "route", "provider",
-                                          "processor", "keys", "key",   "tenant"};
+constexpr std::string_view kRootKeys[] = {
+    "server",     //
+    "llm",        //
+    "provider",   //
+    "route",      //
+    "processor",  //
+    "keys",       //
+    "key",        //
+    "tenant",     //
+    "cache",      //
+};
 
 class Loader {
 public:
@@ -43,6 +53,7 @@ private:
     void bind_certificates(TomlNode& server);
     void bind_llms(TomlNode& root);
     void bind_routes(TomlNode& root);
+    void bind_cache(TomlNode& root);
     void bind_processors(TomlNode& root);
     void bind_processor(const NamedTable& processor);
     void bind_access(TomlNode& root);
@@ -68,6 +79,7 @@ Config Loader::load(TomlNode root) {
     bind_routes(root);
     bind_processors(root);
     bind_access(root);
+    bind_cache(root);
     apply_overrides();
     // Sockets want an address, and this is the one name everybody writes for one.
     if (config_.server.host == "localhost") {
@@ -91,9 +103,7 @@ void Loader::unknown_roots(const TomlNode& root) {
         if (find_setting(Section::server, member.key) != nullptr) {
             hint = fmt::format("; did you mean \"server.{}\"?", member.key);
         } else if (hint.empty()) {
-            hint =
-                "; expected [server], [llm.NAME], [provider.NAME], [processor.NAME], [keys], "
-                "[key.NAME], [tenant.NAME] or [[route]]";
+            hint = fmt::format("; expected one of {}", fmt::join(kRootKeys, ", "));
         }
         diagnostics_.error(member.position, toml_key(member.key),
                            fmt::format("unknown setting{}", hint));
@@ -127,6 +137,12 @@ void Loader::bind_certificates(TomlNode& server) {
         const std::string path = fmt::format("server.tls.certificate[{}]", list.size());
         list.emplace_back();
         binder_.bind(Section::certificate, &list.back(), table, {path, path}, table.position);
+    }
+}
+
+void Loader::bind_cache(TomlNode& root) {
+    if (TomlNode* cache = root.find("cache"); cache != nullptr) {
+        binder_.bind(Section::cache, &config_.cache, *cache, {"cache", "cache"}, cache->position);
     }
 }
 
@@ -233,13 +249,15 @@ void Loader::bind_named(TomlNode& root,
 void Loader::apply_overrides() {
     for (const Override& override : options_.overrides) {
         const Setting& setting = *override.setting;
-        const std::string path = fmt::format("server.{}", setting.key);
+        const bool is_cache = override.section == Section::cache;
+        const std::string path = fmt::format("{}.{}", is_cache ? "cache" : "server", setting.key);
+        void* const object = is_cache ? static_cast<void*>(&config_.cache) : &config_.server;
         const auto value = parse_value(setting, override.text);
         if (!value) {
             diagnostics_.add({Severity::error, override.origin, {}, path, value.error()});
             continue;
         }
-        setting.access.set(&config_.server, *value);
+        setting.access.set(object, *value);
         places_.record(path, {override.origin, {}, path});
     }
 }
@@ -256,7 +274,14 @@ std::vector<Override> environment_overrides(const Environment& environment) {
         const bool is_meant =
             value && (setting.access.type != ValueType::integer || !value->contains("://"));
         if (is_meant) {
-            overrides.push_back({&setting, *std::move(value), std::move(name)});
+            overrides.push_back(
+                {.setting = &setting, .text = *std::move(value), .origin = std::move(name)});
+        }
+    }
+    for (const NamedOverride& named : named_overrides()) {
+        const std::string name(named.variable);
+        if (const std::optional<std::string> value = environment(name)) {
+            add_overrides(named, *value, name, overrides);
         }
     }
     return overrides;
@@ -314,6 +339,12 @@ std::vector<std::string> restart_needed(const Config& running, const Config& nex
         if (setting.reload == Reload::restart &&
             setting.access.get(&running.server) != setting.access.get(&next.server)) {
             keys.push_back(fmt::format("server.{}", setting.key));
+        }
+    }
+    for (const Setting& setting : settings(Section::cache)) {
+        if (setting.reload == Reload::restart &&
+            setting.access.get(&running.cache) != setting.access.get(&next.cache)) {
+            keys.push_back(fmt::format("cache.{}", setting.key));
         }
     }
     return keys;

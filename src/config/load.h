@@ -19,14 +19,15 @@ namespace sluice::config {
 
 inline constexpr size_t kConfigBytesMax = size_t{4} * 1024 * 1024;
 
-// A setting of [server] given outside the file.
+// A setting of [server] or [cache] given outside the file.
 struct Override {
     const Setting* setting = nullptr;
     std::string text;
     std::string origin;  // "--port" or "SLUICE_PORT"
+    Section section = Section::server;
 };
 
-// The overrides that the environment holds, by the table.
+// The overrides that the environment holds, by the table and by named_overrides.h.
 std::vector<Override> environment_overrides(const Environment& environment);
 
 struct LoadOptions {
@@ -49,7 +50,7 @@ LoadResult load_file(const std::string& path, const LoadOptions& options);
 // The built-in configuration that fits the environment.
 LoadResult load_default(const LoadOptions& options);
 
-// Keys of [server] that differ and take effect only after a restart.
+// Keys of [server] and [cache] that differ and take effect only after a restart.
 std::vector<std::string> restart_needed(const Config& running, const Config& next);
 
 }  // namespace sluice::config

@@ -165,6 +165,7 @@ std::string print_config(const Config& config, std::string_view source) {
         printer.settings_of(kind.section, kind.options(processor.config));
     }
     print_access(config, printer);
+    printer.section(Section::cache, &config.cache, "[cache]", "cache", "", {});
     for (const pipeline::RouteOptions& route : config.routes) {
         printer.section(Section::route, &route, "[[route]]", "", "", {});
     }

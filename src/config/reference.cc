@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "config/default_config.h"
+#include "config/named_overrides.h"
 #include "config/schema.h"
 #include "config/setting.h"
 
@@ -118,6 +119,8 @@ constexpr Heading kHeadings[] = {
     {Section::key, "budget", "Budget of a key", ""},
     {Section::tenant, "limits", "Limits of a tenant", "Shared by all of its keys."},
     {Section::tenant, "budget", "Budget of a tenant", "Likewise."},
+    {Section::cache, "", "Response cache",
+     "Answers that are given again, see [CACHE.md](CACHE.md)."},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".
@@ -147,6 +150,15 @@ std::string cell(std::string_view text) {
     return escaped;
 }
 
+void append_named_overrides(std::string& page) {
+    page +=
+        "\nBesides the file, in the same precedence as for `[server]`:\n\n"
+        "| flag | variable | meaning |\n|---|---|---|\n";
+    for (const NamedOverride& named : named_overrides()) {
+        page += fmt::format("| `{}` | `{}` | {} |\n", named.flag, named.variable, cell(named.help));
+    }
+}
+
 void append_table(std::string& page, const Heading& heading) {
     page += fmt::format("\n## {}\n\n`{}`\n\n", heading.title, table_title(heading));
     if (!heading.about.empty()) {
@@ -160,6 +172,9 @@ void append_table(std::string& page, const Heading& heading) {
                                 cell(setting.help),
                                 setting.reload == Reload::restart ? " *(restart)*" : "");
         }
+    }
+    if (heading.section == Section::cache) {
+        append_named_overrides(page);
     }
 }
 
@@ -244,6 +259,12 @@ std::string flags_help() {
             append_wrapped(help, setting.help);
             append_wrapped(help, facts(setting));
         }
+    }
+    help += "\n  Response cache\n";
+    for (const NamedOverride& named : named_overrides()) {
+        help += fmt::format("      {} {}\n", named.flag, named.value_word);
+        append_wrapped(help, named.help);
+        append_wrapped(help, named.variable);
     }
     return help;
 }

@@ -36,6 +36,8 @@ SectionTable table_of(Section section) {
             return key_section();
         case Section::tenant:
             return tenant_section();
+        case Section::cache:
+            return cache_section();
     }
     return {};
 }

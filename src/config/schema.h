@@ -11,9 +11,17 @@
 namespace sluice::config {
 
 inline constexpr Section kSections[] = {
-    Section::server, Section::certificate, Section::llm,
-    Section::route,  Section::processor,   Section::processor_headers,
-    Section::keys,   Section::key,         Section::tenant};
+    Section::server,             //
+    Section::certificate,        //
+    Section::llm,                //
+    Section::route,              //
+    Section::processor,          //
+    Section::processor_headers,  //
+    Section::keys,               //
+    Section::key,                //
+    Section::tenant,             //
+    Section::cache,              //
+};
 
 std::span<const Setting> settings(Section section);
 // Null when there is none.

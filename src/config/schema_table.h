@@ -55,5 +55,6 @@ SectionTable processor_headers_section();
 SectionTable keys_section();
 SectionTable key_section();
 SectionTable tenant_section();
+SectionTable cache_section();
 
 }  // namespace sluice::config

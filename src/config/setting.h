@@ -38,6 +38,7 @@ enum class Section : uint8_t {
     keys,    // [keys]: KeyStoreOptions
     key,     // [key.NAME]: KeyOptions
     tenant,  // [tenant.NAME]: TenantOptions
+    cache,   // [cache]: CacheOptions
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "config/checks.h"
+#include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/print.h"
 #include "config/provider_reference.h"
@@ -72,9 +73,10 @@ OPTIONS
           The version.
 
 SETTINGS
-  Each is a key of [server] in the file, a flag and an environment variable. The
-  command line wins over the environment, the environment over the file. A value
-  follows its flag as the next argument or behind "=".
+  Each is a key of [server] in the file, a flag and an environment variable; the
+  last two are of [cache]. The command line wins over the environment, the
+  environment over the file. A value follows its flag as the next argument or
+  behind "=".
 )";
 
 constexpr std::string_view kEnding = R"(
@@ -148,20 +150,26 @@ void Parser::option(std::string_view text) {
     for (const config::Setting& setting : config::settings(config::Section::server)) {
         found = config::flag_of(setting) == name ? &setting : found;
     }
+    const config::NamedOverride* const named = config::find_named_override(name);
     const bool is_config = name == "--config" || name == "-c";
-    if (found == nullptr && !is_config) {
+    if (found == nullptr && named == nullptr && !is_config) {
         unknown_option(name);
         return;
     }
     const bool is_inline = equals != std::string_view::npos;
     if (!is_inline && next_ == arguments_.size()) {
         fail(fmt::format("{}: the value is missing; expected {}", name,
-                         is_config ? "a file" : config::expected_value(*found)));
+                         is_config          ? "a file"
+                         : found == nullptr ? std::string(named->expected)
+                                            : config::expected_value(*found)));
         return;
     }
     const std::string_view value = is_inline ? text.substr(equals + 1) : arguments_[next_++];
-    if (!is_config) {
-        line_.overrides.push_back({found, std::string(value), std::string(name)});
+    if (named != nullptr) {
+        config::add_overrides(*named, value, std::string(name), line_.overrides);
+    } else if (!is_config) {
+        line_.overrides.push_back(
+            {.setting = found, .text = std::string(value), .origin = std::string(name)});
     } else if (value.empty()) {
         fail(fmt::format("{}: the value is empty; expected a file", name));
     } else {
@@ -174,6 +182,9 @@ void Parser::unknown_option(std::string_view name) {
     std::vector<std::string> flags = {"--config", "--help", "--version"};
     for (const config::Setting& setting : config::settings(config::Section::server)) {
         flags.push_back(config::flag_of(setting));
+    }
+    for (const config::NamedOverride& named : config::named_overrides()) {
+        flags.emplace_back(named.flag);
     }
     const std::vector<std::string_view> views(flags.begin(), flags.end());
     const std::string hint = config::did_you_mean(name, views);

@@ -5,7 +5,7 @@
 //   sim --canary                 each built-in bug must be found within some seeds
 //
 // They are seeds of the echo service, the smallest server on src/net; with --gateway in front, of
-// the whole gateway.
+// the whole gateway, with --cache of the response cache between shards.
 #include <array>
 #include <csignal>
 #include <cstddef>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "sim/cache_run.h"
 #include "sim/echo_run.h"
 #include "sim/echo_service.h"
 #include "sim/gateway_run.h"
@@ -25,6 +26,7 @@
 
 namespace {
 
+using sluice::sim::CacheBug;
 using sluice::sim::EchoBug;
 using sluice::sim::GatewayBug;
 using sluice::sim::RunResult;
@@ -57,6 +59,18 @@ Simulation gateway_simulation() {
                              {}};
     for (uint8_t i = 0; i < sluice::sim::kGatewayBugs; ++i) {
         simulation.bugs.push_back(sluice::sim::gateway_bug_name(static_cast<GatewayBug>(i)));
+    }
+    return simulation;
+}
+
+Simulation cache_simulation() {
+    Simulation simulation = {"--cache ",
+                             [](uint64_t seed, uint8_t bug) {
+                                 return sluice::sim::run_cache(seed, static_cast<CacheBug>(bug));
+                             },
+                             {}};
+    for (uint8_t i = 0; i < sluice::sim::kCacheBugs; ++i) {
+        simulation.bugs.push_back(sluice::sim::cache_bug_name(static_cast<CacheBug>(i)));
     }
     return simulation;
 }
@@ -169,6 +183,10 @@ int main(int argc, char** argv) {
             simulation = gateway_simulation();
             continue;
         }
+        if (name == "--cache") {
+            simulation = cache_simulation();
+            continue;
+        }
         if (name == "--canary") {
             return run_canaries(simulation);
         }
@@ -187,7 +205,8 @@ int main(int argc, char** argv) {
         }
     }
     if (count == 0) {
-        std::fputs("usage: sim [--gateway] --seeds N [--first S] | --seed S | --canary\n", stderr);
+        std::fputs("usage: sim [--gateway | --cache] --seeds N [--first S] | --seed S | --canary\n",
+                   stderr);
         return 2;
     }
     return run_many(simulation, first, count);

@@ -2,13 +2,16 @@
 // overrides and the built-in configurations.
 #include "config/load.h"
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cache/options.h"
 #include "config/schema.h"
 #include "config/snapshot.h"
 #include "unit/config/helpers.h"
@@ -272,6 +275,39 @@ TEST(Load, OverridesWinInOrder) {
     EXPECT_EQ(config_of(result).server.port, 5000);
     EXPECT_EQ(config_of(result).server.log_level, server::LogLevel::debug);
     EXPECT_EQ(config_of(result).server.host, "::1");
+}
+
+// The cache as the environment alone makes it, or what is wrong with that.
+std::string cache_by(const std::map<std::string, std::string>& variables) {
+    LoadOptions options;
+    options.environment = environment_of_map(variables);
+    options.overrides = environment_overrides(options.environment);
+    const LoadResult result =
+        load_text("test.toml", with_rest("[cache]\nttl_s = 7\nbytes_max = 2000000\n"), options);
+    if (!result.config) {
+        return result.report();
+    }
+    const cache::CacheOptions& cache = result.config->cache;
+    return fmt::format("{} {} {} {}", cache.enabled, cache.entries_max, cache.bytes_max,
+                       cache.ttl_s);
+}
+
+TEST(Load, TakesTheCacheFromTheEnvironment) {
+    EXPECT_EQ(cache_by({}), "false 100000 2000000 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "500"}}), "true 500 2000000 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "256MB"}}), "true 100000 256000000 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "64 MiB"}}), "true 100000 67108864 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "1gib"}}), "true 100000 1073741824 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "0"}}), "false 100000 2000000 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_SIZE", "0MB"}}), "false 100000 2000000 7");
+    EXPECT_EQ(cache_by({{"LLM_PROXY_CACHE_TTL", "60"}}), "false 100000 2000000 60");
+    EXPECT_THAT(cache_by({{"LLM_PROXY_CACHE_SIZE", "many"}}),
+                HasSubstr("LLM_PROXY_CACHE_SIZE: cache.entries_max: \"many\" is wrong"));
+    EXPECT_THAT(cache_by({{"LLM_PROXY_CACHE_SIZE", "5 bags"}}), HasSubstr("is wrong"));
+    EXPECT_THAT(cache_by({{"LLM_PROXY_CACHE_SIZE", "1KB"}}),
+                HasSubstr("LLM_PROXY_CACHE_SIZE: cache.bytes_max: 1000 is"));
+    EXPECT_THAT(cache_by({{"LLM_PROXY_CACHE_TTL", "1h"}}),
+                HasSubstr("LLM_PROXY_CACHE_TTL: cache.ttl_s: \"1h\" is wrong"));
 }
 
 TEST(Load, NamesTheOriginOfABadOverride) {

@@ -37,6 +37,8 @@ std::string table_header(Section section) {
             return "[key.under_test]";
         case Section::tenant:
             return "[tenant.under_test]";
+        case Section::cache:
+            return "[cache]";
         default:
             return "[processor.under_test]";
     }
@@ -68,6 +70,8 @@ std::string shown_path(Section section) {
             return "key.under_test";
         case Section::tenant:
             return "tenant.under_test";
+        case Section::cache:
+            return "cache";
         default:
             return "processor.under_test";
     }

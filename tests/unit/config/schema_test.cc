@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "access/options.h"
+#include "cache/options.h"
 #include "config/config.h"
 #include "config/processor_kinds.h"
 #include "config/setting.h"
@@ -85,6 +86,8 @@ TEST(Schema, NamesEveryMember) {
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
+    EXPECT_EQ(settings_of(Section::cache, cache::CacheOptions()),
+              member_count<cache::CacheOptions>());
 }
 
 // Of what all types have in common, `name` is the table's own name and `config` is set by the type.
@@ -207,6 +210,8 @@ public:
                 return &key_;
             case Section::tenant:
                 return &tenant_;
+            case Section::cache:
+                return &cache_;
         }
         return nullptr;
     }
@@ -221,6 +226,7 @@ private:
     access::KeyStoreOptions keys_;
     access::KeyOptions key_;
     access::TenantOptions tenant_;
+    cache::CacheOptions cache_;
 };
 
 // Writing the ends of each range and reading them back shows that the member can hold them.

@@ -66,6 +66,25 @@ TEST(CommandLine, TakesValuesInBothForms) {
     EXPECT_EQ(parse({"-c", "b.toml"})->config_file, "b.toml");
 }
 
+TEST(CommandLine, TakesTheSizeOfTheCache) {
+    const Variables variables = {{"LLM_PROXY_CACHE_SIZE", "10"}, {"LLM_PROXY_CACHE_TTL", "20"}};
+    const auto line = parse({"--cache-size", "2GiB", "--cache-ttl=30"}, variables);
+    ASSERT_TRUE(line) << line.error();
+    const config::LoadResult loaded = load_config(*line, environment_of_map(variables));
+    ASSERT_TRUE(loaded.config) << loaded.report();
+    EXPECT_TRUE(loaded.config->cache.enabled);
+    EXPECT_EQ(loaded.config->cache.bytes_max, 2UL << 30U);
+    EXPECT_EQ(loaded.config->cache.entries_max, 10U);
+    EXPECT_EQ(loaded.config->cache.ttl_s, 30U);
+    EXPECT_EQ(error_of({"--cache-siz=1"}),
+              "unknown option \"--cache-siz\"; did you mean \"--cache-size\"?");
+    EXPECT_EQ(error_of({"--cache-size"}),
+              "--cache-size: the value is missing; expected a number of entries, or of bytes with "
+              "a unit such as 256MB");
+    EXPECT_TRUE(help_text().contains("--cache-size SIZE"));
+    EXPECT_TRUE(help_text().contains("LLM_PROXY_CACHE_TTL"));
+}
+
 TEST(CommandLine, WinsOverEnvironmentWinsOverFile) {
     const TemporaryFolder folder;
     const std::string path = folder.write("a.toml", kGood);
