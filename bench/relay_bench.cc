@@ -40,6 +40,7 @@
 #include "server/gateway.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace {
@@ -221,6 +222,9 @@ RuntimeConfigPtr runtime_config(uint16_t upstream_port) {
     auto made = std::make_shared<RuntimeConfig>();
     made->config = std::move(config);
     made->upstreams.resize(made->config.upstreams.size());
+    for (const auto& options : made->config.upstreams) {
+        made->keys.push_back(std::make_unique<upstream::KeyRing>(options, nullptr));
+    }
     return made;
 }
 

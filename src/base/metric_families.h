@@ -28,6 +28,8 @@ enum class MetricId : uint8_t {
     errors_total,
     cancels_total,
     retries_total,
+    retries_denied_total,
+    key_cooldowns_total,
     exchanges,
     client_connections,
     client_connections_total,
@@ -158,8 +160,16 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_cancels_total",
             "Exchanges that the client left, by phase.",
             {"route", "upstream", "phase"}),
-    counter(
-        "sluice_retries_total", "Requests that were sent again.", {"route", "upstream", "reason"}),
+    counter("sluice_retries_total",
+            "Requests that were sent again, by the reason: idle_death, connect, status, throttled, "
+            "reply, key_refused, key_throttled.",
+            {"route", "upstream", "reason"}),
+    counter("sluice_retries_denied_total",
+            "Requests that were not sent again because the budget for retries was used up.",
+            {"route", "upstream"}),
+    counter("sluice_key_cooldowns_total",
+            "Times that a key was sent to rest, by the reason: refused, throttled.",
+            {"upstream", "reason"}),
     gauge("sluice_exchanges", "Exchanges that are going on.", {"shard"}),
     gauge("sluice_client_connections", "Open connections of clients.", {"shard"}),
     counter(

@@ -47,6 +47,8 @@ Value value_from(const T& member) {
         return member;
     } else if constexpr (std::is_enum_v<T>) {
         return std::string(ChoiceNames<T>::kNames[static_cast<size_t>(member)]);
+    } else if constexpr (std::is_floating_point_v<T>) {
+        return static_cast<double>(member);
     } else if constexpr (std::is_integral_v<T>) {
         return static_cast<int64_t>(member);
     } else {
@@ -70,6 +72,8 @@ void value_into(T& member, const Value& value) {
                 member = static_cast<T>(i);
             }
         }
+    } else if constexpr (std::is_floating_point_v<T>) {
+        member = static_cast<T>(*std::get_if<double>(&value));
     } else if constexpr (std::is_integral_v<T>) {
         member = static_cast<T>(*std::get_if<int64_t>(&value));
     } else {
@@ -93,6 +97,9 @@ constexpr ValueType value_type() {
     }
     if (std::is_enum_v<T>) {
         return ValueType::choice;
+    }
+    if (std::is_floating_point_v<T>) {
+        return ValueType::fraction;
     }
     return std::is_integral_v<T> ? ValueType::integer : ValueType::pairs;
 }

@@ -160,6 +160,15 @@ void Binder::bind_value(const Target& target,
                                                      : wrong_type(node, setting);
             value = node.integer;
             break;
+        case ValueType::fraction: {
+            const bool is_integer = node.kind == TomlKind::integer;
+            const double number = is_integer ? static_cast<double>(node.integer) : node.fraction;
+            problem = is_integer || node.kind == TomlKind::fraction
+                          ? fraction_problem(setting, number)
+                          : wrong_type(node, setting);
+            value = number;
+            break;
+        }
         case ValueType::text:
         case ValueType::choice:
             problem = node.kind == TomlKind::text ? text_problem(setting, node.text)
@@ -234,7 +243,10 @@ void Binder::unknown(const Target& target,
     // What the other published form calls a setting of this one.
     if (target.section == Section::llm && group.empty() && member.key == "api_key_env") {
         hint = "; did you mean \"token_env\"?";
-    } else if (target.section == Section::llm && group.empty() && member.key == "timeout") {
+    } else if (target.section == Section::llm && group.empty() && member.key == "api_key_envs") {
+        hint = "; did you mean \"token_envs\"?";
+    } else if (target.section == Section::llm && group.empty() &&
+               (member.key == "timeout" || member.key == "timeout_secs")) {
         hint = "; did you mean \"timeouts.first_byte_ms\" and \"timeouts.silence_ms\"?";
     }
     if (hint.empty()) {

@@ -19,6 +19,7 @@ struct Renaming {
 
 constexpr size_t kNameBytesMax = 64;  // It becomes a label of metrics and log lines.
 constexpr int64_t kTimeoutSMax = 86'400;
+constexpr int64_t kTimeoutSDefault = 300;
 constexpr int64_t kMillisecondsPerSecond = 1'000;
 
 // Gives a member its canonical name; both spellings of one setting at once are a mistake.
@@ -40,16 +41,41 @@ void rename(TomlNode& table,
     member->key = renaming.to;
 }
 
-// `timeout = 60` becomes the two limits on waiting for the upstream. It does not become a limit on
-// the whole exchange, which would cut healthy streams.
+TomlNode& timeouts_of(TomlNode& table, Position position) {
+    if (table.find("timeouts") == nullptr) {
+        table.members.push_back({"timeouts", "timeouts", position, {}});
+        table.members.back().value.position = position;
+    }
+    return *table.find("timeouts");
+}
+
+// What the form promises without a timeout. The canonical form waits longer for a first byte.
+void default_timeout(TomlNode& table) {
+    TomlNode* const written = table.find("timeouts");
+    if (written != nullptr &&
+        (written->kind != TomlKind::table || written->find("first_byte_ms") != nullptr)) {
+        return;
+    }
+    TomlNode value;
+    value.kind = TomlKind::integer;
+    value.position = table.position;
+    value.integer = kTimeoutSDefault * kMillisecondsPerSecond;
+    timeouts_of(table, table.position)
+        .members.push_back({"first_byte_ms", "timeout_secs", table.position, value});
+}
+
+// `timeout_secs = 60` becomes the two limits on waiting for the upstream. It does not become a
+// limit on the whole exchange, which would cut healthy streams.
 void map_timeout(TomlNode& table, const std::string& shown, Diagnostics& diagnostics) {
-    const auto member = std::ranges::find(table.members, "timeout", &TomlMember::key);
+    rename(table, {"timeout", "timeout_secs"}, shown, diagnostics);
+    const auto member = std::ranges::find(table.members, "timeout_secs", &TomlMember::key);
     if (member == table.members.end()) {
+        default_timeout(table);
         return;
     }
     const TomlMember written = std::move(*member);
     table.members.erase(member);
-    const std::string key = shown + ".timeout";
+    const std::string key = fmt::format("{}.{}", shown, written.shown);
     const std::string expected =
         fmt::format("expected seconds as an integer from 1 to {}", kTimeoutSMax);
     if (written.value.kind != TomlKind::integer) {
@@ -63,11 +89,7 @@ void map_timeout(TomlNode& table, const std::string& shown, Diagnostics& diagnos
                           fmt::format("{} is out of range; {}", seconds, expected));
         return;
     }
-    if (table.find("timeouts") == nullptr) {
-        table.members.push_back({"timeouts", "timeouts", written.position, {}});
-        table.members.back().value.position = written.position;
-    }
-    TomlNode& timeouts = *table.find("timeouts");
+    TomlNode& timeouts = timeouts_of(table, written.position);
     for (const std::string_view limit : {"first_byte_ms", "silence_ms"}) {
         if (timeouts.find(limit) != nullptr) {
             diagnostics.error(
@@ -77,7 +99,7 @@ void map_timeout(TomlNode& table, const std::string& shown, Diagnostics& diagnos
         }
         TomlNode value = written.value;
         value.integer = seconds * kMillisecondsPerSecond;
-        timeouts.members.push_back({std::string(limit), "timeout", written.position, value});
+        timeouts.members.push_back({std::string(limit), written.shown, written.position, value});
     }
 }
 
@@ -135,6 +157,7 @@ std::vector<NamedTable> map_llms(TomlNode& root, Diagnostics& diagnostics) {
             // In this form "type" is the vendor, so "provider" cannot stand beside it.
             rename(table, {"type", "provider"}, llms[i].shown, diagnostics);
             rename(table, {"api_key_env", "token_env"}, llms[i].shown, diagnostics);
+            rename(table, {"api_key_envs", "token_envs"}, llms[i].shown, diagnostics);
             map_timeout(table, llms[i].shown, diagnostics);
         }
     }

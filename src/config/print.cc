@@ -111,8 +111,13 @@ void Printer::section(Section section,
     }
 }
 
-// "env:OPENAI_API_KEY (set)"
+// "env:OPENAI_API_KEY (set)", "2 of 3 keys set"
 std::string key_state(const upstream::UpstreamOptions& upstream) {
+    const size_t named = upstream.token_envs.size() + upstream.token_files.size();
+    if (named > 0) {
+        const size_t set = (upstream.token.empty() ? 0U : 1U) + upstream.sibling_tokens.size();
+        return fmt::format("{} of {} keys set", set, named);
+    }
     const bool from_file = !upstream.token_file.empty();
     return fmt::format("{}:{} ({})", from_file ? "file" : "env",
                        from_file ? upstream.token_file : upstream.token_env,

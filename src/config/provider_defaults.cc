@@ -44,7 +44,7 @@ void fill(UpstreamOptions& upstream,
         text.finish();
         upstream.base_url = url;
     }
-    const bool is_silent = upstream.token_env.empty() && upstream.token_file.empty();
+    const bool is_silent = !upstream.names_keys();
     if (is_silent && !vendor.key_env.empty()) {
         const std::optional<std::string> value = environment(std::string(vendor.key_env));
         if (value && !value->empty()) {

@@ -59,7 +59,8 @@ has a flag and an environment variable, named after its key: `server.http.head_t
 integers; `"30s"` is not a spelling of anything.
 
 **Keys of upstreams** never stand in the file. `token_env` names an environment variable,
-`token_file` a file. They are read again on reload and appear in no log, error, metric or output of
+`token_file` a file; `token_envs` and `token_files` name several, whose keys are used in turn.
+They are read again on reload and appear in no log, error, metric or output of
 `print-config`, which says `env:OPENAI_API_KEY (set)`.
 
 **TOML 1.1.** Line ends, comments and a trailing comma are accepted inside `{ }`.
@@ -72,13 +73,13 @@ may stand in one file, under different names.
 |---|---|
 | `[provider.NAME]` | `[llm.NAME]` |
 | its `type` (the vendor) | `provider` |
-| its `api_key_env` | `token_env` |
-| its `timeout`, in seconds | `timeouts.first_byte_ms` and `timeouts.silence_ms` |
+| its `api_key_env`, `api_key_envs` | `token_env`, `token_envs` |
+| its `timeout_secs` (300), or `timeout` | `timeouts.first_byte_ms`, `timeouts.silence_ms` |
 | `[[route]]` with `path` | `path_prefix` |
 | `[[route]]` with `provider` | `target_llm` |
 
-`timeout` bounds the wait for the upstream, before its answer and inside it. It is no limit on the
-whole exchange, which would cut streams that are well; that is `timeouts.total_ms`.
+`timeout_secs` bounds the wait for the upstream, before its answer and inside it. It is no limit on
+the whole exchange, which would cut streams that are well; that is `timeouts.total_ms`.
 )md";
 
 struct Heading {
@@ -184,6 +185,7 @@ std::string_view value_word(const Setting& setting) {
         case ValueType::boolean:
             return "true|false";
         case ValueType::integer:
+        case ValueType::fraction:
             return "N";
         case ValueType::choice:
             return "WORD";
@@ -224,7 +226,8 @@ void append_wrapped(std::string& to, std::string_view text) {
 // "Default 3000; an integer from 0 to 65535; SLUICE_PORT"
 std::string facts(const Setting& setting) {
     const ValueType type = setting.access.type;
-    const bool has_range = type == ValueType::integer || type == ValueType::choice;
+    const bool has_range =
+        type == ValueType::integer || type == ValueType::fraction || type == ValueType::choice;
     return fmt::format(
         "Default {}; {}{}{}", to_toml(setting.access.get(defaults_of(Section::server))),
         has_range ? expected_value(setting) : "", has_range ? "; " : "", environment_of(setting));

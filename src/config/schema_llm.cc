@@ -34,6 +34,7 @@ using net::SocketOptions;
 using net::TlsClientOptions;
 using upstream::PoolOptions;
 using upstream::ProviderOptions;
+using upstream::RetryOptions;
 using upstream::SimulatorOptions;
 using upstream::UpstreamOptions;
 using upstream::UpstreamTimeouts;
@@ -62,6 +63,41 @@ constexpr auto kLlmSettings = std::to_array<Setting>({
         "File that holds the key, read at the start and on every reload. A line end after the key "
         "is dropped.")
         .check(check_file_path),
+    setting<&UpstreamOptions::token_envs>(
+        "token_envs",
+        "Names of the environment variables that hold several keys, which are used in turn. A key "
+        "that is refused or throttled rests, and its request is sent again with another one.")
+        .check(check_environment_name),
+    setting<&UpstreamOptions::token_files>("token_files", "Likewise, files that hold a key each.")
+        .check(check_file_path),
+    setting<&UpstreamOptions::retry, &RetryOptions::retries_max>(
+        "max_retries",
+        "How often a request is sent again after an error that may pass: no connection, 408, 409, "
+        "429, 500 and above. Never after a byte of the answer went to the client. 0 is off.")
+        .range(0, 10),
+    setting<&UpstreamOptions::retry, &RetryOptions::initial_ms>(
+        "retry_initial_ms",
+        "Upper end of the wait before the first retry; each wait is drawn evenly from zero to it.")
+        .range(1, kTimeMsMax),
+    setting<&UpstreamOptions::retry, &RetryOptions::multiplier>(
+        "retry_multiplier", "How much larger it is before each further one.")
+        .range(1, 10),
+    setting<&UpstreamOptions::retry, &RetryOptions::wait_ms_max>(
+        "retry_max_ms",
+        "Longest wait. When the upstream asks for more (retry-after), the client gets the error.")
+        .range(1, kTimeMsMax),
+    setting<&UpstreamOptions::retry, &RetryOptions::budget_percent>(
+        "retry_budget_percent",
+        "Retries that are made at most, as a share of the requests of a shard.")
+        .range(0, 100),
+    setting<&UpstreamOptions::retry, &RetryOptions::budget_per_s_min>(
+        "retry_budget_per_s_min", "Retries a second that each shard may make besides.")
+        .range(0, kCountMax),
+    setting<&UpstreamOptions::retry, &RetryOptions::key_cooldown_ms>(
+        "key_cooldown_ms",
+        "How long a key rests that was refused (401, 402, 403), when there are others. A throttled "
+        "one (429) rests for its model, as long as retry-after says. 0: keys do not rest at all.")
+        .range(0, kTimeMsMax),
     setting<&UpstreamOptions::vendor, &ProviderOptions::api_version>(
         "api_version", "Azure: the api-version of its URLs.")
         .check(check_header_value),

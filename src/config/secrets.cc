@@ -2,14 +2,17 @@
 #include "config/secrets.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <string.h>
 
 #include "config/checks.h"
 #include "config/read_file.h"
+#include "upstream/key_ring.h"
 
 namespace sluice::config {
 
@@ -34,38 +37,65 @@ public:
 
     void resolve(UpstreamOptions& upstream) {
         const std::string path = "llm." + upstream.name;
-        if (!upstream.token_env.empty() && !upstream.token_file.empty()) {
-            report(diagnostics_, places_, Severity::error, path + ".token_file",
-                   "token_env is set as well; expected one of the two");
-        } else if (!upstream.token_env.empty()) {
-            from_environment(upstream, path + ".token_env");
+        const std::pair<std::string_view, bool> sources[] = {
+            {"token_env", !upstream.token_env.empty()},
+            {"token_file", !upstream.token_file.empty()},
+            {"token_envs", !upstream.token_envs.empty()},
+            {"token_files", !upstream.token_files.empty()}};
+        std::string_view first;
+        for (const auto& [name, is_set] : sources) {
+            if (is_set && !first.empty()) {
+                report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, name),
+                       fmt::format("{} is set as well; expected one of the two", first));
+                return;
+            }
+            first = is_set ? name : first;
+        }
+        if (upstream.token_envs.size() + upstream.token_files.size() >
+            upstream::KeyRing::kKeysMax) {
+            report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, first),
+                   fmt::format("names more than {} keys", upstream::KeyRing::kKeysMax));
+            return;
+        }
+        if (!upstream.token_env.empty()) {
+            from_environment(upstream, upstream.token_env, path + ".token_env");
         } else if (!upstream.token_file.empty()) {
-            from_file(upstream, path + ".token_file");
+            from_file(upstream, upstream.token_file, path + ".token_file");
+        }
+        for (size_t i = 0; i < upstream.token_envs.size(); ++i) {
+            from_environment(upstream, upstream.token_envs[i],
+                             fmt::format("{}.token_envs[{}]", path, i));
+        }
+        for (size_t i = 0; i < upstream.token_files.size(); ++i) {
+            from_file(upstream, upstream.token_files[i],
+                      fmt::format("{}.token_files[{}]", path, i));
         }
     }
 
 private:
-    void from_environment(UpstreamOptions& upstream, const std::string& path) {
-        std::optional<std::string> value = environment_(upstream.token_env);
+    void from_environment(UpstreamOptions& upstream,
+                          const std::string& name,
+                          const std::string& path) {
+        std::optional<std::string> value = environment_(name);
         if (!value || without_line_end(*value).empty()) {
             report(diagnostics_, places_, Severity::warning, path,
-                   fmt::format("the environment variable {} is not set; requests to this "
-                               "upstream go out without a key",
-                               upstream.token_env));
+                   fmt::format("the environment variable {} is not set; {}", name,
+                               upstream.token_envs.empty()
+                                   ? "requests to this upstream go out without a key"
+                                   : "requests to this upstream go out without this key"));
             return;
         }
-        take(upstream, *value, path,
-             fmt::format("the environment variable {}", upstream.token_env));
+        take(upstream, *value, path, fmt::format("the environment variable {}", name));
     }
 
-    void from_file(UpstreamOptions& upstream, const std::string& path) {
-        auto content = read_file(upstream.token_file, kSecretBytesMax);
+    void from_file(UpstreamOptions& upstream, const std::string& name, const std::string& path) {
+        auto content = read_file(name, kSecretBytesMax);
         if (!content) {
             report(diagnostics_, places_, Severity::error, path,
-                   fmt::format("{} {}", in_quotes(upstream.token_file), content.error()));
+                   fmt::format("{} {}", in_quotes(name), content.error()));
             return;
         }
-        take(upstream, *content, path, in_quotes(upstream.token_file));
+        take(upstream, *content, path, in_quotes(name));
     }
 
     // Moves the key out of `text`, which is wiped.
@@ -84,9 +114,21 @@ private:
                                "printable ASCII without blanks (byte {} is not)",
                                source, bad - key.begin() + 1));
         } else {
-            upstream.token = Secret(key);
+            keep(upstream, Secret(key), path);
         }
         explicit_bzero(text.data(), text.size());
+    }
+
+    void keep(UpstreamOptions& upstream, Secret key, const std::string& path) {
+        const auto& siblings = upstream.sibling_tokens;
+        if (upstream.token.empty()) {
+            upstream.token = std::move(key);
+        } else if (key == upstream.token || std::ranges::find(siblings, key) != siblings.end()) {
+            report(diagnostics_, places_, Severity::warning, path,
+                   "is the same key as one before it, and is left out");
+        } else {
+            upstream.sibling_tokens.push_back(std::move(key));
+        }
     }
 
     const Environment& environment_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <optional>
+#include <system_error>
 #include <variant>
 
 #include <fmt/format.h>
@@ -34,6 +36,13 @@ std::optional<int64_t> parse_integer(std::string_view text) {
     }
     const auto value = static_cast<int64_t>(*magnitude);  // At most 15 digits.
     return is_negative ? -value : value;
+}
+
+std::optional<double> parse_fraction(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_whole = error == std::errc() && end == text.data() + text.size();
+    return is_whole ? std::optional(value) : std::nullopt;
 }
 
 std::string join(std::span<const std::string> texts) {
@@ -89,6 +98,8 @@ std::string expected_value(const Setting& setting) {
             return fmt::format("{} from {} to {}",
                                setting.is_power_of_two ? "a power of two" : "an integer",
                                setting.min, setting.max);
+        case ValueType::fraction:
+            return fmt::format("a number from {} to {}", setting.min, setting.max);
         case ValueType::text_list:
             return "a list of strings";
         case ValueType::pairs:
@@ -110,6 +121,15 @@ std::string integer_problem(const Setting& setting, int64_t value) {
     return "";
 }
 
+std::string fraction_problem(const Setting& setting, double value) {
+    // Written so that a value which is no number at all is out of range, too.
+    const bool is_inside =
+        value >= static_cast<double>(setting.min) && value <= static_cast<double>(setting.max);
+    return is_inside
+               ? ""
+               : fmt::format("{} is out of range; expected {}", value, expected_value(setting));
+}
+
 std::string text_problem(const Setting& setting, std::string_view text) {
     const std::span<const std::string_view> allowed = allowed_texts(setting);
     if (!allowed.empty() && std::ranges::find(allowed, text) == allowed.end()) {
@@ -125,6 +145,9 @@ std::string text_problem(const Setting& setting, std::string_view text) {
 std::string value_problem(const Setting& setting, const Value& value) {
     if (const auto* integer = std::get_if<int64_t>(&value)) {
         return integer_problem(setting, *integer);
+    }
+    if (const auto* fraction = std::get_if<double>(&value)) {
+        return fraction_problem(setting, *fraction);
     }
     if (const auto* text = std::get_if<std::string>(&value)) {
         return text_problem(setting, *text);
@@ -165,6 +188,14 @@ std::expected<Value, std::string> parse_value(const Setting& setting, std::strin
                 return wrong();
             }
             value = *integer;
+            break;
+        }
+        case ValueType::fraction: {
+            const auto fraction = parse_fraction(text);
+            if (!fraction) {
+                return wrong();
+            }
+            value = *fraction;
             break;
         }
         case ValueType::text:
@@ -219,6 +250,9 @@ std::string to_toml(const Value& value) {
     }
     if (const auto* integer = std::get_if<int64_t>(&value)) {
         return fmt::format("{}", *integer);
+    }
+    if (const auto* fraction = std::get_if<double>(&value)) {
+        return fmt::format("{}", *fraction);
     }
     if (const auto* text = std::get_if<std::string>(&value)) {
         return toml_text(*text);

@@ -20,9 +20,9 @@ using TextList = std::vector<std::string>;
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 // The alternatives stand in the order of ValueType, with text also carrying a choice.
-using Value = std::variant<bool, int64_t, std::string, TextList, TextPairs>;
+using Value = std::variant<bool, int64_t, double, std::string, TextList, TextPairs>;
 
-enum class ValueType : uint8_t { boolean, integer, text, choice, text_list, pairs };
+enum class ValueType : uint8_t { boolean, integer, fraction, text, choice, text_list, pairs };
 
 // Whether SIGHUP applies a change, or only a new start.
 enum class Reload : uint8_t { live, restart };
@@ -60,7 +60,7 @@ struct Setting {
     std::string_view key;  // Below its section's table; dots lead into sub-tables.
     Accessor access;
     std::string_view help;
-    int64_t min = 0;  // For integers.
+    int64_t min = 0;  // For integers and fractions.
     int64_t max = 0;
     bool is_power_of_two = false;  // Besides the range.
     bool is_required = false;
@@ -124,6 +124,7 @@ std::string expected_value(const Setting& setting);
 // What is wrong with a value that has the setting's type, with what was expected; "" when nothing
 // is. Lists and pairs are checked one by one.
 std::string integer_problem(const Setting& setting, int64_t value);
+std::string fraction_problem(const Setting& setting, double value);
 std::string text_problem(const Setting& setting, std::string_view text);
 std::string value_problem(const Setting& setting, const Value& value);
 

@@ -65,6 +65,7 @@ TomlNode copy_out(const toml::node& node, const TomlPrepass& prepass) {
             break;
         case toml::node_type::floating_point:
             copy.kind = TomlKind::fraction;
+            copy.fraction = node.as_floating_point()->get();
             break;
         default:
             copy.kind = TomlKind::time;

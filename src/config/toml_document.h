@@ -23,6 +23,7 @@ struct TomlNode {
     Position position;
     bool boolean = false;
     int64_t integer = 0;
+    double fraction = 0;
     std::string text;
     std::vector<TomlNode> items;      // Of an array.
     std::vector<TomlMember> members;  // Of a table.

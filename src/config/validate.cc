@@ -158,6 +158,8 @@ void Validator::upstream(const UpstreamOptions& upstream) {
         idle("base_url", upstream.base_url);
         idle("token_env", upstream.token_env);
         idle("token_file", upstream.token_file);
+        idle("token_envs", upstream.token_envs.empty() ? "" : upstream.token_envs.front());
+        idle("token_files", upstream.token_files.empty() ? "" : upstream.token_files.front());
         return;
     }
     if (upstream.base_url.empty() && !places_.has(path + ".base_url")) {
@@ -166,7 +168,7 @@ void Validator::upstream(const UpstreamOptions& upstream) {
     } else if (upstream.base_url.empty()) {
         error(path + ".base_url", "is empty; expected a URL such as \"https://api.openai.com/v1\"");
     }
-    const bool has_key = !upstream.token_env.empty() || !upstream.token_file.empty();
+    const bool has_key = upstream.names_keys();
     const Result<http::BaseUrl> url = http::parse_base_url(upstream.base_url);
     if (has_key && url && !url->is_https() && !is_loopback(*url)) {
         warning(path + ".base_url",

@@ -76,8 +76,7 @@ coro::Task<Status> Exchange::dispatch() {
         if (done || retries >= retries_max || !may_send_again(done.error())) {
             co_return done;
         }
-        lease_.drop();
-        request_sent_whole_ = false;
+        begin_retry(RetryReason::idle_death);
     }
 }
 
@@ -87,15 +86,19 @@ bool Exchange::may_send_again(const Error& error) const {
     const bool connection_died =
         error.kind == ErrorKind::reset || error.kind == ErrorKind::closed_early;
     return connection_died && error.source == ErrorSource::upstream && lease_ &&
-           lease_->is_reused() && !lease_->has_response_begun() && intake_->is_complete() &&
+           lease_->is_reused() && !lease_->has_response_begun() && can_send_again_ &&
            !lease_->may_have_seen_request();
 }
 
 coro::Task<Status> Exchange::attempt(bool fresh) {
     record_.ended_in = Phase::connect;
     record_.lease_begun = clock();
+    first_attempt_ = first_attempt_.is_set() ? first_attempt_ : record_.lease_begun;
+    record_.retried = record_.lease_begun - first_attempt_;
     const Instant turn = services_.proactor.now();
-    CO_TRY(lease_, co_await route_->upstream->lease(*this, fresh));
+    auto leased = co_await route_->upstream->lease(*this, fresh);
+    leasing_ = clock() - record_.lease_begun;
+    CO_TRY(lease_, std::move(leased));
     // Within a turn nothing was waited for: an idle connection was there.
     record_.leased = services_.proactor.now() == turn ? record_.lease_begun : clock();
     record_.connection_reused = lease_->exchanges() > 0;
@@ -111,8 +114,7 @@ std::string_view Exchange::upstream_target(Arena& arena) const {
     if (translated_ != nullptr) {
         return http::join_target(arena, prefix, translated_->path);
     }
-    const std::string_view model =
-        record_.upstream_model.empty() ? record_.model : record_.upstream_model;
+    const std::string_view model = model_for_upstream();
     const std::string_view path =
         call_.is_known && route_->service->has_own_paths()
             ? route_->service->path(call_.operation, model, wants_stream_, arena)
@@ -129,13 +131,16 @@ Status Exchange::send_request_head() {
     http::HeadWriter writer(arena);
     const std::string_view target = upstream_target(arena);
     writer.request_line(head.method_text, target);
+    const Outgoing outgoing = {.upstream = *route_->upstream,
+                               .service = *route_->service,
+                               .key = key_,
+                               .request_id = record_.request_id,
+                               .edits = request_edits()};
     if (translated_ == nullptr) {
-        write_request_fields(writer, head, *route_->upstream, *route_->service, record_.request_id,
-                             request_edits());
+        write_request_fields(writer, head, outgoing);
     } else {
-        write_translated_request_fields(writer, head, *route_->upstream, *route_->service,
-                                        accept_of(*translated_->upstream, wants_stream_),
-                                        record_.request_id, request_edits());
+        write_translated_request_fields(writer, head, outgoing,
+                                        accept_of(*translated_->upstream, wants_stream_));
         route_->service->write_signature(
             writer,
             {.method = head.method_text,

@@ -226,10 +226,7 @@ coro::Task<Status> Exchange::answer() {
         co_return co_await translate();
     }
     edit_relayed_request();
-    CO_TRY_VOID(co_await dispatch());
-    if (lease_->head().status >= 400) {
-        co_return co_await read_refusal();
-    }
+    CO_TRY_VOID(co_await ask());
     co_return co_await relay();
 }
 

@@ -43,6 +43,7 @@
 #include "pipeline/stream_probe.h"
 #include "providers/model_list.h"
 #include "providers/provider_error.h"
+#include "upstream/key_ring.h"
 #include "upstream/patience.h"
 #include "upstream/upstream.h"
 
@@ -109,6 +110,17 @@ private:
     void end_processors();
     // request_intake.cc
     coro::Task<Status> receive_request(const PathRoutes& path);
+    // retry.cc
+    struct Refused;
+    coro::Task<Status> ask();
+    coro::Task<Status> try_once(Refused& refused);
+    coro::Task<Result<bool>> goes_again(const Error& error);
+    coro::Task<Status> rest(Duration wait);
+    Status choose_key();
+    bool turns_to_sibling();
+    bool note_key_trouble();
+    std::optional<Duration> wait_before_retry(const Error& error, RetryReason& reason);
+    void begin_retry(RetryReason reason);
     // dispatch.cc
     coro::Task<Status> dispatch();
     coro::Task<Status> attempt(bool fresh);
@@ -120,7 +132,6 @@ private:
     // translate.cc
     coro::Task<Status> translate();
     coro::Task<Status> encode_for_upstream(const providers::ChatRequest& request, size_t bytes);
-    coro::Task<Status> ask();
     Result<const json::Value*> begin_translation();
     void replace_body(Slice body);
     Error keep_refusal(const Error& error);
@@ -151,11 +162,12 @@ private:
     Status begin_translated_response(std::string_view content_type);
     void write_translated_fields(http::HeadWriter& writer);
     void keep_response_fields();
+    void keep_context();
     void let_go_of_request();
     // read_reply.cc
     coro::Task<Result<std::string_view>> read_reply(uint32_t bytes_max);
-    coro::Task<Status> read_refusal();
-    Status pass_refusal(const http::ResponseHead& head, std::string_view body);
+    coro::Task<Status> read_refusal(Refused& refused);
+    Status pass_refusal(const Refused& refused);
     // respond.cc
     coro::Task<Status> relay();
     Status send_response_head();
@@ -168,6 +180,9 @@ private:
     Status answer_with_models(int64_t now_s);
     Status answer_with_json(uint16_t status, std::string_view text);
 
+    std::string_view model_for_upstream() const {
+        return record_.upstream_model.empty() ? record_.model : record_.upstream_model;
+    }
     Instant clock() const { return services_.proactor.ring().now(); }
 
     // Waits for anything to happen, and keeps account of the time that was not ours.
@@ -200,6 +215,7 @@ private:
     bool include_usage_ = false;  // The client asked for the usage chunk of its stream.
     bool strips_usage_ = false;   // We did, and the client must not see it.
     bool request_sent_whole_ = false;
+    bool can_send_again_ = false;  // All of the request is held.
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
     const Route* route_ = nullptr;
@@ -210,11 +226,17 @@ private:
     // arena.
     const providers::ProviderError* refusal_ = nullptr;
     ClientCall call_;
-    json::Field model_field_;  // Where the model stands, when its name is to be changed.
+    json::Field model_field_;             // Where the model stands, when its name is to be changed.
+    const upstream::Key* key_ = nullptr;  // Of this attempt; lives as long as the snapshot.
+    size_t key_index_ = 0;
+    uint64_t keys_tried_ = 0;  // That were refused since the last wait.
+    uint32_t retries_ = 0;     // That count.
     upstream::Lease lease_;
     ExchangeRecord record_;
     std::string_view origin_;  // Of the page that asks, for CORS; in the arena.
     Duration waited_;          // Up to the response head.
+    Instant first_attempt_;
+    Duration leasing_;  // Of the last attempt.
     http::BodyWriter request_writer_;
 };
 

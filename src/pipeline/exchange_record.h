@@ -4,6 +4,8 @@
 // Telemetry::on_exchange_end only. Instants are zero for what did not happen.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,6 +19,19 @@ namespace sluice::pipeline {
 // In which phase an exchange was when it ended early.
 enum class Phase : uint8_t { request, connect, first_byte, relay, done };
 std::string_view phase_name(Phase phase);
+
+// Why a request was sent again.
+enum class RetryReason : uint8_t {
+    idle_death,    // The connection had died before the upstream saw anything.
+    connect,       // There was no connection.
+    status,        // The upstream answered with an error that may pass.
+    throttled,     // It asked for a rest.
+    reply,         // A reply broke before any of it had gone on.
+    key_refused,   // With another key: this one was refused,
+    key_throttled  // or is to rest.
+};
+inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::key_throttled) + 1;
+std::string_view retry_reason_name(RetryReason reason);
 
 struct ExchangeRecord {
     static constexpr uint32_t kNone = UINT32_MAX;
@@ -34,6 +49,11 @@ struct ExchangeRecord {
     uint16_t status = 0;  // As sent to the client; 499 when it left before that.
     uint16_t upstream_status = 0;
     uint16_t attempts = 0;
+    std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.
+    RetryReason retry_reason{};                        // Of the last one.
+    bool is_out_of_retries = false;  // One more would have been due, but for the budget.
+    uint16_t keys_refused = 0;       // That rest from now on,
+    uint16_t keys_throttled = 0;     // or do for this model.
     bool is_stream = false;
     bool connection_reused = false;
     Phase ended_in = Phase::request;
@@ -51,6 +71,7 @@ struct ExchangeRecord {
     Instant first_byte;   // Response head of the upstream.
     Instant responded;    // Response head towards the client.
     Instant ended;
+    Duration retried;  // From the first attempt to the one that the instants above tell of.
 };
 
 class Telemetry {

@@ -17,7 +17,6 @@
 #include "pipeline/service.h"
 #include "providers/provider_error.h"
 #include "upstream/options.h"
-#include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
@@ -115,17 +114,14 @@ bool stays_on_upstream_side(HeaderId id) {
 
 // What the operator's settings and the provider add.
 void write_upstream_fields(http::HeadWriter& writer,
-                           const upstream::Upstream& upstream,
-                           const Service& service,
-                           const http::HeaderMap* from_client,
-                           std::string_view request_id) {
-    const upstream::UpstreamOptions& options = upstream.options();
-    service.write_fields(writer, upstream, from_client);
-    for (const upstream::HeaderOption& extra : options.headers) {
+                           const Outgoing& outgoing,
+                           const http::HeaderMap* from_client) {
+    outgoing.service.write_fields(writer, outgoing.key, from_client);
+    for (const upstream::HeaderOption& extra : outgoing.upstream.options().headers) {
         writer.field(extra.name, extra.value);
     }
     writer.field(HeaderId::accept_encoding, "identity");
-    writer.field(HeaderId::x_request_id, request_id);
+    writer.field(HeaderId::x_request_id, outgoing.request_id);
 }
 
 // Under these names providers tell the id that they know a request by.
@@ -147,6 +143,12 @@ bool belongs_to_signature(const http::HeaderField& field) {
     return field.id == HeaderId::other && has_prefix(field.name, "x-amz-");
 }
 
+void write_edits(http::HeadWriter& writer, const Outgoing& outgoing) {
+    if (outgoing.edits != nullptr) {
+        outgoing.edits->write(writer);
+    }
+}
+
 bool is_removed(const HeaderEdits* edits, const http::HeaderField& field) {
     return edits != nullptr && edits->removes(field.name);
 }
@@ -155,33 +157,25 @@ bool is_removed(const HeaderEdits* edits, const http::HeaderField& field) {
 
 void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
-                          const upstream::Upstream& upstream,
-                          const Service& service,
-                          std::string_view request_id,
-                          const HeaderEdits* edits) {
-    const upstream::UpstreamOptions& options = upstream.options();
-    writer.field(HeaderId::host, upstream.host_field());
+                          const Outgoing& outgoing) {
+    const upstream::UpstreamOptions& options = outgoing.upstream.options();
+    writer.field(HeaderId::host, outgoing.upstream.host_field());
     for (const http::HeaderField& field : head.headers) {
         if (!stays_on_client_side(field.id) && !belongs_to_signature(field) &&
             !is_named_by_connection(head.headers, field) && !is_set_by_upstream(options, field) &&
-            !is_removed(edits, field)) {
+            !is_removed(outgoing.edits, field)) {
             writer.parsed_field(field);
         }
     }
-    write_upstream_fields(writer, upstream, service, &head.headers, request_id);
-    if (edits != nullptr) {
-        edits->write(writer);
-    }
+    write_upstream_fields(writer, outgoing, &head.headers);
+    write_edits(writer, outgoing);
 }
 
 void write_translated_request_fields(http::HeadWriter& writer,
                                      const http::RequestHead& head,
-                                     const upstream::Upstream& upstream,
-                                     const Service& service,
-                                     std::string_view accept,
-                                     std::string_view request_id,
-                                     const HeaderEdits* edits) {
-    writer.field(HeaderId::host, upstream.host_field());
+                                     const Outgoing& outgoing,
+                                     std::string_view accept) {
+    writer.field(HeaderId::host, outgoing.upstream.host_field());
     writer.field(HeaderId::content_type, "application/json");
     writer.field(HeaderId::accept, accept);
     for (const HeaderId id : {HeaderId::traceparent, HeaderId::tracestate, HeaderId::user_agent}) {
@@ -189,10 +183,8 @@ void write_translated_request_fields(http::HeadWriter& writer,
             writer.field(id, field->value);
         }
     }
-    write_upstream_fields(writer, upstream, service, nullptr, request_id);
-    if (edits != nullptr) {
-        edits->write(writer);
-    }
+    write_upstream_fields(writer, outgoing, nullptr);
+    write_edits(writer, outgoing);
 }
 
 void write_response_fields(http::HeadWriter& writer,

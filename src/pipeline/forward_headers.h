@@ -13,29 +13,33 @@
 #include "pipeline/header_edits.h"
 #include "pipeline/service.h"
 #include "providers/provider_error.h"
+#include "upstream/key_ring.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
-// `edits`: of the route's processors, or null.
+// Whom a request goes to, and with what.
+struct Outgoing {
+    const upstream::Upstream& upstream;
+    const Service& service;
+    // None where none is needed, or where it is of another kind.
+    const upstream::Key* key = nullptr;
+    std::string_view request_id;
+    const HeaderEdits* edits = nullptr;  // Of the route's processors.
+};
+
 // Writes the fields of a client's request that go on, and those that the upstream needs: host,
 // authorization, accept-encoding: identity (usage must be readable), x-request-id.
 void write_request_fields(http::HeadWriter& writer,
                           const http::RequestHead& head,
-                          const upstream::Upstream& upstream,
-                          const Service& service,
-                          std::string_view request_id,
-                          const HeaderEdits* edits);
+                          const Outgoing& outgoing);
 
 // Likewise for a request that was translated: nothing of the client's goes on but what traces it,
 // because every other field belongs to the dialect that it was written in.
 void write_translated_request_fields(http::HeadWriter& writer,
                                      const http::RequestHead& head,
-                                     const upstream::Upstream& upstream,
-                                     const Service& service,
-                                     std::string_view accept,
-                                     std::string_view request_id,
-                                     const HeaderEdits* edits);
+                                     const Outgoing& outgoing,
+                                     std::string_view accept);
 
 // Writes the fields of an upstream's response that go on to the client. The upstream's own
 // x-request-id becomes x-upstream-request-id. Of the edits only what they take out counts here.

@@ -21,6 +21,7 @@
 #include "pipeline/service.h"
 #include "providers/model_list.h"
 #include "providers/vendor.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -116,7 +117,8 @@ coro::Task<Status> Exchange::add_models_of(const Route& route, ArenaList<ModelIn
         CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
     }
     ArenaList<providers::HeaderLine> headers(arena);
-    service.add_fields(headers, upstream);
+    const upstream::KeyRing::Choice choice = service.keys().choose({}, 0, services_.proactor.now());
+    service.add_fields(headers, choice.key);
     FetchRequest request;
     request.target = http::join_target(arena, upstream.url().path_prefix, path);
     request.headers = headers.view();

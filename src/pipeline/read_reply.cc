@@ -22,6 +22,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
+#include "pipeline/refused.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/respond_error.h"
 #include "providers/dialect.h"
@@ -111,12 +112,12 @@ coro::Task<Result<std::string_view>> Exchange::read_reply(uint32_t bytes_max) {
         if (const std::optional<Error> over = clocks.look(moved)) {
             co_return fail(*over);
         }
-        co_await signal().wait();
+        co_await pause();
     }
 }
 
 // An error response of the upstream: what it says becomes an answer in the client's dialect.
-coro::Task<Status> Exchange::read_refusal() {
+coro::Task<Status> Exchange::read_refusal(Refused& refused) {
     record_.ended_in = Phase::relay;
     Arena& arena = client_.arena();
     const http::ResponseHead head = kept(lease_->head(), arena);
@@ -125,8 +126,8 @@ coro::Task<Status> Exchange::read_refusal() {
     if (!read && read.error().kind != ErrorKind::body_too_large) {
         co_return fail(read.error());
     }
-    const std::string_view body = without_token(read ? *read : std::string_view(),
-                                                route_->upstream->options().token.reveal(), arena);
+    const std::string_view token = key_ == nullptr ? std::string_view() : key_->token.reveal();
+    const std::string_view body = without_token(read ? *read : std::string_view(), token, arena);
     providers::ErrorWords words = providers::read_error_words(body, arena);
     if (!words.is_recognised) {
         words.message = body;
@@ -143,7 +144,7 @@ coro::Task<Status> Exchange::read_refusal() {
         head.status < 500 && error_dialect(call_.dialect).status(refusal.status) == head.status;
     if (translated_ == nullptr && is_clean && keeps_status &&
         has_error_form(body, call_.dialect, arena)) {
-        CO_TRY_VOID(pass_refusal(head, body));
+        refused = {.can_pass = true, .head = head, .body = body};
     }
     if (read) {
         lease_.give_back(request_sent_whole_);
@@ -152,11 +153,12 @@ coro::Task<Status> Exchange::read_refusal() {
 }
 
 // The provider's own words: its clients may know more of them than the table does.
-Status Exchange::pass_refusal(const http::ResponseHead& head, std::string_view body) {
+Status Exchange::pass_refusal(const Refused& refused) {
+    const http::ResponseHead& head = refused.head;
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);
     write_response_fields(writer, head, response_edits());
     write_own_fields(writer, {head.status, head.headers.value(http::HeaderId::content_type)}, true);
-    TRY_VOID(client_.respond(writer, head.status, Slice::copy_of(body)));
+    TRY_VOID(client_.respond(writer, head.status, Slice::copy_of(refused.body)));
     record_.responded = clock();
     return {};
 }

@@ -21,6 +21,7 @@
 #include "providers/dialect.h"
 #include "providers/translation.h"
 #include "providers/vendor.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
@@ -118,9 +119,10 @@ Vendor configured_vendor(const UpstreamOptions& options) {
     return vendor;
 }
 
-Service::Service(const UpstreamOptions& options)
+Service::Service(const UpstreamOptions& options, upstream::KeyRing& keys)
     : options_(options),
       vendor_(configured_vendor(options)),
+      keys_(keys),
       policy_(policy_of(options.vendor.unsupported_parameters)),
       asks_for_usage_(asks_streams_for_usage(options.vendor.stream_usage, vendor_)) {
     if (vendor_.auth == AuthScheme::google && options.token.empty()) {
@@ -206,7 +208,7 @@ std::string_view Service::path(Operation operation,
 }
 
 template <class Add>
-void Service::each_field(const upstream::Upstream& upstream,
+void Service::each_field(const upstream::Key* key,
                          const http::HeaderMap* from_client,
                          const Add& add) const {
     for (const providers::HeaderLine& line : vendor_.headers) {
@@ -214,12 +216,12 @@ void Service::each_field(const upstream::Upstream& upstream,
             add(line.name, line.value);
         }
     }
-    if (vendor_.auth == AuthScheme::header && !options_.token.empty()) {
-        add(vendor_.auth_name, options_.token.reveal());
+    if (vendor_.auth == AuthScheme::header && key != nullptr) {
+        add(vendor_.auth_name, key->token.reveal());
     } else if (google_ != nullptr) {
         add("authorization", google_->authorization());
-    } else if (sends_bearer() && !upstream.authorization().empty()) {
-        add("authorization", upstream.authorization());
+    } else if (sends_bearer() && key != nullptr) {
+        add("authorization", key->authorization.reveal());
     }
     if (!options_.organization.empty()) {
         add("openai-organization", options_.organization);
@@ -230,16 +232,15 @@ void Service::each_field(const upstream::Upstream& upstream,
     }
 }
 
-void Service::add_fields(ArenaList<providers::HeaderLine>& to,
-                         const upstream::Upstream& upstream) const {
-    each_field(upstream, nullptr,
+void Service::add_fields(ArenaList<providers::HeaderLine>& to, const upstream::Key* key) const {
+    each_field(key, nullptr,
                [&](std::string_view name, std::string_view value) { to.push_back({name, value}); });
 }
 
 void Service::write_fields(http::HeadWriter& writer,
-                           const upstream::Upstream& upstream,
+                           const upstream::Key* key,
                            const http::HeaderMap* from_client) const {
-    each_field(upstream, from_client,
+    each_field(key, from_client,
                [&](std::string_view name, std::string_view value) { writer.field(name, value); });
 }
 

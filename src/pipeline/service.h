@@ -22,8 +22,8 @@
 #include "providers/sigv4.h"
 #include "providers/translation.h"
 #include "providers/vendor.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
-#include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
@@ -32,7 +32,8 @@ providers::Vendor configured_vendor(const upstream::UpstreamOptions& options);
 
 class Service {
 public:
-    explicit Service(const upstream::UpstreamOptions& options);
+    // Both must outlive it; the snapshot does.
+    Service(const upstream::UpstreamOptions& options, upstream::KeyRing& keys);
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
@@ -52,11 +53,11 @@ public:
                           std::string_view model,
                           bool is_stream,
                           Arena& arena) const;
-    // The headers that every request of the provider carries, its key included. A field that the
-    // client may set itself is left out where `from_client` has it.
-    void add_fields(ArenaList<providers::HeaderLine>& to, const upstream::Upstream& upstream) const;
+    // The headers that every request of the provider carries, `key` included, if there is one. A
+    // field that the client may set itself is left out where `from_client` has it.
+    void add_fields(ArenaList<providers::HeaderLine>& to, const upstream::Key* key) const;
     void write_fields(http::HeadWriter& writer,
-                      const upstream::Upstream& upstream,
+                      const upstream::Key* key,
                       const http::HeaderMap* from_client) const;
 
     // What AWS wants to see signed.
@@ -70,6 +71,10 @@ public:
     // Writes the signature, where the provider wants one; each try is signed anew.
     void write_signature(http::HeadWriter& writer, const Signing& signing, Arena& arena) const;
 
+    // The keys of the configuration; empty for services without, or with credentials of another
+    // kind.
+    upstream::KeyRing& keys() const { return keys_; }
+
     // What hands out the credentials that end; null for all others.
     CredentialKeeper* credentials() const;
 
@@ -80,12 +85,13 @@ public:
 private:
     bool sends_bearer() const;
     template <class Add>
-    void each_field(const upstream::Upstream& upstream,
+    void each_field(const upstream::Key* key,
                     const http::HeaderMap* from_client,
                     const Add& add) const;
 
     const upstream::UpstreamOptions& options_;
     providers::Vendor vendor_;
+    upstream::KeyRing& keys_;
     std::unique_ptr<GoogleToken> google_;
     std::unique_ptr<AwsRole> aws_role_;
     providers::AwsCredentials aws_;        // That do not end.

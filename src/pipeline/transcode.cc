@@ -99,9 +99,8 @@ void Exchange::keep_response_fields() {
     translated_->response_fields = translated_response_fields(lease_->head(), client_.arena());
 }
 
-// A stream that goes on for an hour must not keep its prompt.
-void Exchange::let_go_of_request() {
-    intake_.reset();
+// What the reply needs of the request, so that that can be let go at any time.
+void Exchange::keep_context() {
     Arena& arena = client_.arena();
     providers::ReplyContext& context = translated_->context;
     context.echo = arena.copy(context.echo);
@@ -112,6 +111,11 @@ void Exchange::let_go_of_request() {
                    .sent = {arena.copy(context.renamed_tools[i].sent.raw)}};
     }
     context.renamed_tools = kept;
+}
+
+// A stream that goes on for an hour must not keep its prompt.
+void Exchange::let_go_of_request() {
+    intake_.reset();
     client_.release_request();
 }
 
@@ -240,7 +244,11 @@ private:
     Status send_head() {
         if (!is_head_sent_) {
             is_head_sent_ = true;
-            return exchange_.begin_translated_response("text/event-stream; charset=utf-8");
+            TRY_VOID(exchange_.begin_translated_response("text/event-stream; charset=utf-8"));
+            // Until here it could have been sent again.
+            if (exchange_.request_sent_whole_) {
+                exchange_.let_go_of_request();
+            }
         }
         return {};
     }
@@ -255,9 +263,7 @@ coro::Task<Status> Exchange::transcode_stream() {
     record_.ended_in = Phase::relay;
     record_.is_stream = true;
     keep_response_fields();
-    if (request_sent_whole_) {
-        let_go_of_request();
-    }
+    keep_context();
     Transcoding transcoding(*this);
     const OpenStream counted(services_.proactor);
     probe_ = &transcoding;

@@ -14,7 +14,6 @@
 #include "base/time.h"
 #include "coro/task.h"
 #include "json/tree.h"
-#include "pipeline/credential_keeper.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch_remote.h"
 #include "pipeline/output_text.h"
@@ -62,8 +61,7 @@ Result<const json::Value*> Exchange::begin_translation() {
     Translated& translated = *translated_;
     translated.client = providers::client_dialect(call_.dialect);
     translated.upstream = providers::upstream_dialect(service.vendor().dialect);
-    const std::string_view model =
-        record_.upstream_model.empty() ? record_.model : record_.upstream_model;
+    const std::string_view model = model_for_upstream();
     translated.target = service.target(model, wants_stream_);
     const bool is_embedding = call_.operation == Operation::embeddings;
     translated.path = service.path(is_embedding ? Operation::embeddings : Operation::chat, model,
@@ -103,11 +101,22 @@ coro::Task<Status> Exchange::translate() {
     translated.context.renamed_tools = (*request)->renamed_tools;
     translated.context.echo = (*request)->echo;
     CO_TRY_VOID(co_await encode_for_upstream(**request, body->raw().size()));
-    CO_TRY_VOID(co_await ask());
-    if (wants_stream_) {
-        co_return co_await transcode_stream();
+    while (true) {
+        CO_TRY_VOID(co_await ask());
+        Status done;
+        if (wants_stream_) {
+            done = co_await transcode_stream();
+        } else {
+            done = co_await transcode_whole();
+        }
+        if (done) {
+            co_return done;
+        }
+        CO_TRY(const bool again, co_await goes_again(done.error()));
+        if (!again) {
+            co_return done;
+        }
     }
-    co_return co_await transcode_whole();
 }
 
 // The body becomes that of the upstream's dialect. `bytes`: of the client's.
@@ -137,18 +146,6 @@ coro::Task<Status> Exchange::encode_for_upstream(const providers::ChatRequest& r
         co_return fail(keep_refusal(done.error()));
     }
     replace_body(encoded.take());
-    co_return Status();
-}
-
-// Sends the translated request; comes back with the head of a reply that is none of an error.
-coro::Task<Status> Exchange::ask() {
-    if (CredentialKeeper* keeper = route_->service->credentials()) {
-        CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
-    }
-    CO_TRY_VOID(co_await dispatch());
-    if (lease_->head().status != 200) {
-        co_return co_await read_refusal();
-    }
     co_return Status();
 }
 

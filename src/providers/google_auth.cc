@@ -1,6 +1,7 @@
 // OAuth 2.0 of service accounts and users, as Google speaks it.
 #include "providers/google_auth.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ using json::Value;
 constexpr std::string_view kTokenUri = "https://oauth2.googleapis.com/token";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/cloud-platform";
 constexpr std::string_view kJwtGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+// Tokens last an hour; what claims to last longer is asked for anew all the same.
+constexpr int64_t kLifetimeSecondsMax = int64_t{24} * 3600;
 constexpr int64_t kAssertionSeconds = 3600;  // The most that Google allows.
 
 std::unexpected<Error> refuse(const char* where) {
@@ -74,6 +77,7 @@ Result<GoogleCredentials> read_google_credentials(std::string_view json, Arena& 
                    : credentials;
     }
     if (type == "authorized_user") {
+        credentials.private_key = {};  // Of the other type, by which it would be taken for one.
         return credentials.client_id.empty() || credentials.refresh_token.empty()
                    ? Result<GoogleCredentials>(
                          refuse("Google user credentials lack client_id or refresh_token"))
@@ -142,7 +146,8 @@ Result<GoogleToken> read_google_token(std::string_view body, Arena& arena) {
     }
     const GoogleToken token = {
         .access_token = plain((**tree)["access_token"], arena),
-        .lifetime = Duration::seconds((**tree)["expires_in"].integer().value_or(0)),
+        .lifetime = Duration::seconds(std::clamp<int64_t>(
+            (**tree)["expires_in"].integer().value_or(0), 0, kLifetimeSecondsMax)),
         .error = plain((**tree)["error"], arena),
         .error_description = plain((**tree)["error_description"], arena),
     };

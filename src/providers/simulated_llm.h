@@ -111,6 +111,8 @@ public:
     // request allowed fewer than there are.
     std::string_view word(uint32_t token) const;
     bool is_cut() const { return is_cut_; }
+    // The tool that is called instead; empty when text is made.
+    std::string_view tool_name() const { return tool_name_; }
     std::string_view model() const { return model_; }
 
 private:

@@ -20,6 +20,29 @@ namespace {
 
 // Many times what a model says in one reply.
 constexpr uint64_t kKeptBytesMax = uint64_t{16} * 1024 * 1024;
+// Errors are short.
+constexpr size_t kErrorBytesMax = size_t{64} * 1024;
+
+std::string_view message_word(Framing framing) {
+    switch (framing) {
+        case Framing::ndjson:
+            return "a line";
+        case Framing::aws_event_stream:
+            return "a frame";
+        case Framing::sse:
+            break;
+    }
+    return "an event";
+}
+
+// What a parser says is about a place; whose text it was, and which, only we know.
+ProviderError malformed(const Error& error, std::string_view what, Arena& arena) {
+    if (error.kind != ErrorKind::invalid_json) {
+        return invalid_reply(error.where);
+    }
+    return invalid_reply(
+        arena.join({"The upstream sent ", what, " that is not JSON: ", error.where, "."}));
+}
 
 }  // namespace
 
@@ -29,13 +52,27 @@ StreamTranscoder::StreamTranscoder(const ClientDialect& client,
                                    const ReplyContext& context,
                                    json::TextOutput& output,
                                    Arena& arena)
-    : framer_(upstream.framing),
+    : arena_(arena),
+      framing_(upstream.framing),
+      framer_(upstream.framing),
       encoder_(client.make_stream_encoder(context, output, arena)),
       order_(encoder_, arena),
       decoder_(upstream.make_decoder(order_, target, arena)) {}
 
 void StreamTranscoder::fail_malformed(const Error& error) {
-    order_.error(invalid_reply(error.where));
+    order_.error(malformed(error, message_word(framing_), arena_));
+}
+
+// A service that fails before it streams may say so in one object, with a status of 200. Lines of
+// JSON look the same, and their decoders know errors themselves.
+void StreamTranscoder::look_at_beginning(std::string_view piece) {
+    if (!has_begun_ && !piece.empty()) {
+        has_begun_ = true;
+        is_object_ = piece.front() == '{' && framing_ != Framing::ndjson;
+    }
+    if (is_object_ && object_.size() < kErrorBytesMax) {
+        object_ += piece.substr(0, kErrorBytesMax - object_.size());
+    }
 }
 
 void StreamTranscoder::take(const WireMessage& message) {
@@ -49,6 +86,12 @@ void StreamTranscoder::take(const WireMessage& message) {
 }
 
 void StreamTranscoder::feed(std::string_view piece) {
+    if (messages_ == 0) {
+        look_at_beginning(piece);
+        if (is_object_ && framing_ == Framing::aws_event_stream) {
+            return;  // No frame is as large as these four bytes say.
+        }
+    }
     while (!order_.is_over()) {
         WireMessage message;
         const Result<bool> found = framer_.next(piece, message);
@@ -66,6 +109,13 @@ void StreamTranscoder::feed(std::string_view piece) {
 void StreamTranscoder::end() {
     if (order_.is_over()) {
         return;
+    }
+    if (is_object_ && messages_ == 0) {
+        const ErrorWords words = read_error_words(object_, scratch_);
+        if (words.is_recognised) {
+            order_.error(classify_error(0, words, arena_));
+            return;
+        }
     }
     WireMessage message;
     const Result<bool> found = framer_.finish(message);
@@ -90,7 +140,7 @@ bool transcode_whole(const ClientDialect& client,
     ReplyOrder order(collector, arena);
     ReplyDecoder& decoder = upstream.make_decoder(order, target, arena);
     if (const Status done = decoder.on_whole(body, arena); !done) {
-        order.error(invalid_reply(done.error().where));
+        order.error(malformed(done.error(), "a reply", arena));
     }
     decoder.on_end();
     usage = order.usage_so_far();

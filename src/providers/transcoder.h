@@ -6,6 +6,8 @@
 // message from a scratch that is kept.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/arena.h"
@@ -45,14 +47,21 @@ public:
 
 private:
     void take(const WireMessage& message);
+    void look_at_beginning(std::string_view piece);
     void fail_malformed(const Error& error);
 
+    Arena& arena_;
     Arena scratch_;
+    const Framing framing_;
     MessageFramer framer_;
     StreamEncoder& encoder_;
     ReplyOrder order_;
     ReplyDecoder& decoder_;
     uint64_t messages_ = 0;
+    // Of a body that begins as no stream does: one JSON object, which may be an error.
+    bool has_begun_ = false;
+    bool is_object_ = false;
+    std::string object_;
 };
 
 // A reply that came whole. True: `output` holds the client's body. False: `failure` says why not.

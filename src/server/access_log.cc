@@ -210,6 +210,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     }
     if (record.attempts > 1) {
         members.number("attempts", record.attempts);
+        members.token("retry_reason", pipeline::retry_reason_name(record.retry_reason));
     }
     append_error(members, record);
     members.number("shard", names.shard);

@@ -110,8 +110,9 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     }
     std::vector<std::unique_ptr<pipeline::Service>> providers;
     providers.reserve(config.upstreams.size());
-    for (const upstream::UpstreamOptions& options : config.upstreams) {
-        providers.push_back(std::make_unique<pipeline::Service>(options));
+    for (size_t i = 0; i < config.upstreams.size(); ++i) {
+        providers.push_back(
+            std::make_unique<pipeline::Service>(config.upstreams[i], *config_->keys[i]));
     }
     for (size_t i = 0; i < providers.size(); ++i) {
         const std::string& source = config.upstreams[i].vendor.token_upstream;

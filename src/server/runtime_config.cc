@@ -15,6 +15,7 @@
 #include "net/tls_ticket_keys.h"
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -40,6 +41,20 @@ net::TlsContext running_context(const RuntimeConfigPtr& running,
         }
     }
     return {};
+}
+
+// The keys of an upstream, with what the running configuration knows of them under its name; where
+// no key is to rest, that is forgotten.
+std::unique_ptr<upstream::KeyRing> make_keys(const RuntimeConfigPtr& running,
+                                             const upstream::UpstreamOptions& options) {
+    const upstream::KeyRing* known = nullptr;
+    for (size_t i = 0; running != nullptr && i < running->config.upstreams.size(); ++i) {
+        if (running->config.upstreams[i].name == options.name &&
+            options.retry.key_cooldown_ms > 0) {
+            known = running->keys[i].get();
+        }
+    }
+    return std::make_unique<upstream::KeyRing>(options, known);
 }
 
 // Whether files that requests name may have to be fetched.
@@ -77,6 +92,7 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     net::TlsTrustStores stores;
     for (const upstream::UpstreamOptions& options : made->config.upstreams) {
         net::TlsContext& context = made->upstreams.emplace_back();
+        made->keys.push_back(make_keys(running, options));
         if (!uses_tls(options)) {
             continue;
         }

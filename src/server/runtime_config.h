@@ -1,7 +1,8 @@
-// RuntimeConfig: a configuration with what had to be read from disk for it: TLS contexts.
+// RuntimeConfig: a configuration with what shards share of it: TLS contexts, which had to be read
+// from disk, and what is known of the keys of upstreams.
 //
-// Built wholly or not at all, on the main thread, at start and on reload; immutable afterwards and
-// shared by all shards.
+// Built wholly or not at all, on the main thread, at start and on reload; immutable afterwards (but
+// for what shards find out about keys) and shared by all shards.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
+#include "upstream/key_ring.h"
 
 namespace sluice::server {
 
@@ -20,6 +22,8 @@ struct RuntimeConfig {
     config::Config config;
     net::TlsContext client_side;             // Towards clients; empty without TLS.
     std::vector<net::TlsContext> upstreams;  // In the order of the upstreams; empty for plain http.
+    // Likewise; each holds what is known of its keys, for all shards.
+    std::vector<std::unique_ptr<upstream::KeyRing>> keys;
     // Towards hosts that requests name. Empty when nothing is fetched from such, or when there are
     // no authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;

@@ -2,7 +2,9 @@
 #include "server/telemetry.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,11 +36,18 @@ struct ShardTelemetry::RouteSeries {
           request_bytes(store.counter(MetricId::request_body_bytes_total, {route, upstream})),
           response_bytes(store.counter(MetricId::response_body_bytes_total, {route, upstream})),
           events(store.counter(MetricId::stream_events_total, {route, upstream})),
-          retries(store.counter(MetricId::retries_total, {route, upstream, "idle_death"})),
           prompt(store.counter(MetricId::tokens_total, {route, upstream, "prompt"})),
           cached(store.counter(MetricId::tokens_total, {route, upstream, "cached"})),
           completion(store.counter(MetricId::tokens_total, {route, upstream, "completion"})),
-          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})) {}
+          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})) {
+        // Begin at zero, for whoever watches how they grow; the others appear with their first one.
+        store.counter(
+            MetricId::retries_total,
+            {route, upstream, pipeline::retry_reason_name(pipeline::RetryReason::status)});
+        store.counter(MetricId::retries_denied_total, {route, upstream});
+        store.counter(MetricId::key_cooldowns_total, {upstream, "refused"});
+        store.counter(MetricId::key_cooldowns_total, {upstream, "throttled"});
+    }
 
     std::string_view route;
     std::string_view upstream;
@@ -49,7 +58,6 @@ struct ShardTelemetry::RouteSeries {
     Counter& request_bytes;
     Counter& response_bytes;
     Counter& events;
-    Counter& retries;
     Counter& prompt;
     Counter& cached;
     Counter& completion;
@@ -118,8 +126,8 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     series.duration.record(record.ended - record.began);
     if (record.first_byte.is_set()) {
         series.first_byte.record(record.first_byte - record.began);
-        const Duration outside =
-            (record.leased - record.lease_begun) + (record.first_byte - record.sent);
+        const Duration outside = record.retried + (record.leased - record.lease_begun) +
+                                 (record.first_byte - record.sent);
         series.overhead.record((record.responded - record.received) - outside);
     }
     series.request_bytes.add(record.request_body_bytes);
@@ -141,9 +149,31 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
                       error_source_name(record.error.source)})
             .add();
     }
-    if (record.attempts > 1) {
-        series.retries.add(record.attempts - 1U);
+    if (record.attempts > 1 || record.is_out_of_retries || record.keys_refused > 0 ||
+        record.keys_throttled > 0) {
+        count_retries(record, series);
     }
+}
+
+// Rare enough to be looked up.
+void ShardTelemetry::count_retries(const pipeline::ExchangeRecord& record,
+                                   const RouteSeries& series) {
+    const auto count = [&](MetricId id, std::initializer_list<std::string_view> labels,
+                           uint64_t times) {
+        if (times > 0) {
+            store_.counter(id, labels).add(times);
+        }
+    };
+    for (size_t i = 0; i < record.retries.size(); ++i) {
+        const auto reason = static_cast<pipeline::RetryReason>(i);
+        count(MetricId::retries_total,
+              {series.route, series.upstream, pipeline::retry_reason_name(reason)},
+              record.retries[i]);
+    }
+    count(MetricId::retries_denied_total, {series.route, series.upstream},
+          record.is_out_of_retries ? 1 : 0);
+    count(MetricId::key_cooldowns_total, {series.upstream, "refused"}, record.keys_refused);
+    count(MetricId::key_cooldowns_total, {series.upstream, "throttled"}, record.keys_throttled);
 }
 
 void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {

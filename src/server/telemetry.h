@@ -47,6 +47,7 @@ private:
 
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
     void count(const pipeline::ExchangeRecord& record);
+    void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
     void log(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;

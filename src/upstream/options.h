@@ -91,6 +91,32 @@ struct PoolOptions {
     bool operator==(const PoolOptions&) const = default;
 };
 
+// When a request that failed is sent again, and how keys rest. Only what the table of
+// docs/ERRORS.md calls worth another try is, and never once a byte of an answer has gone to the
+// client.
+struct RetryOptions {
+    // Besides the first attempt; 0 is off. What vendors' own clients do. A sibling key that is
+    // tried because a key was refused does not count.
+    uint32_t retries_max = 2;
+    // The n-th wait is drawn evenly from zero to initial * multiplier^n ("full jitter"), which
+    // spreads those that failed together. Half a second is what vendors' clients begin with.
+    uint32_t initial_ms = 500;
+    double multiplier = 2.0;
+    // Upper end of the waits. An upstream that asks for a longer rest is taken at its word: the
+    // client gets the error, and when to come back. What vendors' clients wait themselves.
+    uint32_t wait_ms_max = 60'000;
+    // What retries may add to the live traffic, so that they cannot hold down an upstream that
+    // fails because it is overloaded; the share of Envoy and finagle.
+    uint32_t budget_percent = 20;
+    // Of each shard, whatever its traffic; else a quiet gateway would have no retries at all.
+    uint32_t budget_per_s_min = 3;
+    // How long a key rests that the upstream refused. People replace keys in minutes. 0 lets no
+    // key rest, for being throttled neither.
+    uint32_t key_cooldown_ms = 300'000;
+
+    bool operator==(const RetryOptions&) const = default;
+};
+
 // The embedded simulator, for provider = "simulated": an LLM without an LLM.
 struct SimulatorOptions {
     uint32_t time_to_first_token_ms = 200;
@@ -156,10 +182,14 @@ struct UpstreamOptions {
     // provider's own address, where it has one.
     std::string base_url = {};
 
-    // Where the key comes from: one of the two, or neither for upstreams without authentication.
+    // Where the key comes from: one of the four, or none for upstreams without authentication.
     std::string token_env = {};
     std::string token_file = {};
-    Secret token = {};  // What was found there.
+    // Several keys, used in turn.
+    std::vector<std::string> token_envs = {};
+    std::vector<std::string> token_files = {};
+    Secret token = {};                        // What was found there,
+    std::vector<Secret> sibling_tokens = {};  // and after the first one.
 
     std::string organization = {};           // Sent as openai-organization when not empty.
     std::string project = {};                // Sent as openai-project when not empty.
@@ -170,9 +200,15 @@ struct UpstreamOptions {
     ProviderOptions vendor = {};
     UpstreamTimeouts timeouts = {};
     PoolOptions pool = {};
+    RetryOptions retry = {};
     net::TlsClientOptions tls = {};
     SimulatorOptions simulator = {};
 
+    // Whether it is said anywhere where to find a key.
+    bool names_keys() const {
+        return !token_env.empty() || !token_file.empty() || !token_envs.empty() ||
+               !token_files.empty();
+    }
     bool is_simulated() const { return provider == kSimulatedProvider; }
     bool operator==(const UpstreamOptions&) const = default;
 };

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/result.h"
-#include "base/secret.h"
 #include "base/time.h"
 #include "coro/task.h"
 #include "http/client_connection.h"
@@ -84,6 +83,7 @@ Upstream::Upstream(const Surroundings& surroundings,
       options_(options),
       tls_(tls),
       reach_(reach),
+      retry_budget_(options.retry),
       pool_(surroundings.proactor, options.pool) {
     if (options_.is_simulated()) {
         return;
@@ -92,12 +92,6 @@ Upstream::Upstream(const Surroundings& surroundings,
         url_ = *url;
         host_field_ = http::authority_text(url_);
         tls_name_ = options_.tls.server_name.empty() ? url_.host : options_.tls.server_name;
-    }
-    if (!options_.token.empty()) {
-        std::string text = "Bearer ";
-        text += options_.token.reveal();
-        authorization_ = Secret(text);
-        explicit_bzero(text.data(), text.size());
     }
 }
 

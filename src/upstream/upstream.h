@@ -13,7 +13,6 @@
 #include "base/local_ptr.h"
 #include "base/metrics.h"
 #include "base/result.h"
-#include "base/secret.h"
 #include "coro/task.h"
 #include "http/client_connection.h"
 #include "http/limits.h"
@@ -30,6 +29,7 @@
 #include "upstream/connection_pool.h"
 #include "upstream/options.h"
 #include "upstream/patience.h"
+#include "upstream/retry.h"
 
 namespace sluice::upstream {
 
@@ -95,10 +95,9 @@ public:
     const net::TlsContext& tls() const { return tls_; }
     const http::BaseUrl& url() const { return url_; }
     std::string_view host_field() const { return host_field_; }
-    // "Bearer ..."; empty when the upstream needs no key.
-    std::string_view authorization() const { return authorization_.reveal(); }
     // The upstream's name for `model`, or `model` itself.
     std::string_view model_for(std::string_view model) const;
+    RetryBudget& retry_budget() { return retry_budget_; }
     ConnectionPool& pool() { return pool_; }
     const ConnectionPool& pool() const { return pool_; }
 
@@ -118,11 +117,11 @@ private:
     const UpstreamOptions options_;
     http::BaseUrl url_;
     std::string host_field_;
-    Secret authorization_;
     const net::TlsContext tls_;
     const Reach reach_;
     std::string tls_name_;  // That the upstream's certificate must be for.
     net::TlsSessionCache tls_sessions_;
+    RetryBudget retry_budget_;
     ConnectionPool pool_;
 };
 

@@ -32,7 +32,8 @@ MODELS = ("amazon.nova-micro-v1:0",
 
 def config_for(provider, base_url, more):
     return (f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n[llm.up]\n'
-            f'provider = "{provider}"\ntype = "chat"\nbase_url = "{base_url}"\n{more}\n'
+            f'provider = "{provider}"\ntype = "chat"\nbase_url = "{base_url}"\n'
+            f'{support.ONE_ATTEMPT}{more}\n'
             f'[[route]]\npath_prefix = "/v1"\ntarget_llm = "up"\n')
 
 

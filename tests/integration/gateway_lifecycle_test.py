@@ -239,6 +239,9 @@ class NonsenseTest(unittest.TestCase):
         if match := re.match(r"an integer from (\d+) to (\d+)", values):
             low, high = int(match.group(1)), int(match.group(2))
             return [str(low - 1), str(high + 1), '"x"', "1.5", "true"]
+        if match := re.match(r"a number from (\d+) to (\d+)", values):
+            low, high = int(match.group(1)), int(match.group(2))
+            return [f"{low}e-1", f"{high}.1", str(high + 1), '"x"', "true", "nan"]
         if match := re.match(r"a power of two from (\d+) to (\d+)", values):
             low, high = int(match.group(1)), int(match.group(2))
             return [str(low // 2), str(high * 2), str(low + 1), '"x"']

@@ -77,7 +77,7 @@ def config_for(port, settings):
     return (f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n'
             f'[server.remote_content]\n{settings}\n'
             f'[llm.ollama]\nprovider = "ollama"\ntype = "chat"\n'
-            f'base_url = "http://127.0.0.1:{port}"\n'
+            f'base_url = "http://127.0.0.1:{port}"\n{support.ONE_ATTEMPT}'
             '[[route]]\npath_prefix = "/v1"\ntarget_llm = "ollama"\n')
 
 

@@ -265,9 +265,13 @@ def wait_until(condition, what):
 
 
 CHAT = "/v1/chat/completions"
+# Lines of an upstream whose errors are not to have an effect on what comes after them.
+ONE_ATTEMPT = "max_retries = 0\nkey_cooldown_ms = 0\n"
 
 
-def config_for(upstream_port, server="", llm="", route="", more=""):
+def config_for(upstream_port, server="", llm="", route="", more="", retries=None):
+    """Unless retries are asked for, each request is one attempt that no other depends on."""
+    attempts = ONE_ATTEMPT if retries is None else f"max_retries = {retries}\n"
     return f"""
 [server]
 host = "127.0.0.1"
@@ -280,7 +284,7 @@ provider = "openai_compatible"
 type = "chat"
 base_url = "http://127.0.0.1:{upstream_port}/v1"
 token_env = "TEST_UPSTREAM_KEY"
-{llm}
+{attempts}{llm}
 
 [[route]]
 path_prefix = "/v1"

@@ -59,7 +59,7 @@ def config_for(port):
     text = '[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n'
     for name, base, more in PROVIDERS:
         text += (f'\n[llm.{name}]\nprovider = "{name}"\ntype = "chat"\n'
-                 f'base_url = "http://127.0.0.1:{port}{base}"\n{more}')
+                 f'base_url = "http://127.0.0.1:{port}{base}"\n{support.ONE_ATTEMPT}{more}')
         text += 'token_env = "TEST_UPSTREAM_KEY"\n' if name != "ollama" else ""
         text += f'\n[[route]]\npath_prefix = "/{name}"\ntarget_llm = "{name}"\n'
     return text

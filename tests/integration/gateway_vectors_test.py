@@ -80,7 +80,7 @@ def config_for(port, sites):
         provider, base, version = site
         name = route_of(site)[1:]
         text += (f'\n[llm."{name}"]\nprovider = "{provider}"\ntype = "chat"\n'
-                 f'base_url = "http://127.0.0.1:{port}{base}"\n')
+                 f'base_url = "http://127.0.0.1:{port}{base}"\n{support.ONE_ATTEMPT}')
         text += f'token_env = "{KEY_ENV}"\n' if provider != "ollama" else ""
         text += f'api_version = "{version}"\n' if version else ""
         text += MORE.get(provider, "")

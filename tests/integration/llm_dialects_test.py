@@ -90,7 +90,8 @@ class Case(unittest.TestCase):
         more = 'location = "eu-central-1"\n' if provider == "bedrock" else ""
         gateway = support.Gateway(
             f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n[llm.up]\n'
-            f'provider = "{provider}"\ntype = "chat"\ntoken_env = "TEST_UPSTREAM_KEY"\n{more}'
+            f'provider = "{provider}"\ntype = "chat"\ntoken_env = "TEST_UPSTREAM_KEY"\n'
+            f'{more}{support.ONE_ATTEMPT}'
             f'base_url = "http://127.0.0.1:{self.mock.port}{base}"\n'
             f'[[route]]\npath_prefix = "/v1"\ntarget_llm = "up"\n')
         try:

@@ -56,9 +56,11 @@ def config_for(mock_port, vectors_port):
             ("openai", "openai", vectors_port, "/v1"),
             ("vllm", "vllm", vectors_port, "/v1"),
             ("anthropic", "anthropic", vectors_port, "/v1"),
-            ("gemini", "gemini", vectors_port, "/v1beta")):
+            ("gemini", "gemini", vectors_port, "/v1beta"),
+            ("ollama", "ollama", vectors_port, "")):
         text += (f'\n[llm.{name}]\nprovider = "{provider}"\ntype = "chat"\n'
                  f'base_url = "http://127.0.0.1:{port}{base}"\ntoken_env = "TEST_UPSTREAM_KEY"\n'
+                 f'{support.ONE_ATTEMPT}'
                  f'\n[[route]]\npath_prefix = "/{name}"\ntarget_llm = "{name}"\n')
     return text
 
@@ -86,7 +88,8 @@ def run_before(folder, script, mock, vectors):
     try:
         code = node(folder, script, {"GATEWAY_URL": f"http://127.0.0.1:{gateway.port}",
                                      "MOCK_URL": f"http://127.0.0.1:{mock.port}",
-                                     "VECTORS_URL": f"http://127.0.0.1:{vectors.port}"})
+                                     "VECTORS_URL": f"http://127.0.0.1:{vectors.port}",
+                                     "TEST_UPSTREAM_KEY": gateway.KEY})
     finally:
         log = gateway.read_log()
         ended = gateway.stop()

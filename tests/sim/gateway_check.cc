@@ -1,5 +1,6 @@
 // The rules of GatewayTraffic: what upstreams may get to see, what clients must, and when.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -89,6 +90,13 @@ void GatewayTraffic::check_upstreams() {
     }
 }
 
+// Once; and once more for each retry, where the upstream answers with an error that may pass.
+uint32_t GatewayTraffic::arrivals_max(const PlannedExchange& plan) const {
+    constexpr std::array kMayPass = {409, 429, 500, 503, 529};
+    const bool may_pass = std::ranges::find(kMayPass, plan.status) != kMayPass.end();
+    return 1 + (may_pass ? settings_.retries_max : 0);
+}
+
 void GatewayTraffic::check_request(const UpstreamActor& actor, const UpstreamRequest& request) {
     if (is_own_question(request)) {
         return check_credentials("a request for models", request);
@@ -100,7 +108,7 @@ void GatewayTraffic::check_request(const UpstreamActor& actor, const UpstreamReq
         return;
     }
     PlannedExchange& plan = *found->second;
-    if (++plan.arrivals > 1) {
+    if (++plan.arrivals > arrivals_max(plan)) {
         complain("exchange " + id + ": the request was sent " + std::to_string(plan.arrivals) +
                  " times");
     }

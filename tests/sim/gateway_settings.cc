@@ -159,6 +159,17 @@ void draw_processors(Prng& prng, config::Config& config) {
     }
 }
 
+// In half of the worlds nothing is sent again. Draws from a copy, so that nothing else is drawn
+// differently for it.
+void draw_retries(Prng prng, GatewaySettings& settings) {
+    settings.retries_max = prng.chance(0.5) ? 1 + prng.below(3) : 0;
+    for (upstream::UpstreamOptions& options : settings.config.upstreams) {
+        options.retry.retries_max = settings.retries_max;
+        options.retry.initial_ms = 1U << prng.below(10);
+        options.retry.budget_percent = prng.below(2) * 20;
+    }
+}
+
 }  // namespace
 
 GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friendly) {
@@ -182,6 +193,7 @@ GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friend
     draw_server(prng, settings, settings.config);
     draw_upstreams(prng, settings);
     draw_routes(prng, settings);
+    draw_retries(prng, settings);
     if (prng.chance(0.4)) {
         draw_processors(prng, settings.config);
     }
@@ -233,6 +245,7 @@ std::string GatewaySettings::to_string() const {
                 std::to_string(upstream.pool.waiters_max);
     }
     text += " upstream_idle_ms=" + std::to_string(upstream_idle_limit.ms());
+    text += " retries=" + std::to_string(retries_max);
     text += reloads ? " reloads" : "";
     text += drains ? " drains" : "";
     return text;

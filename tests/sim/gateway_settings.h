@@ -31,6 +31,8 @@ struct GatewaySettings {
     bool is_slow = false;
     // Upstreams may fail to say which models they have.
     bool has_bad_lists = false;
+    // How often a request may be sent again after an error that may pass.
+    uint32_t retries_max = 0;
     bool reloads = false;
     bool drains = false;
     Duration drain_timeout;

@@ -37,6 +37,7 @@ protected:
         upstream.name = "llm";
         upstream.provider = "openai";  // Whose replies are relayed.
         upstream.base_url = "http://10.0.0.1:8000/v1";
+        upstream.retry.retries_max = 0;  // A story is about one attempt, unless it says otherwise.
         config_.upstreams.push_back(upstream);
         pipeline::RouteOptions route;
         route.path_prefix = "/v1";

@@ -60,6 +60,7 @@ private:
     void draw_leaving(ClientScript& script, uint64_t bytes);
     void check_upstreams();
     void check_request(const UpstreamActor& actor, const UpstreamRequest& request);
+    uint32_t arrivals_max(const PlannedExchange& plan) const;
     void check_credentials(const std::string& whose, const UpstreamRequest& request);
     void check_connections(const UpstreamActor& actor);
     void check_person(Person& person, RunResult& result);

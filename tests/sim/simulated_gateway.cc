@@ -51,6 +51,9 @@ server::RuntimeConfigPtr SimulatedGateway::runtime(const config::Config& config)
     auto made = std::make_shared<server::RuntimeConfig>();
     made->config = config;
     made->upstreams.resize(config.upstreams.size());
+    for (const upstream::UpstreamOptions& options : config.upstreams) {
+        made->keys.push_back(std::make_unique<upstream::KeyRing>(options, nullptr));
+    }
     return made;
 }
 

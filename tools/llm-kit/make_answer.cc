@@ -85,12 +85,17 @@ void append_in_form(Answer& answer,
     const WireForm& form = form_of(answer.wire);
     std::string text;
     source.append_text(text, 0);
+    const bool is_call = !source.tool_name().empty() && form.call != nullptr;
+    if (is_call && source.is_cut()) {
+        text = "{}";  // These dialects have no arguments that are not an object.
+    }
     const std::string id = providers::make_id("", request.prompt.hash());
     const Said said = {.model = source.model(),
                        .id = id,
                        .text = text,
                        .usage = source.usage(),
-                       .is_cut = source.is_cut()};
+                       .is_cut = source.is_cut(),
+                       .tool_name = is_call ? source.tool_name() : std::string_view()};
     if (!request.stream) {
         answer.bytes = form.body(said);
         return;
@@ -102,7 +107,10 @@ void append_in_form(Answer& answer,
     for (const std::string& event : form.opening(said)) {
         add(event, SimulatedPace::at_once);
     }
-    for (uint32_t i = 0; i < source.tokens_to_make(); ++i) {
+    if (is_call) {
+        add(form.call(said), SimulatedPace::next_token);
+    }
+    for (uint32_t i = 0; !is_call && i < source.tokens_to_make(); ++i) {
         add(form.token(said, source.word(i)),
             i == 0 ? SimulatedPace::at_once : SimulatedPace::next_token);
     }
@@ -222,7 +230,7 @@ Result<Answer> answer_in_form(const ModelCall& call,
     }
     request.stream =
         call.is_stream || document.boolean("/stream").value_or(streams_unless_told(call));
-    TRY_VOID(form_of(call.wire).read(document, request));
+    TRY_VOID(form_of(call.wire).read(document, request, arena));
     return finish(request, call.wire, options);
 }
 

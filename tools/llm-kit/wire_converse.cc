@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "crypto/crc32.h"
 #include "json/document.h"
@@ -16,7 +17,9 @@ namespace sluice::llm_kit {
 
 namespace {
 
-Status read(const json::Document& document, providers::SimulatedRequest& request) {
+Status read(const json::Document& document,
+            providers::SimulatedRequest& request,
+            Arena& /*arena*/) {
     TRY(request.tokens_max,
         providers::read_simulated_count(document, "/inferenceConfig/maxTokens", UINT32_MAX,
                                         "maxTokens must be at least 1"));

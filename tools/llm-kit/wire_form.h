@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "json/document.h"
 #include "llm-kit/model_call.h"
@@ -23,6 +24,8 @@ struct Said {
     std::string_view text;
     providers::SimulatedUsage usage;
     bool is_cut = false;  // The request allowed fewer tokens than the answer has.
+    // A tool that is called instead of saying anything; its arguments, as JSON, are `text`.
+    std::string_view tool_name = {};
 };
 
 // An event is whole, its framing included.
@@ -35,10 +38,15 @@ struct WireForm {
     bool streams_unless_told = false;
 
     // Null for OpenAI's, whose answers are SimulatedAnswer's own.
-    Status (*read)(const json::Document& document, providers::SimulatedRequest& request) = nullptr;
+    // Texts that the request keeps go into the arena.
+    Status (*read)(const json::Document& document,
+                   providers::SimulatedRequest& request,
+                   Arena& arena) = nullptr;
     std::string (*body)(const Said& said) = nullptr;
     Events (*opening)(const Said& said) = nullptr;
     std::string (*token)(const Said& said, std::string_view word) = nullptr;
+    // The event of a whole call; null where tools are not called.
+    std::string (*call)(const Said& said) = nullptr;
     Events (*closing)(const Said& said) = nullptr;  // The last one tells that it was all.
 
     std::string (*error_body)(uint16_t status, std::string_view message) = nullptr;

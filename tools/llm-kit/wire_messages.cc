@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "json/document.h"
 #include "llm-kit/wire_form.h"
@@ -15,7 +16,9 @@ namespace sluice::llm_kit {
 
 namespace {
 
-Status read(const json::Document& document, providers::SimulatedRequest& request) {
+Status read(const json::Document& document,
+            providers::SimulatedRequest& request,
+            Arena& /*arena*/) {
     TRY(request.tokens_max, providers::read_simulated_count(document, "/max_tokens", UINT32_MAX,
                                                             "'max_tokens' must be at least 1"));
     if (!request.tokens_max) {

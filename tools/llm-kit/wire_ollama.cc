@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "json/document.h"
 #include "llm-kit/wire_form.h"
@@ -15,7 +16,22 @@ namespace sluice::llm_kit {
 
 namespace {
 
-Status read(const json::Document& document, providers::SimulatedRequest& request) {
+// Nothing can force a call here. Who is asked with tools, and is not being told a result, makes
+// one.
+void read_tools(const json::Document& document,
+                providers::SimulatedRequest& request,
+                Arena& arena) {
+    const size_t messages = document.size("/messages").value_or(0);
+    const std::string last = fmt::format("/messages/{}/role", messages == 0 ? 0 : messages - 1);
+    const auto role = document.string(last.c_str());
+    const auto name = document.string("/tools/0/function/name");
+    if (name && role && *role == "user") {
+        request.tool_force = providers::ToolForce::required;
+        request.tool_name = arena.copy(*name);
+    }
+}
+
+Status read(const json::Document& document, providers::SimulatedRequest& request, Arena& arena) {
     // Less than 1 is no limit here.
     const int64_t limit = document.integer("/options/num_predict").value_or(0);
     if (limit > 0 && limit <= UINT32_MAX) {
@@ -25,10 +41,20 @@ Status read(const json::Document& document, providers::SimulatedRequest& request
         return providers::bad_simulated_field("messages is required");
     }
     providers::add_simulated_prompt(document, "/messages", request.prompt);
+    read_tools(document, request, arena);
     return {};
 }
 
-std::string line(const Said& said, std::string_view text, bool is_last) {
+std::string calls(const Said& said) {
+    return fmt::format(R"(,"tool_calls":[{{"function":{{"name":{},"arguments":{}}}}}])",
+                       quoted(said.tool_name), said.text);
+}
+
+// `more` is JSON, of the message's other members.
+std::string line(const Said& said,
+                 std::string_view text,
+                 bool is_last,
+                 std::string_view more = {}) {
     const std::string end =
         is_last ? fmt::format(R"(,"done_reason":"{}","total_duration":3000000,)"
                               R"("load_duration":1000000,"prompt_eval_count":{},)"
@@ -38,13 +64,13 @@ std::string line(const Said& said, std::string_view text, bool is_last) {
                               said.usage.completion_tokens)
                 : "";
     return fmt::format(R"({{"model":{},"created_at":"2025-01-01T00:00:00Z",)"
-                       R"("message":{{"role":"assistant","content":{}}},"done":{}{}}})"
+                       R"("message":{{"role":"assistant","content":{}{}}},"done":{}{}}})"
                        "\n",
-                       quoted(said.model), quoted(text), is_last, end);
+                       quoted(said.model), quoted(text), more, is_last, end);
 }
 
 std::string body(const Said& said) {
-    return line(said, said.text, true);
+    return said.tool_name.empty() ? line(said, said.text, true) : line(said, "", true, calls(said));
 }
 
 Events opening(const Said& /*said*/) {
@@ -53,6 +79,10 @@ Events opening(const Said& /*said*/) {
 
 std::string token(const Said& said, std::string_view word) {
     return line(said, word, false);
+}
+
+std::string call(const Said& said) {
+    return line(said, "", false, calls(said));
 }
 
 Events closing(const Said& said) {
@@ -80,6 +110,7 @@ constinit const WireForm kOllamaForm = {.stream_type = "application/x-ndjson",
                                         .body = body,
                                         .opening = opening,
                                         .token = token,
+                                        .call = call,
                                         .closing = closing,
                                         .error_body = error_body,
                                         .error_event = error_event,

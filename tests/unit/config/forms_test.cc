@@ -90,6 +90,52 @@ provider = "b"
     EXPECT_EQ(config_of(result).upstreams[0].timeouts.silence_ms, 5'000U);
 }
 
+constexpr std::string_view kRouteToB = "[[route]]\npath = \"/v1\"\nprovider = \"b\"\n";
+
+LoadResult load_provider(std::string_view lines) {
+    return load(
+        "[provider.b]\ntype = \"openai_compatible\"\nbase_url = \"http://127.0.0.1:8000/v1\"\n" +
+            std::string(lines) + std::string(kRouteToB),
+        {{"A", "key-a"}, {"B", "key-b"}});
+}
+
+TEST(Forms, BothSpellingsOfTheTimeoutMeanTheSame) {
+    const LoadResult published = load_provider("timeout_secs = 60\n");
+    const LoadResult other = load_provider("timeout = 60\n");
+    ASSERT_TRUE(published.config && other.config) << published.report() << other.report();
+    EXPECT_TRUE(config_of(published) == config_of(other));
+    EXPECT_EQ(config_of(published).upstreams[0].timeouts.first_byte_ms, 60'000U);
+    EXPECT_THAT(lines_of(load_provider("timeout = 60\ntimeout_secs = 60\n")),
+                ElementsAre(HasSubstr("provider.b.timeout: \"timeout_secs\" sets the same")));
+    EXPECT_THAT(lines_of(load_provider("timeout_secs = 0\n")),
+                ElementsAre(HasSubstr("provider.b.timeout_secs: 0 is out of range")));
+}
+
+TEST(Forms, AProviderWaitsFiveMinutesUnlessItIsTold) {
+    const LoadResult silent = load_provider("");
+    ASSERT_TRUE(silent.config) << silent.report();
+    EXPECT_EQ(config_of(silent).upstreams[0].timeouts.first_byte_ms, 300'000U);
+    EXPECT_EQ(config_of(silent).upstreams[0].timeouts.silence_ms, 300'000U);
+    const LoadResult told = load_provider("timeouts = { first_byte_ms = 7 }\n");
+    ASSERT_TRUE(told.config) << told.report();
+    EXPECT_EQ(config_of(told).upstreams[0].timeouts.first_byte_ms, 7U);
+}
+
+TEST(Forms, AProviderMayHaveSeveralKeysAndRetries) {
+    const LoadResult result =
+        load_provider("api_key_envs = [\"A\", \"B\"]\nmax_retries = 5\nretry_multiplier = 1.5\n");
+    ASSERT_TRUE(result.config) << result.report();
+    const upstream::UpstreamOptions& upstream = config_of(result).upstreams[0];
+    EXPECT_EQ(upstream.token.reveal(), "key-a");
+    ASSERT_EQ(upstream.sibling_tokens.size(), 1U);
+    EXPECT_EQ(upstream.sibling_tokens[0].reveal(), "key-b");
+    EXPECT_EQ(upstream.retry.retries_max, 5U);
+    EXPECT_EQ(upstream.retry.multiplier, 1.5);
+    const LoadResult whole = load_provider("retry_multiplier = 3\n");
+    ASSERT_TRUE(whole.config) << whole.report();
+    EXPECT_EQ(config_of(whole).upstreams[0].retry.multiplier, 3.0);
+}
+
 TEST(Forms, SpeakTheUsersWords) {
     const LoadResult result = load(R"([provider.b]
 type = "opneai"

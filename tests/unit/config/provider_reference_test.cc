@@ -16,6 +16,7 @@
 #include "providers/vendor.h"
 #include "unit/config/helpers.h"
 #include "unit/config/source_root.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace sluice::config {
@@ -100,7 +101,8 @@ TEST(AddingAProvider, ByConfigurationAlone) {
     EXPECT_FALSE(vendor.capabilities.vision);
     EXPECT_FALSE(vendor.capabilities.logprobs);
 
-    const pipeline::Service service(options);
+    upstream::KeyRing keys(options, nullptr);
+    const pipeline::Service service(options, keys);
     EXPECT_EQ(path_of(service, Operation::chat), "/talk");
     EXPECT_EQ(path_of(service, Operation::embeddings), "/embeddings");
 }

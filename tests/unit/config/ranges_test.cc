@@ -131,6 +131,20 @@ TEST(Ranges, EveryNumberRefusesWhatLiesOutside) {
     EXPECT_GT(count, 40);
 }
 
+TEST(Ranges, AFractionRefusesWhatLiesOutsideAndWhatIsNoNumber) {
+    int count = 0;
+    for_each_setting([&count](Section section, const Setting& setting) {
+        if (setting.access.type != ValueType::fraction) {
+            return;
+        }
+        ++count;
+        for (const std::string_view value : {"0.99", "10.01", "0", "11", "nan", "inf", "-inf"}) {
+            expect_refused(section, setting, value);
+        }
+    });
+    EXPECT_EQ(count, 1);
+}
+
 TEST(Ranges, EveryNumberTakesItsEnds) {
     for_each_setting([](Section section, const Setting& setting) {
         if (setting.access.type != ValueType::integer) {

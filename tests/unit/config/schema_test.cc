@@ -76,13 +76,13 @@ TEST(Schema, NamesEveryMember) {
     EXPECT_EQ(settings_of(Section::server, server::ServerOptions()), kServer);
     EXPECT_EQ(settings_of(Section::certificate, net::CertificateOptions()),
               member_count<net::CertificateOptions>());
-    // `name` is the table's own name, `token` what was found under token_env or token_file; of the
-    // provider's options, seven are found in files and in the environment.
+    // `name` is the table's own name, the tokens are what was found under token_env and its like;
+    // of the provider's options, seven are found in files and in the environment.
     constexpr size_t kLlm =
-        member_count<upstream::UpstreamOptions>() - 2 - 5 +
+        member_count<upstream::UpstreamOptions>() - 3 - 6 +
         member_count<upstream::ProviderOptions>() - 7 + member_count<upstream::UpstreamTimeouts>() +
-        member_count<upstream::PoolOptions>() + member_count<net::TlsClientOptions>() +
-        member_count<upstream::SimulatorOptions>();
+        member_count<upstream::PoolOptions>() + member_count<upstream::RetryOptions>() +
+        member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
@@ -158,10 +158,17 @@ TEST(Schema, ExplainsEverySetting) {
 
 TEST(Schema, NamesUnitsOfNumbers) {
     // Keys of integers end in a unit, in _max or _min of something countable, or count themselves.
-    const std::set<std::string_view> counts = {
-        "port",          "shards",         "listen_backlog",
-        "tokens",        "tokens_default", "embedding_dimensions",
-        "window_blocks", "requests_burst", "tokens_burst"};
+    const std::set<std::string_view> counts = {"port",
+                                               "shards",
+                                               "listen_backlog",
+                                               "tokens",
+                                               "tokens_default",
+                                               "embedding_dimensions",
+                                               "window_blocks",
+                                               "requests_burst",
+                                               "tokens_burst",
+                                               "max_retries",
+                                               "retry_budget_percent"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);

@@ -52,6 +52,52 @@ TEST(Secrets, ComeFromAFileWithoutItsLineEnd) {
     }
 }
 
+std::vector<std::string_view> tokens_of(const LoadResult& result) {
+    const upstream::UpstreamOptions& upstream = config_of(result).upstreams[0];
+    std::vector<std::string_view> tokens = {upstream.token.reveal()};
+    for (const Secret& token : upstream.sibling_tokens) {
+        tokens.push_back(token.reveal());
+    }
+    return tokens;
+}
+
+TEST(Secrets, MayBeSeveral) {
+    const LoadResult result = load(file_with(R"(token_envs = ["A", "B", "C"])"),
+                                   {{"A", "key-a"}, {"B", "key-b"}, {"C", "key-c"}});
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(tokens_of(result), ElementsAre("key-a", "key-b", "key-c"));
+    EXPECT_THAT(lines_of(result), IsEmpty());
+    const TemporaryFolder folder;
+    const std::string first = folder.write("first", "key-a\n");
+    const std::string second = folder.write("second", "key-b\n");
+    const LoadResult files =
+        load(file_with("token_files = [\"" + first + "\", \"" + second + "\"]"));
+    ASSERT_TRUE(files.config) << files.report();
+    EXPECT_THAT(tokens_of(files), ElementsAre("key-a", "key-b"));
+}
+
+TEST(Secrets, OfSeveralTheOnesThatAreThereAreUsed) {
+    const LoadResult result = load(file_with(R"(token_envs = ["NONE", "B", "SAME"])"),
+                                   {{"B", "key-b"}, {"SAME", "key-b"}});
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(tokens_of(result), ElementsAre("key-b"));
+    EXPECT_THAT(lines_of(result),
+                ElementsAre("test.toml:3:15: warning: llm.a.token_envs[0]: the environment "
+                            "variable NONE is not set; requests to this upstream go out without "
+                            "this key",
+                            "test.toml:3:28: warning: llm.a.token_envs[2]: is the same key as one "
+                            "before it, and is left out"));
+    EXPECT_THAT(print_config(config_of(result), "test"), HasSubstr("# 1 of 3 keys set"));
+}
+
+TEST(Secrets, OneOrSeveralAreNamedInOnePlace) {
+    const LoadResult result =
+        load(file_with("token_env = \"A\"\ntoken_envs = [\"B\"]"), {{"A", "a"}, {"B", "b"}});
+    EXPECT_THAT(lines_of(result),
+                Contains("test.toml:4:1: llm.a.token_envs: token_env is set as well; expected one "
+                         "of the two"));
+}
+
 TEST(Secrets, AreReadAnewByEachLoad) {
     const TemporaryFolder folder;
     const std::string text = file_with("token_file = \"" + folder.write("key", "old\n") + "\"");

@@ -29,8 +29,15 @@ protected:
         head.headers = map_of(fields);
         http::HeadWriter writer(arena_);
         writer.request_line("POST", "/v1");
-        const Service service(upstream_->options());
-        write_request_fields(writer, head, *upstream_, service, "req_1", nullptr);
+        upstream::KeyRing keys(upstream_->options(), nullptr);
+        const Service service(upstream_->options(), keys);
+        const upstream::KeyRing::Choice choice = keys.choose("", 0, Instant());
+        write_request_fields(writer, head,
+                             {.upstream = *upstream_,
+                              .service = service,
+                              .key = choice.key,
+                              .request_id = "req_1",
+                              .edits = nullptr});
         return fields_of(writer);
     }
     // What the client gets when the upstream sends `fields`.

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "pipeline/options.h"
 #include "pipeline/service.h"
+#include "upstream/key_ring.h"
 #include "upstream_fixture.h"
 
 namespace sluice::pipeline {
@@ -34,7 +35,7 @@ protected:
     }
     const Service* service() {
         if (service_ == nullptr) {
-            service_ = std::make_unique<Service>(upstream_->options());
+            service_ = std::make_unique<Service>(upstream_->options(), keys_);
         }
         return service_.get();
     }
@@ -64,6 +65,7 @@ protected:
 
 private:
     std::vector<std::unique_ptr<RouteOptions>> options_;
+    upstream::KeyRing keys_{{}, nullptr};
     std::unique_ptr<Service> service_;
     std::vector<Route> routes_;
     std::unique_ptr<RouteTable> table_;

@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "http/types.h"
 #include "pipeline/client_call.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
@@ -21,7 +22,8 @@ std::string way(std::string_view path,
     upstream::UpstreamOptions options = {.name = "u", .base_url = "http://127.0.0.1:1"};
     options.provider = provider;
     options.vendor.lacks = lacks;
-    const Service service(options);
+    upstream::KeyRing keys(options, nullptr);
+    const Service service(options, keys);
     const ClientCall call = client_call(http::Method::post, path);
     if (service.relays(call)) {
         return "relayed";

@@ -52,13 +52,14 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
     record.is_stream = true;
     record.events = 7;
     record.attempts = 2;
+    record.retry_reason = pipeline::RetryReason::throttled;
     record.leased = Instant::from_ns(4'000'000);
     record.usage = {.prompt_tokens = 5, .completion_tokens = 2, .is_known = true};
     record.error = {.kind = ErrorKind::reset, .source = ErrorSource::upstream, .where = "a b"};
     const std::string line = line_of(record, AccessLogFormat::human);
     for (const std::string_view part :
          {" status=502 ", " upstream_status=200 ", " stream=true ", " events=7 ", " attempts=2 ",
-          " connect_ms=1.400 ", " prompt_tokens=5 completion_tokens=2 ",
+          " retry_reason=throttled ", " connect_ms=1.400 ", " prompt_tokens=5 completion_tokens=2 ",
           " error_detail=\"a b\" "}) {
         EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
     }
