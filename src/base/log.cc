@@ -127,10 +127,10 @@ void LogField::append_human(std::string& line) const {
         }
     } else if (kind_ != Kind::text) {
         append_plain(line);
-    } else if (const auto text = text_.substr(0, kTextBytesMax); needs_quotes(text)) {
-        append_quoted(line, text);
+    } else if (needs_quotes(text_)) {
+        append_quoted(line, text_);
     } else {
-        line += text;
+        line += text_;
     }
 }
 
@@ -148,7 +148,7 @@ void LogField::append_json(std::string& line) const {
             append_number(line, error.os_errno);
         }
     } else if (kind_ == Kind::text) {
-        append_quoted(line, text_.substr(0, kTextBytesMax));
+        append_quoted(line, text_);
     } else {
         append_plain(line);
     }
@@ -197,8 +197,8 @@ bool LogSite::admit(int64_t second, uint64_t& suppressed) {
     if (seen != second && second_.compare_exchange_strong(seen, second)) {
         lines_.store(0, std::memory_order_relaxed);
     }
-    if (lines_.load(std::memory_order_relaxed) >= kLinesPerSecond ||
-        lines_.fetch_add(1, std::memory_order_relaxed) >= kLinesPerSecond) {
+    if (lines_.load(std::memory_order_relaxed) >= lines_per_second_ ||
+        lines_.fetch_add(1, std::memory_order_relaxed) >= lines_per_second_) {
         suppress();
         return false;
     }

@@ -43,8 +43,15 @@ inline bool log_is_on(LogLevel level) {
 // A name and a value; lives as long as the full expression that logs it.
 class LogField {
 public:
-    // Longer texts are cut: a log is no place for bodies.
+    // Longer texts are cut: a log is no place for bodies, unless somebody has asked for them.
     static constexpr size_t kTextBytesMax = 1024;
+
+    // A text of any length, which the caller bounds.
+    static LogField whole(std::string_view name, std::string_view text) {
+        LogField field(name, text);
+        field.text_ = text;
+        return field;
+    }
 
     template <std::same_as<bool> T>
     LogField(std::string_view name, T value) : name_(name), kind_(Kind::boolean) {
@@ -60,7 +67,8 @@ public:
         value_.natural = value;
     }
     template <std::convertible_to<std::string_view> T>
-    LogField(std::string_view name, const T& value) : name_(name), text_(value) {}
+    LogField(std::string_view name, const T& value)
+        : name_(name), text_(std::string_view(value).substr(0, kTextBytesMax)) {}
     // Seconds, with six digits after the point.
     LogField(std::string_view name, Duration value) : name_(name), kind_(Kind::seconds) {
         value_.integer = value.ns();
@@ -91,15 +99,18 @@ private:
     Kind kind_ = Kind::text;
 };
 
-// One place in the source that logs. Repeats beyond kLinesPerSecond are counted; the count goes out
-// as a field of the place's first line in a later second, or by the writer when none comes. Shared
-// by all threads; static, so it lives for ever.
+// One place in the source that logs. Repeats beyond its lines a second are counted; the count goes
+// out as a field of the place's first line in a later second, or by the writer when none comes.
+// Shared by all threads; static, so it lives for ever.
 class LogSite {
 public:
     static constexpr uint32_t kLinesPerSecond = 10;
 
-    constexpr LogSite(LogLevel level, std::string_view room, std::string_view text)
-        : level_(level), room_(room), text_(text) {}
+    constexpr LogSite(LogLevel level,
+                      std::string_view room,
+                      std::string_view text,
+                      uint32_t lines_per_second = kLinesPerSecond)
+        : level_(level), room_(room), text_(text), lines_per_second_(lines_per_second) {}
     LogSite(const LogSite&) = delete;
     LogSite& operator=(const LogSite&) = delete;
 
@@ -125,6 +136,7 @@ private:
     const LogLevel level_;
     const std::string_view room_;
     const std::string_view text_;
+    const uint32_t lines_per_second_;
     std::atomic<int64_t> second_ = -1;
     std::atomic<uint32_t> lines_ = 0;
     std::atomic<uint64_t> suppressed_ = 0;

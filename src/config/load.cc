@@ -15,6 +15,7 @@
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/places.h"
+#include "config/processor_files.h"
 #include "config/processor_kinds.h"
 #include "config/provider_defaults.h"
 #include "config/read_file.h"
@@ -86,6 +87,7 @@ Config Loader::load(TomlNode root) {
         config_.server.host = "127.0.0.1";
     }
     fill_provider_defaults(config_, options_.environment, places_, diagnostics_);
+    load_processor_files(config_, places_, diagnostics_);
     resolve_secrets(config_, options_.environment, places_, diagnostics_);
     resolve_cloud_credentials(config_, options_.environment, places_, diagnostics_);
     resolve_key_secrets(config_, options_.environment, places_, diagnostics_);

@@ -11,6 +11,10 @@
 #include "config/setting.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/headers.h"
+#include "pipeline/processors/logging.h"
+#include "pipeline/processors/system_prompt.h"
+#include "pipeline/processors/transform.h"
+#include "pipeline/processors/validation.h"
 
 namespace sluice::config {
 
@@ -30,6 +34,10 @@ constexpr ProcessorKind kind(std::string_view type, Section section) {
 
 constexpr auto kKinds = std::to_array<ProcessorKind>({
     kind<pipeline::HeadersOptions>("headers", Section::processor_headers),
+    kind<pipeline::LoggingOptions>("logging", Section::processor_logging),
+    kind<pipeline::SystemPromptOptions>("system_prompt", Section::processor_system_prompt),
+    kind<pipeline::TransformOptions>("transform", Section::processor_transform),
+    kind<pipeline::ValidationOptions>("validation", Section::processor_validation),
 });
 
 constexpr auto kNames = [] {

@@ -122,6 +122,10 @@ constexpr Heading kHeadings[] = {
     {Section::tenant, "budget", "Budget of a tenant", "Likewise."},
     {Section::cache, "", "Response cache",
      "Answers that are given again, see [CACHE.md](CACHE.md)."},
+    {Section::processor_logging, "", "Processor: logging", ""},
+    {Section::processor_system_prompt, "", "Processor: system_prompt", ""},
+    {Section::processor_transform, "", "Processor: transform", ""},
+    {Section::processor_validation, "", "Processor: validation", ""},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".

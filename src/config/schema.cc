@@ -38,6 +38,14 @@ SectionTable table_of(Section section) {
             return tenant_section();
         case Section::cache:
             return cache_section();
+        case Section::processor_logging:
+            return processor_logging_section();
+        case Section::processor_system_prompt:
+            return processor_system_prompt_section();
+        case Section::processor_transform:
+            return processor_transform_section();
+        case Section::processor_validation:
+            return processor_validation_section();
     }
     return {};
 }

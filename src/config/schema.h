@@ -10,18 +10,24 @@
 
 namespace sluice::config {
 
+// clang-format off
 inline constexpr Section kSections[] = {
-    Section::server,             //
-    Section::certificate,        //
-    Section::llm,                //
-    Section::route,              //
-    Section::processor,          //
-    Section::processor_headers,  //
-    Section::keys,               //
-    Section::key,                //
-    Section::tenant,             //
-    Section::cache,              //
+    Section::server,
+    Section::certificate,
+    Section::llm,
+    Section::route,
+    Section::processor,
+    Section::processor_headers,
+    Section::processor_logging,
+    Section::processor_system_prompt,
+    Section::processor_transform,
+    Section::processor_validation,
+    Section::keys,
+    Section::key,
+    Section::tenant,
+    Section::cache,
 };
+// clang-format on
 
 std::span<const Setting> settings(Section section);
 // Null when there is none.

@@ -56,5 +56,9 @@ SectionTable keys_section();
 SectionTable key_section();
 SectionTable tenant_section();
 SectionTable cache_section();
+SectionTable processor_logging_section();
+SectionTable processor_system_prompt_section();
+SectionTable processor_transform_section();
+SectionTable processor_validation_section();
 
 }  // namespace sluice::config

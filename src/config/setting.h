@@ -39,6 +39,10 @@ enum class Section : uint8_t {
     key,     // [key.NAME]: KeyOptions
     tenant,  // [tenant.NAME]: TenantOptions
     cache,   // [cache]: CacheOptions
+    processor_logging,
+    processor_system_prompt,
+    processor_transform,
+    processor_validation,
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

@@ -21,10 +21,10 @@ coro::Task<Status> Processor::answer(ProcessorContext& /*context*/) {
 }
 
 const PromptFacts& ProcessorContext::facts() {
-    if (facts_of_ != body.text().data()) {
+    if (facts_of_ != body.version()) {
         const auto tree = body.tree();
         facts_ = tree ? prompt_facts(**tree, call) : PromptFacts();
-        facts_of_ = body.text().data();
+        facts_of_ = body.version();
     }
     return facts_;
 }

@@ -130,7 +130,7 @@ struct ProcessorContext {
 
 private:
     PromptFacts facts_;
-    const char* facts_of_ = nullptr;  // The text that they were counted in.
+    uint32_t facts_of_ = 0;  // The version of the body that they were counted in.
 };
 
 struct ResponseView {

@@ -7,6 +7,10 @@
 #include <variant>
 
 #include "pipeline/processors/headers.h"
+#include "pipeline/processors/logging.h"
+#include "pipeline/processors/system_prompt.h"
+#include "pipeline/processors/transform.h"
+#include "pipeline/processors/validation.h"
 
 namespace sluice::pipeline {
 
@@ -17,7 +21,15 @@ enum class OnFailure : uint8_t {
 };
 
 // The options of one type; the alternatives stand in the order of the table of types.
-using ProcessorConfig = std::variant<HeadersOptions>;
+// clang-format off
+using ProcessorConfig = std::variant<
+    HeadersOptions,
+    LoggingOptions,
+    SystemPromptOptions,
+    TransformOptions,
+    ValidationOptions
+>;
+// clang-format on
 
 struct ProcessorOptions {
     std::string name = {};

@@ -15,6 +15,10 @@
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/headers.h"
+#include "pipeline/processors/logging.h"
+#include "pipeline/processors/system_prompt.h"
+#include "pipeline/processors/transform.h"
+#include "pipeline/processors/validation.h"
 
 namespace sluice::pipeline {
 
@@ -32,6 +36,22 @@ public:
 
 private:
     const Options& options_;
+};
+
+// For steps that share a plan, made of the options when they are loaded.
+template <class Step, class Options>
+class PlannedFactory final : public ProcessorFactory {
+public:
+    explicit PlannedFactory(const Options& options)
+        : needs_(Step::needs(options)), plan_(options) {}
+    Needs needs() const override { return needs_; }
+    Processor& make(Arena& arena) const override {
+        return *new (arena.allocate(sizeof(Step), alignof(Step))) Step(plan_);
+    }
+
+private:
+    const Needs needs_;
+    const typename Step::Plan plan_;
 };
 
 template <class Options, size_t Index = 0>
@@ -53,8 +73,22 @@ constexpr ProcessorType plain(std::string_view name) {
             }};
 }
 
+template <class Step, class Options>
+constexpr ProcessorType planned(std::string_view name) {
+    return {name, index_of<Options>(),
+            [](const ProcessorOptions& options,
+               const ProcessorResources&) -> std::unique_ptr<ProcessorFactory> {
+                return std::make_unique<PlannedFactory<Step, Options>>(
+                    *std::get_if<Options>(&options.config));
+            }};
+}
+
 constexpr auto kTypes = std::to_array<ProcessorType>({
     plain<Headers, HeadersOptions>("headers"),
+    plain<Logging, LoggingOptions>("logging"),
+    planned<SystemPrompt, SystemPromptOptions>("system_prompt"),
+    planned<Transform, TransformOptions>("transform"),
+    planned<Validation, ValidationOptions>("validation"),
 });
 
 }  // namespace

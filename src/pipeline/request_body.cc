@@ -26,6 +26,7 @@ bool is_space(char c) {
 
 void RequestBody::take(const SliceQueue& held) {
     tree_ = nullptr;
+    ++version_;
     if (held.slice_count() == 1) {
         text_ = held.front().share();
         return;
@@ -37,6 +38,7 @@ void RequestBody::take(const SliceQueue& held) {
 
 void RequestBody::take_text(std::string_view text) {
     tree_ = nullptr;
+    ++version_;
     text_ = Slice::copy_of(text);
 }
 
@@ -68,6 +70,7 @@ void RequestBody::apply(std::span<const BodyEdit> edits) {
     std::ranges::copy(from.substr(next), to);
     text_ = std::move(edited);
     tree_ = nullptr;
+    ++version_;
     has_changed_ = true;
 }
 

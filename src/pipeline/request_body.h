@@ -38,6 +38,9 @@ public:
     bool empty() const { return text_.empty(); }
     std::string_view text() const { return text_.view(); }
     bool has_changed() const { return has_changed_; }
+    // Another one for every text; 0 before the first. An edited text may lie where an older one
+    // did.
+    uint32_t version() const { return version_; }
     // The text for whoever sends it.
     Slice share() const { return text_.share(); }
 
@@ -61,6 +64,7 @@ private:
     Arena* arena_;
     Slice text_;
     const json::Value* tree_ = nullptr;
+    uint32_t version_ = 0;
     bool has_changed_ = false;
 };
 

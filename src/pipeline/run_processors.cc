@@ -23,12 +23,10 @@ namespace sluice::pipeline {
 void Exchange::begin_chain(const Route& route) {
     if (chain_ == nullptr) {
         chain_ = std::make_unique<ChainRun>(*route.chain, client_.arena(), record_);
-        if (route.chain->needs().response_body) {
-            client_.set_tap(chain_.get());
-        }
     } else {
         chain_->choose(*route.chain);
     }
+    client_.set_tap(route.chain->needs().response_body ? chain_.get() : nullptr);
     ProcessorContext& context = chain_->context();
     context.services = &services_;
     context.snapshot = snapshot_.get();

@@ -229,8 +229,8 @@ class NonsenseTest(unittest.TestCase):
                                timeout=10, check=True).stdout
         section = None
         for line in shown.splitlines():
-            if match := re.fullmatch(r"`\[+([a-zA-Z._]+)\]+`", line):
-                section = match.group(1).replace("NAME", "up")
+            if match := re.fullmatch(r'`\[+([a-zA-Z._]+)\]+( of type "\w+")?`', line):
+                section = match.group(1).replace("NAME", "up") + (match.group(2) or "")
             elif match := re.fullmatch(r"\| `(\w+)` \| ([^|]+) \| [^|]* \| .* \|", line):
                 yield section, match.group(1), match.group(2)
 
@@ -268,7 +268,8 @@ class NonsenseTest(unittest.TestCase):
         elif section in ("server", "llm.up"):
             text = f"[{section}]\n{line}" + re.sub(rf"(?m)^{key} = .*\n", "", parts.pop(section))
         else:
-            text = f"[{section}]\n{line}"
+            section, _, kind = section.partition(" of type ")
+            text = f"[{section}]\n{line}" + (f"type = {kind}\n" if kind else "")
         rest = "".join(f"[{n}]\n{t}" if n != "route" else t for n, t in parts.items())
         return text + rest, text.split("\n").index(line.rstrip("\n")) + 1
 

@@ -59,6 +59,13 @@ TEST(LogField, CutsLongTexts) {
     EXPECT_EQ(line.back(), '\n');
 }
 
+TEST(LogField, LeavesWholeTextsWhole) {
+    constinit static LogSite site(LogLevel::error, "http", "t");
+    const std::string text(5'000, 'x');
+    EXPECT_EQ(line_of(LogFormat::human, site, {LogField::whole("x", text)}),
+              "T error http: t x=" + text + "\n");
+}
+
 TEST(LogClock, WritesRfc3339) {
     LogClock clock;
     clock.set(0);
@@ -85,6 +92,14 @@ TEST(LogSite, HoldsRepeatsBackAndOwnsUpLater) {
     }
     // A site that held something back stays on the list for ever, so this one is left without.
     EXPECT_TRUE(site.admit(101, suppressed));
+}
+
+TEST(LogSite, MayHaveALimitOfItsOwn) {
+    LogSite site(LogLevel::info, "net", "often", 100);
+    uint64_t suppressed = 0;
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_TRUE(site.admit(100, suppressed)) << i;
+    }
 }
 
 TEST(LogSite, TellsTheNumberWithTheNextLineOrToTheWriter) {

@@ -98,6 +98,15 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
     EXPECT_EQ(settings_of(Section::processor, options), 3U);
     EXPECT_EQ(settings_of(Section::processor_headers, pipeline::HeadersOptions()),
               member_count<pipeline::HeadersOptions>());
+    EXPECT_EQ(settings_of(Section::processor_logging, pipeline::LoggingOptions()),
+              member_count<pipeline::LoggingOptions>());
+    // One more is what was found in the file.
+    EXPECT_EQ(settings_of(Section::processor_system_prompt, pipeline::SystemPromptOptions()),
+              member_count<pipeline::SystemPromptOptions>() - 1);
+    EXPECT_EQ(settings_of(Section::processor_transform, pipeline::TransformOptions()),
+              member_count<pipeline::TransformOptions>());
+    EXPECT_EQ(settings_of(Section::processor_validation, pipeline::ValidationOptions()),
+              member_count<pipeline::ValidationOptions>());
 }
 
 // `name` is the table's own name; `hash` and `display` are of what was found as the secret.
@@ -198,6 +207,11 @@ TEST(Schema, AcceptsItsOwnDefaults) {
 class Objects {
 public:
     void* of(Section section) {
+        for (const ProcessorKind& kind : processor_kinds()) {
+            if (kind.section == section) {
+                return kind.choose(processor_.config);
+            }
+        }
         switch (section) {
             case Section::server:
                 return &server_;
@@ -209,8 +223,6 @@ public:
                 return &route_;
             case Section::processor:
                 return &processor_;
-            case Section::processor_headers:
-                return &headers_;
             case Section::keys:
                 return &keys_;
             case Section::key:
@@ -219,8 +231,9 @@ public:
                 return &tenant_;
             case Section::cache:
                 return &cache_;
+            default:
+                return nullptr;
         }
-        return nullptr;
     }
 
 private:
@@ -229,7 +242,6 @@ private:
     upstream::UpstreamOptions upstream_;
     pipeline::RouteOptions route_;
     pipeline::ProcessorOptions processor_;
-    pipeline::HeadersOptions headers_;
     access::KeyStoreOptions keys_;
     access::KeyOptions key_;
     access::TenantOptions tenant_;

@@ -2,11 +2,14 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/processor_options.h"
+#include "pipeline/processors/system_prompt.h"
 #include "unit/config/helpers.h"
 
 namespace sluice::config {
@@ -124,6 +127,62 @@ TEST(Validate, LooksAtTypesAndConditionsOfProcessors) {
     EXPECT_THAT(lines("[processor.a]\ntype = \"headers\"\nreponse_set = {}\n"),
                 Contains(HasSubstr("processor.a.reponse_set: unknown setting; did you mean "
                                    "\"response_set\"?")));
+}
+
+std::string processor(std::string_view text) {
+    return "[processor.a]\n" + std::string(text) + "\n" + std::string(kRest) +
+           "processors = [\"a\"]\n";
+}
+
+TEST(Validate, LooksAtPrompts) {
+    const TemporaryFolder folder;
+    const auto prompt = [](std::string_view text) {
+        return processor("type = \"system_prompt\"\n" + std::string(text));
+    };
+    const auto in_file = [&](std::string_view content) {
+        return prompt("text_file = \"" + folder.write("prompt.txt", content) + "\"");
+    };
+    EXPECT_THAT(lines(prompt("text = \"Be {{tenant}}\"")), IsEmpty());
+    EXPECT_THAT(lines(prompt("text = \"Be {{tenent}}\"")),
+                ElementsAre(HasSubstr("test.toml:3:8: processor.a.text: is not a template: at "
+                                      "column 4: expected a variable")));
+    EXPECT_THAT(lines(prompt("")),
+                ElementsAre(HasSubstr("test.toml:1:12: processor.a: has no prompt; expected")));
+    EXPECT_THAT(lines(prompt("text = \"\"")), ElementsAre(HasSubstr("has an empty prompt")));
+    EXPECT_THAT(
+        lines(prompt("text = \"a\"\ntext_file = \"b\"")),
+        ElementsAre(HasSubstr("test.toml:4:1: processor.a.text_file: text is set as well")));
+    EXPECT_THAT(lines(prompt("text_file = \"" + folder.path("none") + "\"")),
+                ElementsAre(HasSubstr("cannot be read: No such file")));
+    EXPECT_THAT(lines(in_file("a\nb {{x}}\n")),
+                ElementsAre(HasSubstr("is not a template: at line 2, column 3: expected")));
+    EXPECT_THAT(lines(in_file("\n\n")), ElementsAre(HasSubstr("is empty; expected a prompt")));
+    EXPECT_THAT(lines(in_file(std::string(300'000, 'x'))), ElementsAre(HasSubstr("text_file")));
+    const LoadResult result = load(in_file("Be kind.\r\n\n"));
+    const auto& options =
+        std::get<pipeline::SystemPromptOptions>(config_of(result).processors.at(0).config);
+    EXPECT_EQ(options.loaded_text, "Be kind.");
+    EXPECT_EQ(options.text, "");
+}
+
+TEST(Validate, LooksAtEditsOfRequests) {
+    const auto edit = [](std::string_view text) {
+        return lines(processor("type = \"transform\"\n" + std::string(text)));
+    };
+    EXPECT_THAT(
+        edit("set = { t = \"0.2\", \"metadata.team\" = '\"x\"' }\nclamp = { t = \"0..1\" }"),
+        IsEmpty());
+    EXPECT_THAT(edit("set = { t = \"x\" }"),
+                ElementsAre(HasSubstr("processor.a.set.t: the value of \"t\" is not JSON")));
+    EXPECT_THAT(edit("default = { \"a..b\" = \"1\" }"),
+                ElementsAre(HasSubstr("is not a path such as")));
+    EXPECT_THAT(edit("rename = { a = \"b.c\" }"),
+                ElementsAre(HasSubstr("\"b.c\" is not the name of a member")));
+    EXPECT_THAT(edit("rename = { \"a[0]\" = \"b\" }"), ElementsAre(HasSubstr("leads to an item")));
+    EXPECT_THAT(edit("clamp = { t = \"1..0\" }"),
+                ElementsAre(HasSubstr("expected the lower number first")));
+    EXPECT_THAT(edit("remove = [\"a[x]\"]"),
+                ElementsAre(HasSubstr("processor.a.remove[0]: \"a[x]\" is not a path")));
 }
 
 TEST(Validate, FitsLimitsTogether) {
