@@ -53,6 +53,7 @@ OWNED_HEADERS = {
     'linux/io_uring*': ['net/ring_uring.cc', 'net/uring_features.cc'],
     'openssl/*': ['net/tls_*.cc', 'crypto/*.cc'],
     'ares*.h': ['net/*resolver.cc'],
+    're2/*': ['pipeline/text_rules.cc'],
     'simdjson*': ['json/*'],
     'toml++/*': ['config/*.cc'],
     'mimalloc*': ['server/*'],

@@ -30,6 +30,7 @@ enum class MetricId : uint8_t {
     retries_total,
     retries_denied_total,
     key_cooldowns_total,
+    guard_matches_total,
     exchanges,
     client_connections,
     client_connections_total,
@@ -170,6 +171,9 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_key_cooldowns_total",
             "Times that a key was sent to rest, by the reason: refused, throttled.",
             {"upstream", "reason"}),
+    counter("sluice_guard_matches_total",
+            "What guards have found in prompts and answers, by what they did.",
+            {"route", "upstream", "action"}),
     gauge("sluice_exchanges", "Exchanges that are going on.", {"shard"}),
     gauge("sluice_client_connections", "Open connections of clients.", {"shard"}),
     counter(

@@ -12,10 +12,12 @@
 #include "config/cloud_credentials.h"
 #include "config/default_config.h"
 #include "config/forms.h"
+#include "config/guard_checks.h"
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/places.h"
 #include "config/processor_files.h"
+#include "config/processor_forms.h"
 #include "config/processor_kinds.h"
 #include "config/provider_defaults.h"
 #include "config/read_file.h"
@@ -88,11 +90,13 @@ Config Loader::load(TomlNode root) {
     }
     fill_provider_defaults(config_, options_.environment, places_, diagnostics_);
     load_processor_files(config_, places_, diagnostics_);
+    read_word_lists(config_, places_, diagnostics_);
     resolve_secrets(config_, options_.environment, places_, diagnostics_);
     resolve_cloud_credentials(config_, options_.environment, places_, diagnostics_);
     resolve_key_secrets(config_, options_.environment, places_, diagnostics_);
     validate(config_, places_, diagnostics_);
     validate_access(config_, places_, diagnostics_);
+    validate_processors(config_, places_, diagnostics_);
     return std::move(config_);
 }
 
@@ -204,6 +208,7 @@ void Loader::bind_processors(TomlNode& root) {
 void Loader::bind_processor(const NamedTable& processor) {
     pipeline::ProcessorOptions& options = config_.processors.emplace_back();
     options.name = processor.name;
+    map_processor(*processor.table, processor.shown, config_.upstreams, diagnostics_);
     const TablePath path = {"processor." + processor.name, processor.shown};
     TomlNode common = *processor.table;
     TomlNode particular = *processor.table;
@@ -212,6 +217,10 @@ void Loader::bind_processor(const NamedTable& processor) {
     };
     std::erase_if(common.members, std::not_fn(is_common));
     std::erase_if(particular.members, is_common);
+    const TomlNode* const type = common.find("type");
+    if (const ProcessorKind* kind = find_processor_kind(type == nullptr ? "" : type->text)) {
+        options.on_failure = kind->on_failure;
+    }
     binder_.bind(Section::processor, &options, common, path, processor.position);
     if (const ProcessorKind* kind = find_processor_kind(options.type)) {
         binder_.bind(kind->section, kind->choose(options.config), particular, path,

@@ -9,7 +9,9 @@
 #include <variant>
 
 #include "config/setting.h"
+#include "pipeline/guard_options.h"
 #include "pipeline/processor_options.h"
+#include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
 #include "pipeline/processors/system_prompt.h"
@@ -21,9 +23,12 @@ namespace sluice::config {
 namespace {
 
 template <class Options>
-constexpr ProcessorKind kind(std::string_view type, Section section) {
+constexpr ProcessorKind kind(std::string_view type,
+                             Section section,
+                             pipeline::OnFailure on_failure = pipeline::OnFailure::fail) {
     return {.type = type,
             .section = section,
+            .on_failure = on_failure,
             .choose = [](pipeline::ProcessorConfig& config) -> void* {
                 return &config.emplace<Options>();
             },
@@ -33,6 +38,9 @@ constexpr ProcessorKind kind(std::string_view type, Section section) {
 }
 
 constexpr auto kKinds = std::to_array<ProcessorKind>({
+    kind<pipeline::EnhancerOptions>(
+        "enhancer", Section::processor_enhancer, pipeline::OnFailure::skip),
+    kind<pipeline::GuardOptions>("guard", Section::processor_guard),
     kind<pipeline::HeadersOptions>("headers", Section::processor_headers),
     kind<pipeline::LoggingOptions>("logging", Section::processor_logging),
     kind<pipeline::SystemPromptOptions>("system_prompt", Section::processor_system_prompt),

@@ -13,6 +13,7 @@ namespace sluice::config {
 struct ProcessorKind {
     std::string_view type;
     Section section;
+    pipeline::OnFailure on_failure;  // Unless the file says otherwise.
     // Makes it the alternative that is set, and returns its options.
     void* (*choose)(pipeline::ProcessorConfig& config);
     const void* (*options)(const pipeline::ProcessorConfig& config);

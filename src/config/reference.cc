@@ -77,6 +77,9 @@ may stand in one file, under different names.
 | its `timeout_secs` (300), or `timeout` | `timeouts.first_byte_ms`, `timeouts.silence_ms` |
 | `[[route]]` with `path` | `path_prefix` |
 | `[[route]]` with `provider` | `target_llm` |
+| `[processor.NAME]` with `type = "openai_chat"` | `"enhancer"` |
+| its `config_value` | the main value of some [types](processors/enhancer.md#the-published-form) |
+| its `additional_config` | the members, as settings of the table |
 
 `timeout_secs` bounds the wait for the upstream, before its answer and inside it. It is no limit on
 the whole exchange, which would cut streams that are well; that is `timeouts.total_ms`.
@@ -111,6 +114,8 @@ constexpr Heading kHeadings[] = {
      "Which requests go to which upstream. A request without a route gets a 404."},
     {Section::processor, "", "Processors",
      "Steps that routes name, in [PROCESSORS.md](PROCESSORS.md) one by one."},
+    {Section::processor_enhancer, "", "Processor: enhancer", ""},
+    {Section::processor_guard, "", "Processor: guard", ""},
     {Section::processor_headers, "", "Processor: headers", ""},
     {Section::keys, "", "Keys that are made at run time",
      "[KEYS_AND_LIMITS.md](KEYS_AND_LIMITS.md) says what keys, limits and budgets are."},

@@ -28,6 +28,10 @@ SectionTable table_of(Section section) {
             return route_section();
         case Section::processor:
             return processor_section();
+        case Section::processor_enhancer:
+            return processor_enhancer_section();
+        case Section::processor_guard:
+            return processor_guard_section();
         case Section::processor_headers:
             return processor_headers_section();
         case Section::keys:

@@ -17,6 +17,8 @@ inline constexpr Section kSections[] = {
     Section::llm,
     Section::route,
     Section::processor,
+    Section::processor_enhancer,
+    Section::processor_guard,
     Section::processor_headers,
     Section::processor_logging,
     Section::processor_system_prompt,

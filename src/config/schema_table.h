@@ -51,6 +51,8 @@ SectionTable certificate_section();
 SectionTable llm_section();
 SectionTable route_section();
 SectionTable processor_section();
+SectionTable processor_enhancer_section();
+SectionTable processor_guard_section();
 SectionTable processor_headers_section();
 SectionTable keys_section();
 SectionTable key_section();

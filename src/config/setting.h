@@ -34,6 +34,8 @@ enum class Section : uint8_t {
     llm,          // [llm.NAME]: UpstreamOptions
     route,        // [[route]]: RouteOptions
     processor,    // [processor.NAME]: ProcessorOptions; each type has a section besides.
+    processor_enhancer,
+    processor_guard,
     processor_headers,
     keys,    // [keys]: KeyStoreOptions
     key,     // [key.NAME]: KeyOptions

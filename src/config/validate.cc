@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +14,8 @@
 #include "config/nearest.h"
 #include "config/read_file.h"
 #include "http/url.h"
+#include "pipeline/processor_options.h"
+#include "pipeline/processors/enhancer.h"
 
 namespace sluice::config {
 
@@ -302,9 +305,14 @@ void Validator::unused_upstreams() {
         const auto uses = [&upstream](const RouteOptions& route) {
             return route.target_llm == upstream.name;
         };
+        const auto asks = [&upstream](const pipeline::ProcessorOptions& processor) {
+            const auto* const options = std::get_if<pipeline::EnhancerOptions>(&processor.config);
+            return options != nullptr && options->target_llm == upstream.name;
+        };
         // Those that make tokens for others are used by them.
         const bool is_hidden = upstream.name.contains('/');
-        if (!is_hidden && std::ranges::none_of(config_.routes, uses)) {
+        if (!is_hidden && std::ranges::none_of(config_.routes, uses) &&
+            std::ranges::none_of(config_.processors, asks)) {
             warning("llm." + upstream.name, "no route uses it");
         }
     }

@@ -21,6 +21,8 @@
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "providers/provider_error.h"
+#include "providers/reply.h"
+#include "providers/reply_filter.h"
 
 namespace sluice::pipeline {
 
@@ -130,7 +132,34 @@ coro::Task<Result<bool>> ChainRun::run_request() {
         }
         CO_TRY_VOID(settle(i, verdict));
     }
+    if (chain_->needs().response_text) {
+        collect_filters();
+    }
     co_return false;
+}
+
+void ChainRun::collect_filters() {
+    const auto all = context_.arena.allocate_array<providers::ReplyFilter*>(running_.size());
+    size_t count = 0;
+    for (const Running& running : running_) {
+        if (running.step != nullptr) {
+            all[count] = running.step->reply_filter(context_);
+            count += all[count] != nullptr ? 1 : 0;
+        }
+    }
+    filters_ = all.first(count);
+}
+
+// The filters have done their work; one of a step that is skipped from here on goes with it.
+coro::Task<Status> ChainRun::on_reply(std::span<providers::ReplyChoice> choices) {
+    filters_ = {};
+    for (size_t i = 0; i < running_.size(); ++i) {
+        if (running_[i].step != nullptr) {
+            const Verdict verdict = co_await running_[i].step->on_reply(context_, choices);
+            CO_TRY_VOID(settle(i, verdict));
+        }
+    }
+    co_return Status();
 }
 
 Status ChainRun::settle(size_t index, const Verdict& verdict) {

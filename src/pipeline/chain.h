@@ -23,6 +23,8 @@
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
+#include "providers/reply.h"
+#include "providers/reply_filter.h"
 
 namespace sluice::pipeline {
 
@@ -83,6 +85,9 @@ public:
     // answer in the upstream's place.
     coro::Task<Result<bool>> run_request();
     coro::Task<Status> answer() { return answering_->answer(context_); }
+    // What the texts of the answer go through, in the order of the chain; after run_request().
+    std::span<providers::ReplyFilter* const> reply_filters() const { return filters_; }
+    coro::Task<Status> on_reply(std::span<providers::ReplyChoice> choices);
     void on_response_head(const ResponseView& view);
     void on_body(std::string_view bytes) override;
     // Ends every step that began; later calls do nothing.
@@ -98,6 +103,7 @@ private:
     };
 
     Status begin(size_t index);
+    void collect_filters();
     // What comes of a verdict: the exchange goes on, or fails. A step that failed and may be
     // skipped is ended.
     Status settle(size_t index, const Verdict& verdict);
@@ -108,6 +114,7 @@ private:
     std::span<Running> running_;
     ProcessorContext context_;
     Processor* answering_ = nullptr;
+    std::span<providers::ReplyFilter*> filters_;
     const providers::ProviderError* told_ = nullptr;
 };
 

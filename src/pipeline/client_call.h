@@ -19,6 +19,13 @@ struct ClientCall {
     bool is_chat() const { return is_known && operation == providers::Operation::chat; }
 };
 
+// What is asked for is a text that a model writes.
+inline bool has_reply_text(const ClientCall& call) {
+    return call.is_known && (call.operation == providers::Operation::chat ||
+                             call.operation == providers::Operation::completions ||
+                             call.operation == providers::Operation::responses);
+}
+
 ClientCall client_call(http::Method method, std::string_view path);
 
 }  // namespace sluice::pipeline

@@ -219,7 +219,8 @@ coro::Task<Status> Exchange::answer() {
     if (!route_->service->can_serve(call_)) {
         co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
     }
-    if (!route_->service->relays(call_)) {
+    CO_TRY_VOID(check_filters());
+    if (!route_->service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_))) {
         if (call_.operation == providers::Operation::embeddings) {
             co_return co_await translate_embeddings();
         }

@@ -49,6 +49,8 @@
 
 namespace sluice::providers {
 class SimulatedAnswer;
+class ReplyFilter;
+class WholeReply;
 struct ChatRequest;
 struct RemotePart;
 }  // namespace sluice::providers
@@ -106,6 +108,10 @@ private:
     Status take_fields();
     const HeaderEdits* request_edits() const;
     const HeaderEdits* response_edits() const;
+    // What the texts of the answer go through; empty for most.
+    std::span<providers::ReplyFilter* const> reply_filters() const;
+    Status check_filters();
+    coro::Task<Status> show_reply(providers::WholeReply& reply);
     void write_processors_fields(http::HeadWriter& writer, const ResponseView& view);
     void end_processors();
     // request_intake.cc

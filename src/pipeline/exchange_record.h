@@ -32,6 +32,24 @@ enum class RetryReason : uint8_t {
 };
 inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::key_throttled) + 1;
 std::string_view retry_reason_name(RetryReason reason);
+// What guards have done about an exchange's texts: matches by action, and the rule of the first.
+struct GuardRecord {
+    std::string_view rule;  // Of the snapshot.
+    uint32_t blocked = 0;
+    uint32_t redacted = 0;
+    uint32_t flagged = 0;
+
+    bool has_matched() const { return !rule.empty(); }
+};
+
+// What a request has cost besides its answer: a model that a processor has asked. In the arena.
+struct ExtraUsage {
+    uint32_t upstream = UINT32_MAX;  // Index of the configuration.
+    std::string_view upstream_name;
+    std::string_view model;  // The upstream's name.
+    Usage usage;
+    const ExtraUsage* next = nullptr;
+};
 
 struct ExchangeRecord {
     static constexpr uint32_t kNone = UINT32_MAX;
@@ -62,6 +80,8 @@ struct ExchangeRecord {
     uint64_t response_body_bytes = 0;
     uint64_t events = 0;
     Usage usage;
+    const ExtraUsage* extra_usages = nullptr;  // The latest first.
+    GuardRecord guard;
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

@@ -1,12 +1,15 @@
 // What steps have in common.
 #include "pipeline/processor.h"
 
+#include <span>
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "coro/task.h"
 #include "pipeline/prompt_facts.h"
 #include "providers/provider_error.h"
+#include "providers/reply.h"
 
 namespace sluice::pipeline {
 
@@ -18,6 +21,11 @@ coro::Task<Verdict> Processor::wait(ProcessorContext& /*context*/) {
 coro::Task<Status> Processor::answer(ProcessorContext& /*context*/) {
     SLUICE_UNREACHABLE();
     co_return Status();
+}
+
+coro::Task<Verdict> Processor::on_reply(ProcessorContext& /*context*/,
+                                        std::span<providers::ReplyChoice> /*choices*/) {
+    co_return Verdict::proceed();
 }
 
 const PromptFacts& ProcessorContext::facts() {

@@ -12,12 +12,15 @@
 //   on_request         the request is whole, and nothing of it has been sent
 //   wait               where on_request said that it must wait for something
 //   answer             where a step answers in the upstream's place
+//   reply_filter       where the texts of the answer concern it: what they go through
+//   on_reply           likewise, of an answer that is not streamed: all of it, before it is written
 //   on_response_head   what the client is about to get
 //   on_response_body   its bytes, without framing
 //   on_end             always, exactly once, if any phase of the step began
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -33,6 +36,8 @@
 #include "pipeline/prompt_facts.h"
 #include "pipeline/request_body.h"
 #include "providers/provider_error.h"
+#include "providers/reply.h"
+#include "providers/reply_filter.h"
 #include "upstream/patience.h"
 
 namespace sluice::pipeline {
@@ -45,9 +50,14 @@ class Snapshot;
 struct Needs {
     bool body = false;           // The whole request body, before anything is sent.
     bool response_body = false;  // What the client gets.
+    // The texts of the answer before they are encoded: the reply is translated even where it could
+    // be relayed.
+    bool response_text = false;
 
     Needs operator|(const Needs& other) const {
-        return {.body = body || other.body, .response_body = response_body || other.response_body};
+        return {.body = body || other.body,
+                .response_body = response_body || other.response_body,
+                .response_text = response_text || other.response_text};
     }
 };
 
@@ -147,6 +157,12 @@ public:
     virtual coro::Task<Verdict> wait(ProcessorContext&);
     // The response is finished when it is done, or the exchange fails.
     virtual coro::Task<Status> answer(ProcessorContext&);
+    // Asked once, after on_request; lives as long as the step. Null: the texts may pass as they
+    // are.
+    virtual providers::ReplyFilter* reply_filter(ProcessorContext&) { return nullptr; }
+    // After the filters; may change the texts, which lie in the arena.
+    virtual coro::Task<Verdict> on_reply(ProcessorContext&,
+                                         std::span<providers::ReplyChoice> choices);
     virtual void on_response_head(ProcessorContext&, const ResponseView&) {}
     virtual void on_response_body(ProcessorContext&, std::string_view) {}
     virtual void on_end(ProcessorContext&) {}

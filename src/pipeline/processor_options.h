@@ -6,6 +6,8 @@
 #include <string>
 #include <variant>
 
+#include "pipeline/guard_options.h"
+#include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
 #include "pipeline/processors/system_prompt.h"
@@ -23,6 +25,8 @@ enum class OnFailure : uint8_t {
 // The options of one type; the alternatives stand in the order of the table of types.
 // clang-format off
 using ProcessorConfig = std::variant<
+    EnhancerOptions,
+    GuardOptions,
     HeadersOptions,
     LoggingOptions,
     SystemPromptOptions,

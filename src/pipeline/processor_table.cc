@@ -12,8 +12,11 @@
 #include <variant>
 
 #include "base/arena.h"
+#include "pipeline/guard_options.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
+#include "pipeline/processors/enhancer.h"
+#include "pipeline/processors/guard.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
 #include "pipeline/processors/system_prompt.h"
@@ -83,7 +86,15 @@ constexpr ProcessorType planned(std::string_view name) {
             }};
 }
 
+// For those that are compiled.
+template <class Options>
+constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::compile) compile) {
+    return {name, index_of<Options>(), compile};
+}
+
 constexpr auto kTypes = std::to_array<ProcessorType>({
+    made<EnhancerOptions>("enhancer", &compile_enhancer),
+    made<GuardOptions>("guard", &compile_guard),
     plain<Headers, HeadersOptions>("headers"),
     plain<Logging, LoggingOptions>("logging"),
     planned<SystemPrompt, SystemPromptOptions>("system_prompt"),

@@ -9,13 +9,17 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 
 namespace sluice::pipeline {
 
-// What the processors of a shard may use besides their options. Everything outlives the snapshot.
-struct ProcessorResources {};
+// What the processors of a shard may use besides their options. What it leads to outlives the
+// snapshot.
+struct ProcessorResources {
+    std::span<const LlmTarget> llms = {};  // Only while steps are compiled; targets are copied.
+};
 
 // One configured processor, compiled for a snapshot; makes the steps of the exchanges. One shard.
 class ProcessorFactory {

@@ -81,7 +81,8 @@ bool PathRoutes::relays(const ClientCall& call) const {
 
 bool PathRoutes::needs_body() const {
     return std::ranges::any_of(routes, [](const Route* route) {
-        return route->chain != nullptr && route->chain->needs().body;
+        return route->chain != nullptr &&
+               (route->chain->needs().body || route->chain->needs().response_text);
     });
 }
 

@@ -1,7 +1,9 @@
 // An exchange and the processors of its route: when they run, and what becomes of a changed
 // request.
+#include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/error.h"
@@ -16,6 +18,12 @@
 #include "pipeline/request_fields.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/route_table.h"
+#include "pipeline/service.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
+#include "providers/reply.h"
+#include "providers/reply_filter.h"
+#include "providers/transcoder.h"
 
 namespace sluice::pipeline {
 
@@ -99,6 +107,47 @@ const HeaderEdits* Exchange::request_edits() const {
 
 const HeaderEdits* Exchange::response_edits() const {
     return chain_ == nullptr ? nullptr : &chain_->context().response_fields;
+}
+
+std::span<providers::ReplyFilter* const> Exchange::reply_filters() const {
+    return chain_ == nullptr ? std::span<providers::ReplyFilter* const>() : chain_->reply_filters();
+}
+
+// An answer that cannot be read must not pass by those that want to read it.
+Status Exchange::check_filters() {
+    const bool can_be_read =
+        call_.is_known &&
+        (!has_reply_text(call_) ||
+         (providers::client_dialect(call_.dialect) != nullptr &&
+          providers::upstream_dialect(route_->service->vendor().dialect) != nullptr));
+    if (reply_filters().empty() || can_be_read) {
+        return {};
+    }
+    refusal_ = &client_.arena().make<providers::ProviderError>(providers::ProviderError{
+        .status = 400,
+        .type = "invalid_request_error",
+        .code = "unsupported_operation",
+        .message = client_.arena().join({"A processor of this route looks at answers, which it "
+                                         "cannot do for ",
+                                         record_.path, "."})});
+    return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
+}
+
+// Processors that have to wait for somebody's word see an answer that is not streamed.
+coro::Task<Status> Exchange::show_reply(providers::WholeReply& reply) {
+    Arena& arena = client_.arena();
+    const std::span<const providers::ReplyChoice> choices = reply.reply().choices;
+    const auto shown = arena.allocate_array<providers::ReplyChoice>(choices.size());
+    std::ranges::copy(choices, shown.begin());
+    chain_->context().head = nullptr;
+    chain_->context().now = clock();
+    const Status done = co_await chain_->on_reply(shown);
+    if (!done) {
+        refusal_ = chain_->told();
+        co_return done;
+    }
+    reply.set_choices(shown);
+    co_return Status();
 }
 
 void Exchange::write_processors_fields(http::HeadWriter& writer, const ResponseView& view) {

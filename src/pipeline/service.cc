@@ -254,6 +254,21 @@ bool Service::sends_bearer() const {
 void Service::write_signature(http::HeadWriter& writer,
                               const Signing& signing,
                               Arena& arena) const {
+    each_signature_field(signing, arena, [&](std::string_view name, std::string_view value) {
+        writer.field(name, value);
+    });
+}
+
+void Service::add_signature(ArenaList<providers::HeaderLine>& to,
+                            const Signing& signing,
+                            Arena& arena) const {
+    each_signature_field(signing, arena, [&](std::string_view name, std::string_view value) {
+        to.push_back({name, value});
+    });
+}
+
+template <class Add>
+void Service::each_signature_field(const Signing& signing, Arena& arena, const Add& add) const {
     const providers::AwsCredentials& aws = aws_role_ != nullptr ? aws_role_->credentials() : aws_;
     if (!aws.is_usable()) {
         return;
@@ -269,11 +284,11 @@ void Service::write_signature(http::HeadWriter& writer,
          .body_sha256 = arena.copy(crypto::hex(crypto::sha256(signing.body)))},
         {.region = options_.vendor.location, .service = "bedrock"}, aws, signing.now_s, aws_key_,
         arena);
-    writer.field("x-amz-date", signature.date_time);
+    add("x-amz-date", signature.date_time);
     if (!signature.security_token.empty()) {
-        writer.field("x-amz-security-token", signature.security_token);
+        add("x-amz-security-token", signature.security_token);
     }
-    writer.field(HeaderId::authorization, signature.authorization);
+    add("authorization", signature.authorization);
 }
 
 CredentialKeeper* Service::credentials() const {

@@ -70,6 +70,10 @@ public:
     };
     // Writes the signature, where the provider wants one; each try is signed anew.
     void write_signature(http::HeadWriter& writer, const Signing& signing, Arena& arena) const;
+    // The same for a request whose headers are a list.
+    void add_signature(ArenaList<providers::HeaderLine>& to,
+                       const Signing& signing,
+                       Arena& arena) const;
 
     // The keys of the configuration; empty for services without, or with credentials of another
     // kind.
@@ -84,6 +88,8 @@ public:
 
 private:
     bool sends_bearer() const;
+    template <class Add>
+    void each_signature_field(const Signing& signing, Arena& arena, const Add& add) const;
     template <class Add>
     void each_field(const upstream::Key* key,
                     const http::HeaderMap* from_client,

@@ -53,6 +53,10 @@ constexpr size_t kReplyBytesExtra = 1024;
 // for this; a new connection would take it no longer.
 constexpr Duration kDrainPatience = Duration::milliseconds(20);
 
+constexpr Error kBlocked = {.kind = ErrorKind::blocked,
+                            .source = ErrorSource::gateway,
+                            .where = "the answer was blocked by a processor"};
+
 constexpr Error kUpstreamRefused = {.kind = ErrorKind::upstream_status,
                                     .source = ErrorSource::upstream,
                                     .where = "the upstream answered with an error"};
@@ -137,17 +141,20 @@ coro::Task<Status> Exchange::transcode_whole() {
     record_.ended_in = Phase::relay;
     keep_response_fields();
     CO_TRY(const std::string_view body, co_await read_reply(route_->service->reply_bytes_max()));
+    lease_.give_back(request_sent_whole_);
     const Translated& translated = *translated_;
+    providers::WholeReply whole(client_.arena());
+    const bool is_decoded =
+        whole.decode(*translated.upstream, translated.target, reply_filters(), body);
+    record_.usage = usage_of(whole.usage());
+    const bool is_blocked = providers::refusal_of(reply_filters()) != nullptr;
+    if (is_decoded && !reply_filters().empty()) {
+        CO_TRY_VOID(co_await show_reply(whole));
+    }
     BodyText text(body.size() + kReplyBytesExtra);
-    providers::Usage usage;
-    providers::ProviderError failure;
-    const bool done =
-        providers::transcode_whole(*translated.client, *translated.upstream, translated.target,
-                                   translated.context, body, text, client_.arena(), usage, failure);
-    record_.usage = usage_of(usage);
-    if (!done) {
-        refusal_ = &client_.arena().make<providers::ProviderError>(failure);
-        co_return fail(kUpstreamRefused);
+    if (!is_decoded || !whole.encode(*translated.client, translated.context, text)) {
+        refusal_ = &client_.arena().make<providers::ProviderError>(whole.failure());
+        co_return fail(is_blocked ? kBlocked : kUpstreamRefused);
     }
     http::HeadWriter writer = client_.begin_response(200);
     writer.field(HeaderId::content_type, "application/json");
@@ -156,7 +163,6 @@ coro::Task<Status> Exchange::transcode_whole() {
     CO_TRY_VOID(client_.respond(writer, 200, text.take()));
     record_.responded = clock();
     record_.ended_in = Phase::done;
-    lease_.give_back(request_sent_whole_);
     co_return Status();
 }
 
@@ -170,7 +176,8 @@ public:
                       exchange.translated_->target,
                       exchange.translated_->context,
                       text_,
-                      exchange.client_.arena()) {}
+                      exchange.client_.arena(),
+                      exchange.reply_filters()) {}
 
     // True when anything came.
     Result<bool> pass_on() {
@@ -271,7 +278,7 @@ coro::Task<Status> Exchange::transcode_stream() {
     probe_ = nullptr;
     const providers::StreamTranscoder& transcoder = transcoding.transcoder();
     record_.events = transcoder.messages();
-    if (transcoder.has_started()) {
+    if (transcoder.has_started() || transcoder.has_refused()) {
         account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
     }
     if (!done) {
@@ -281,12 +288,13 @@ coro::Task<Status> Exchange::transcode_stream() {
         co_return done;
     }
     if (transcoder.has_failed()) {
+        const Error why = transcoder.has_refused() ? kBlocked : kUpstreamRefused;
         if (!transcoding.is_head_sent()) {
             refusal_ = &client_.arena().make<providers::ProviderError>(transcoder.failure());
         } else if (!transcoder.has_started()) {
-            transcoding.break_off(kUpstreamRefused);
+            transcoding.break_off(why);
         }
-        co_return fail(kUpstreamRefused);
+        co_return fail(why);
     }
     client_.finish_response();
     record_.ended_in = Phase::done;

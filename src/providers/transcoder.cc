@@ -1,7 +1,9 @@
 // Framer, decoder, order and encoder in a row.
 #include "providers/transcoder.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -13,6 +15,7 @@
 #include "providers/message_framer.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
+#include "providers/reply_filter.h"
 
 namespace sluice::providers {
 
@@ -44,19 +47,40 @@ ProviderError malformed(const Error& error, std::string_view what, Arena& arena)
         arena.join({"The upstream sent ", what, " that is not JSON: ", error.where, "."}));
 }
 
+// Puts the filters in a row before `last`; returns what comes first.
+ReplySink& in_a_row(std::span<ReplyFilter* const> filters, ReplySink& last) {
+    ReplySink* next = &last;
+    for (size_t i = filters.size(); i > 0; --i) {
+        filters[i - 1]->lead_to(*next);
+        next = filters[i - 1];
+    }
+    return *next;
+}
+
 }  // namespace
+
+const ProviderError* refusal_of(std::span<ReplyFilter* const> filters) {
+    for (const ReplyFilter* filter : filters) {
+        if (const ProviderError* const refusal = filter->refusal()) {
+            return refusal;
+        }
+    }
+    return nullptr;
+}
 
 StreamTranscoder::StreamTranscoder(const ClientDialect& client,
                                    const UpstreamDialect& upstream,
                                    const Target& target,
                                    const ReplyContext& context,
                                    json::TextOutput& output,
-                                   Arena& arena)
+                                   Arena& arena,
+                                   std::span<ReplyFilter* const> filters)
     : arena_(arena),
       framing_(upstream.framing),
       framer_(upstream.framing),
+      filters_(filters),
       encoder_(client.make_stream_encoder(context, output, arena)),
-      order_(encoder_, arena),
+      order_(in_a_row(filters, encoder_), arena),
       decoder_(upstream.make_decoder(order_, target, arena)) {}
 
 void StreamTranscoder::fail_malformed(const Error& error) {
@@ -92,7 +116,7 @@ void StreamTranscoder::feed(std::string_view piece) {
             return;  // No frame is as large as these four bytes say.
         }
     }
-    while (!order_.is_over()) {
+    while (!is_over()) {
         WireMessage message;
         const Result<bool> found = framer_.next(piece, message);
         if (!found) {
@@ -107,7 +131,7 @@ void StreamTranscoder::feed(std::string_view piece) {
 }
 
 void StreamTranscoder::end() {
-    if (order_.is_over()) {
+    if (is_over()) {
         return;
     }
     if (is_object_ && messages_ == 0) {
@@ -126,6 +150,39 @@ void StreamTranscoder::end() {
     decoder_.on_end();
 }
 
+bool WholeReply::decode(const UpstreamDialect& upstream,
+                        const Target& target,
+                        std::span<ReplyFilter* const> filters,
+                        std::string_view body) {
+    ReplyOrder order(in_a_row(filters, collector_), *arena_);
+    ReplyDecoder& decoder = upstream.make_decoder(order, target, *arena_);
+    if (const Status done = decoder.on_whole(body, *arena_); !done) {
+        order.error(malformed(done.error(), "a reply", *arena_));
+    }
+    decoder.on_end();
+    usage_ = order.usage_so_far();
+    const ProviderError* const refusal = refusal_of(filters);
+    if (refusal != nullptr || order.has_failed()) {
+        failure_ = refusal != nullptr ? *refusal : order.failure();
+        return false;
+    }
+    reply_ = collector_.reply();
+    return true;
+}
+
+bool WholeReply::encode(const ClientDialect& client,
+                        const ReplyContext& context,
+                        json::TextOutput& output) {
+    const Status sayable =
+        client.check_reply == nullptr ? Status() : client.check_reply(reply_, *arena_);
+    if (!sayable) {
+        failure_ = invalid_reply(sayable.error().where);
+        return false;
+    }
+    client.encode_reply(reply_, context, output, *arena_);
+    return true;
+}
+
 // NOLINTNEXTLINE(readability-function-size): what crosses, from where, to where, and its outcome.
 bool transcode_whole(const ClientDialect& client,
                      const UpstreamDialect& upstream,
@@ -136,27 +193,12 @@ bool transcode_whole(const ClientDialect& client,
                      Arena& arena,
                      Usage& usage,
                      ProviderError& failure) {
-    ReplyCollector collector(arena);
-    ReplyOrder order(collector, arena);
-    ReplyDecoder& decoder = upstream.make_decoder(order, target, arena);
-    if (const Status done = decoder.on_whole(body, arena); !done) {
-        order.error(malformed(done.error(), "a reply", arena));
-    }
-    decoder.on_end();
-    usage = order.usage_so_far();
-    if (order.has_failed()) {
-        failure = order.failure();
-        return false;
-    }
-    const Reply reply = collector.reply();
-    const Status sayable =
-        client.check_reply == nullptr ? Status() : client.check_reply(reply, arena);
-    if (!sayable) {
-        failure = invalid_reply(sayable.error().where);
-        return false;
-    }
-    client.encode_reply(reply, context, output, arena);
-    return true;
+    WholeReply whole(arena);
+    const bool done =
+        whole.decode(upstream, target, {}, body) && whole.encode(client, context, output);
+    usage = whole.usage();
+    failure = whole.failure();
+    return done;
 }
 
 }  // namespace sluice::providers

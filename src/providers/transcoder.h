@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <span>
 #include <string_view>
 
 #include "base/arena.h"
@@ -18,8 +19,12 @@
 #include "providers/message_framer.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
+#include "providers/reply_filter.h"
 
 namespace sluice::providers {
+
+// Of the first filter that has refused; null when none has.
+const ProviderError* refusal_of(std::span<ReplyFilter* const> filters);
 
 class StreamTranscoder {
 public:
@@ -29,7 +34,8 @@ public:
                      const Target& target,
                      const ReplyContext& context,
                      json::TextOutput& output,
-                     Arena& arena);
+                     Arena& arena,
+                     std::span<ReplyFilter* const> filters = {});
 
     // Bytes of the body. What they do not allow becomes the failure of the reply.
     void feed(std::string_view piece);
@@ -38,10 +44,18 @@ public:
     // The connection failed, or a limit passed: what the client is told in the stream.
     void fail_with(const ProviderError& error) { order_.error(error); }
 
-    bool has_started() const { return order_.has_started(); }
-    bool is_over() const { return order_.is_over(); }
-    bool has_failed() const { return order_.has_failed(); }
-    const ProviderError& failure() const { return order_.failure(); }
+    // Anything was said to the client.
+    bool has_started() const {
+        return filters_.empty() ? order_.has_started() : filters_.back()->has_started();
+    }
+    bool is_over() const { return order_.is_over() || has_refused(); }
+    bool has_failed() const { return order_.has_failed() || has_refused(); }
+    // A filter did not let the reply pass.
+    bool has_refused() const { return refusal_of(filters_) != nullptr; }
+    const ProviderError& failure() const {
+        const ProviderError* const refusal = refusal_of(filters_);
+        return refusal != nullptr ? *refusal : order_.failure();
+    }
     const Usage& usage() const { return order_.usage_so_far(); }
     uint64_t messages() const { return messages_; }
 
@@ -54,6 +68,7 @@ private:
     Arena scratch_;
     const Framing framing_;
     MessageFramer framer_;
+    std::span<ReplyFilter* const> filters_;
     StreamEncoder& encoder_;
     ReplyOrder order_;
     ReplyDecoder& decoder_;
@@ -64,7 +79,33 @@ private:
     std::string object_;
 };
 
-// A reply that came whole. True: `output` holds the client's body. False: `failure` says why not.
+// A reply that came whole, in canonical form, after the filters. False: `failure` says why not.
+class WholeReply {
+public:
+    explicit WholeReply(Arena& arena) : collector_(arena), arena_(&arena) {}
+
+    bool decode(const UpstreamDialect& upstream,
+                const Target& target,
+                std::span<ReplyFilter* const> filters,
+                std::string_view body);
+    const Reply& reply() const { return reply_; }
+    // Puts others in the place of its choices.
+    void set_choices(std::span<const ReplyChoice> choices) { reply_.choices = choices; }
+    // `output` gets the client's body.
+    bool encode(const ClientDialect& client, const ReplyContext& context, json::TextOutput& output);
+
+    const Usage& usage() const { return usage_; }
+    const ProviderError& failure() const { return failure_; }
+
+private:
+    ReplyCollector collector_;
+    Arena* arena_;
+    Reply reply_;
+    Usage usage_;
+    ProviderError failure_;
+};
+
+// Both in one.
 bool transcode_whole(const ClientDialect& client,
                      const UpstreamDialect& upstream,
                      const Target& target,

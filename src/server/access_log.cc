@@ -161,6 +161,32 @@ void append_usage(Members& members, const pipeline::Usage& usage) {
     }
 }
 
+// The rule that matched first, how often any did, and what another model was asked for.
+void append_processors(Members& members, const ExchangeRecord& record) {
+    const auto count = [&members](std::string_view name, uint32_t matches) {
+        if (matches > 0) {
+            members.number(name, matches);
+        }
+    };
+    members.text("guard_rule", record.guard.rule);
+    count("guard_blocked", record.guard.blocked);
+    count("guard_redacted", record.guard.redacted);
+    count("guard_flagged", record.guard.flagged);
+    if (record.extra_usages == nullptr) {
+        return;
+    }
+    uint64_t prompt_tokens = 0;
+    uint64_t completion_tokens = 0;
+    for (const auto* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
+        prompt_tokens += extra->usage.prompt_tokens;
+        completion_tokens += extra->usage.completion_tokens;
+    }
+    members.text("enhancer_model", record.extra_usages->model);
+    members.text("enhancer_upstream", record.extra_usages->upstream_name);
+    members.number("enhancer_prompt_tokens", prompt_tokens);
+    members.number("enhancer_completion_tokens", completion_tokens);
+}
+
 void append_times(Members& members, const ExchangeRecord& record) {
     members.milliseconds("total_ms", record.began, record.ended);
     members.milliseconds("receive_ms", record.began, record.received);
@@ -204,6 +230,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
         members.number("events", record.events);
     }
     append_usage(members, record.usage);
+    append_processors(members, record);
     append_times(members, record);
     if (record.attempts > 0) {
         members.flag("reused", record.connection_reused);

@@ -25,6 +25,7 @@
 #include "net/shard.h"
 #include "pipeline/cors.h"
 #include "pipeline/exchange.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "pipeline/snapshot.h"
@@ -123,7 +124,14 @@ void Gateway::use(RuntimeConfigPtr runtime) {
         }
     }
     std::vector<pipeline::Route> routes;
-    pipeline::ChainSet chains(config.processors, {});
+    std::vector<pipeline::LlmTarget> llms;
+    for (uint32_t i = 0; i < upstreams.size(); ++i) {
+        llms.push_back({.name = config.upstreams[i].name,
+                        .upstream = upstreams[i],
+                        .service = providers[i].get(),
+                        .index = i});
+    }
+    pipeline::ChainSet chains(config.processors, {.llms = llms});
     for (const pipeline::RouteOptions& options : config.routes) {
         for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
             if (config.upstreams[i].name == options.target_llm) {

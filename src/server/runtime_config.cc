@@ -8,11 +8,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
+#include "pipeline/guard_options.h"
+#include "pipeline/processor_options.h"
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
 #include "upstream/key_ring.h"
@@ -66,6 +69,14 @@ bool fetches_files(const config::Config& config) {
            });
 }
 
+// Whether a guard asks an address that has to be verified.
+bool asks_by_https(const config::Config& config) {
+    return std::ranges::any_of(config.processors, [](const pipeline::ProcessorOptions& processor) {
+        const auto* const guard = std::get_if<pipeline::GuardOptions>(&processor.config);
+        return guard != nullptr && guard->webhook_url.starts_with("https:");
+    });
+}
+
 }  // namespace
 
 std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
@@ -106,14 +117,15 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
             return std::unexpected("llm." + options.name + ".tls: " + error);
         }
     }
-    if (fetches_files(made->config)) {
+    if (fetches_files(made->config) || asks_by_https(made->config)) {
         made->remote = running != nullptr ? running->remote : net::TlsContext();
         if (!made->remote) {
             const std::string error =
                 take(net::TlsContext::make_client({}, stores, wall_clock_ns), made->remote);
             if (!made->remote) {
-                warnings.push_back("server.remote_content: nothing can be fetched by https: " +
-                                   error);
+                warnings.push_back(
+                    "server.remote_content: nothing can be fetched by https, nor webhooks asked: " +
+                    error);
             }
         }
     }

@@ -26,6 +26,8 @@ struct RuntimeConfig {
     std::vector<std::unique_ptr<upstream::KeyRing>> keys;
     // Towards hosts that requests name. Empty when nothing is fetched from such, or when there are
     // no authorities to trust, which keeps nobody from serving everything else.
+    // Towards hosts that requests name, and webhooks. Empty when there are none of them, or no
+    // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;
 };
 

@@ -153,6 +153,29 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
         record.keys_throttled > 0) {
         count_retries(record, series);
     }
+    if (record.guard.has_matched() || record.extra_usages != nullptr) {
+        count_processors(series, record);
+    }
+}
+
+// Rare things, so their series are looked up.
+void ShardTelemetry::count_processors(const RouteSeries& series,
+                                      const pipeline::ExchangeRecord& record) {
+    const auto add = [&](std::string_view action, uint32_t matches) {
+        if (matches > 0) {
+            store_.counter(MetricId::guard_matches_total, {series.route, series.upstream, action})
+                .add(matches);
+        }
+    };
+    add("block", record.guard.blocked);
+    add("redact", record.guard.redacted);
+    add("flag", record.guard.flagged);
+    for (const auto* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
+        store_.counter(MetricId::tokens_total, {series.route, extra->upstream_name, "prompt"})
+            .add(extra->usage.prompt_tokens);
+        store_.counter(MetricId::tokens_total, {series.route, extra->upstream_name, "completion"})
+            .add(extra->usage.completion_tokens);
+    }
 }
 
 // Rare enough to be looked up.

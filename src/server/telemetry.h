@@ -48,6 +48,7 @@ private:
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
     void count(const pipeline::ExchangeRecord& record);
     void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
+    void count_processors(const RouteSeries& series, const pipeline::ExchangeRecord& record);
     void log(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;

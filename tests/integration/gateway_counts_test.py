@@ -18,12 +18,14 @@ USAGE = (b'{"id":"x","choices":[],"usage":{"prompt_tokens":7,"completion_tokens"
 
 
 class CountCase(unittest.TestCase):
+    more = ""  # Of the configuration.
+
     def setUp(self):
         self.upstream = Upstream(self.script)
         self.config = config_for(
             self.upstream.port,
             server='access_log = { target = "stdout", format = "json" }',
-            llm="timeouts = { first_byte_ms = 200 }")
+            llm="timeouts = { first_byte_ms = 200 }", more=self.more)
         self.gateway = Gateway(self.config)
 
     def tearDown(self):
@@ -177,6 +179,8 @@ class TokensTest(CountCase):
 
 
 class FamiliesTest(CountCase):
+    more = ('[[route]]\npath_prefix = "/guarded"\ntarget_llm = "up"\nprocessors = ["guard"]\n'
+            '[processor.guard]\ntype = "guard"\nwords = ["zebra"]\n')
     TABLE = pathlib.Path(__file__).parents[2] / "src/base/metric_families.h"
 
     def series(self, family):
@@ -199,6 +203,7 @@ class FamiliesTest(CountCase):
         self.assertGreater(len(families), 30)
         self.exchange(b'{"model":"m","stream":true}')
         self.exchange(b"{}", "/nowhere")
+        self.exchange(b'{"messages":[{"role":"user","content":"zebra"}]}', "/guarded" + CHAT)
         client = self.gateway.client()
         client.post(CHAT, b'{"stream":true,"endless":1}')
         client.read_head()

@@ -2,11 +2,15 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/guard_options.h"
+#include "pipeline/processor_options.h"
+#include "pipeline/processors/enhancer.h"
 #include "unit/config/helpers.h"
 
 namespace sluice::config {
@@ -214,6 +218,106 @@ TEST(Forms, TimeoutMustBeWholeSeconds) {
                                             HasSubstr("expected seconds as an integer"))))
             << value;
     }
+}
+
+constexpr std::string_view kLlms = R"(
+[llm.local]
+provider = "vllm"
+base_url = "http://127.0.0.1:8000/v1"
+[llm.main]
+provider = "openai"
+type = "chat"
+base_url = "https://api.openai.com/v1"
+[[route]]
+path_prefix = "/v1"
+target_llm = "local"
+processors = ["query_enhancer"]
+)";
+
+const pipeline::EnhancerOptions& enhancer_of(const LoadResult& result) {
+    static const pipeline::EnhancerOptions kNone;
+    const auto& processors = config_of(result).processors;
+    const auto* const options = processors.empty()
+                                    ? nullptr
+                                    : std::get_if<pipeline::EnhancerOptions>(&processors[0].config);
+    EXPECT_NE(options, nullptr);
+    return options == nullptr ? kNone : *options;
+}
+
+// As it is published: over several lines inside of an inline table.
+TEST(Forms, TakeThePublishedEnhancer) {
+    const LoadResult result = load(R"([processor.query_enhancer]
+type = "openai_chat"
+config_value = "gpt-4o-mini"
+additional_config = {
+    system_prompt = "You are a helpful assistant that enhances user queries.",
+}
+)" + std::string(kLlms));
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(lines_of(result), IsEmpty());
+    const pipeline::EnhancerOptions& options = enhancer_of(result);
+    EXPECT_EQ(options.target_llm, "main");
+    EXPECT_EQ(options.model, "gpt-4o-mini");
+    EXPECT_EQ(options.system_prompt, "You are a helpful assistant that enhances user queries.");
+    EXPECT_EQ(config_of(result).processors[0].type, "enhancer");
+    EXPECT_EQ(config_of(result).processors[0].on_failure, pipeline::OnFailure::skip);
+    const LoadResult canonical = load(R"([processor.query_enhancer]
+type = "enhancer"
+target_llm = "main"
+model = "gpt-4o-mini"
+system_prompt = "You are a helpful assistant that enhances user queries."
+)" + std::string(kLlms));
+    EXPECT_TRUE(config_of(canonical) == config_of(result)) << canonical.report();
+}
+
+TEST(Forms, TakeAnUpstreamOrAModelAsTheValueOfAnEnhancer) {
+    const auto with = [](std::string_view lines) {
+        return load("[processor.query_enhancer]\ntype = \"openai_chat\"\n" + std::string(lines) +
+                    std::string(kLlms));
+    };
+    const LoadResult named = with("config_value = \"local\"\non_failure = \"fail\"\n");
+    EXPECT_EQ(enhancer_of(named).target_llm, "local");
+    EXPECT_EQ(enhancer_of(named).model, "");
+    EXPECT_EQ(config_of(named).processors[0].on_failure, pipeline::OnFailure::fail);
+    const LoadResult both =
+        with("config_value = \"local\"\nadditional_config = { model = \"m\", timeout_ms = 5 }\n");
+    EXPECT_EQ(enhancer_of(both).target_llm, "local");
+    EXPECT_EQ(enhancer_of(both).model, "m");
+    EXPECT_EQ(enhancer_of(both).timeout_ms, 5U);
+    const LoadResult model = with("config_value = \"m\"\ntarget_llm = \"local\"\n");
+    EXPECT_EQ(enhancer_of(model).target_llm, "local");
+    EXPECT_EQ(enhancer_of(model).model, "m");
+    EXPECT_EQ(enhancer_of(with("")).target_llm, "main");
+    EXPECT_THAT(lines_of(with("config_value = 3\nadditional_config = \"x\"\n")),
+                Contains("test.toml:3:1: processor.query_enhancer.config_value: is an integer; "
+                         "expected a string"));
+    EXPECT_THAT(lines_of(with("additional_config = { modle = \"x\" }\n")),
+                Contains(HasSubstr("test.toml:3:23: processor.query_enhancer.modle: unknown "
+                                   "setting; did you mean \"model\"?")));
+    EXPECT_THAT(
+        lines_of(with("system_prompt = \"a\"\nadditional_config = { system_prompt = \"b\" }\n")),
+        Contains(HasSubstr("additional_config.system_prompt: \"system_prompt\" sets the "
+                           "same; expected one of the two")));
+}
+
+TEST(Forms, TakeTheMainValueOfOtherTypes) {
+    const LoadResult guard =
+        load(with_rest("[processor.g]\ntype = \"guard\"\nconfig_value = \"a+\"\n"
+                       "additional_config = { action = \"flag\" }\n"));
+    const auto& processors = config_of(guard).processors;
+    ASSERT_EQ(processors.size(), 1U);
+    const auto* const options = std::get_if<pipeline::GuardOptions>(&processors[0].config);
+    ASSERT_NE(options, nullptr);
+    EXPECT_THAT(options->patterns, ElementsAre("a+"));
+    EXPECT_EQ(options->action, pipeline::GuardAction::flag);
+    EXPECT_THAT(
+        lines_of(load(with_rest("[processor.h]\ntype = \"headers\"\nconfig_value = \"a\"\n"))),
+        Contains("test.toml:3:1: processor.h.config_value: has no meaning for the type "
+                 "\"headers\"; expected its settings by their names"));
+    EXPECT_THAT(
+        lines_of(load(with_rest("[processor.h]\ntype = \"openai_chat\"\nconfig_value = \"a\"\n"))),
+        Contains(HasSubstr("there is no upstream that speaks OpenAI's API to ask for "
+                           "\"a\"; expected one, or target_llm")));
 }
 
 }  // namespace

@@ -209,8 +209,8 @@ TEST(Ranges, EveryRequiredSettingIsMissed) {
         if (!setting.is_required) {
             return;
         }
-        const LoadResult result =
-            load(with_rest("# A comment.\n\n" + table_header(section) + "\n"));
+        const LoadResult result = load(
+            with_rest("# A comment.\n\n" + table_header(section) + "\n" + table_rest(section)));
         const std::vector<Diagnostic> found = about(result, section, setting);
         ASSERT_EQ(found.size(), 1U) << setting.key;
         EXPECT_EQ(found[0].position.line, kLine);

@@ -96,6 +96,11 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
     [[maybe_unused]] const auto& [name, type, when, on_failure, config] =
         options;  // All there are.
     EXPECT_EQ(settings_of(Section::processor, options), 3U);
+    EXPECT_EQ(settings_of(Section::processor_enhancer, pipeline::EnhancerOptions()),
+              member_count<pipeline::EnhancerOptions>());
+    // `file_words` is what was found under words_file.
+    EXPECT_EQ(settings_of(Section::processor_guard, pipeline::GuardOptions()),
+              member_count<pipeline::GuardOptions>() - 1);
     EXPECT_EQ(settings_of(Section::processor_headers, pipeline::HeadersOptions()),
               member_count<pipeline::HeadersOptions>());
     EXPECT_EQ(settings_of(Section::processor_logging, pipeline::LoggingOptions()),
@@ -177,14 +182,15 @@ TEST(Schema, NamesUnitsOfNumbers) {
                                                "requests_burst",
                                                "tokens_burst",
                                                "max_retries",
-                                               "retry_budget_percent"};
+                                               "retry_budget_percent",
+                                               "max_tokens"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);
             const bool has_unit = name.ends_with("_ms") || name.ends_with("_us") ||
                                   name.ends_with("_s") || name.ends_with("_bytes") ||
                                   name.ends_with("_max") || name.ends_with("_min") ||
-                                  name.contains("_per_");
+                                  name.contains("_per_") || name.ends_with("_percent");
             if (setting.access.type == ValueType::integer) {
                 EXPECT_TRUE(has_unit || counts.contains(name)) << setting.key;
             }

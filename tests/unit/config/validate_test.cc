@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/guard_options.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/system_prompt.h"
 #include "unit/config/helpers.h"
@@ -268,6 +269,56 @@ TEST(Validate, TotalMustOutlastConnecting) {
                                 "[[route]]\npath_prefix = \"/a\"\ntarget_llm = \"a\"\n")),
                 ElementsAre("test.toml:3:10: llm.a.timeouts.total_ms: 100 is less than connect_ms "
                             "has (5000); expected more, or 0 for no limit"));
+}
+
+TEST(Validate, LooksAtGuards) {
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\n"),
+                Contains(HasSubstr("processor.a.patterns: is empty, as are words, presets")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\npatterns = [\"ok\", \"a(b\"]\n"),
+                Contains(HasSubstr("test.toml:3:19: processor.a.patterns[1]: \"a(b\" is not a "
+                                   "pattern: at column 1: missing ): a(b; expected RE2's syntax")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\npatterns = [\"a*\"]\n"),
+                Contains(HasSubstr("it matches a text without characters")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\npresets = [\"mail\"]\n"),
+                Contains(HasSubstr("\"mail\" is not a preset; expected one of api_key")));
+    EXPECT_THAT(
+        lines("[processor.a]\ntype = \"guard\"\npatterns = [\"a\", \"b\"]\npatterns_max = 1\n"),
+        Contains(HasSubstr("processor.a.patterns: has 2 patterns; expected at most")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\npatterns = ['\\pL{200}']\n"
+                      "memory_bytes_max = 1048576\n"),
+                Contains(HasSubstr("processor.a.memory_bytes_max: the rules cannot be compiled: "
+                                   "\"pattern-1\": ")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\nwords_file = \"/nonexistent/words\"\n"),
+                Contains(HasSubstr("processor.a.words_file: \"/nonexistent/words\" cannot be")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"guard\"\nwebhook_url = \"ftp://x\"\n"),
+                Contains(HasSubstr("processor.a.webhook_url: is not a URL")));
+}
+
+TEST(Validate, ReadsListsOfWords) {
+    const TemporaryFolder folder;
+    const std::string file = folder.write("words", "# words\nzebra\nnew york\n");
+    const LoadResult result =
+        load(with_rest("[processor.a]\ntype = \"guard\"\nwords_file = \"" + file + "\"\n"));
+    ASSERT_EQ(config_of(result).processors.size(), 1U);
+    EXPECT_THAT(std::get<pipeline::GuardOptions>(config_of(result).processors[0].config).file_words,
+                ElementsAre("zebra", "new york"));
+}
+
+TEST(Validate, GuardsOfAnswersNeedAnswersThatCanBeRead) {
+    const std::string guard =
+        "[processor.g]\ntype = \"guard\"\nwords = [\"x\"]\ndirection = \"both\"\n";
+    EXPECT_THAT(lines_of(load(guard + "[llm.sim]\nprovider = \"simulated\"\n[[route]]\n"
+                                      "path_prefix = \"/v1\"\ntarget_llm = \"sim\"\n"
+                                      "processors = [\"g\"]\n")),
+                ElementsAre(HasSubstr("route[0].processors[0]: \"g\" looks at answers")));
+}
+
+TEST(Validate, EnhancersNeedAnUpstream) {
+    EXPECT_THAT(lines("[processor.a]\ntype = \"enhancer\"\n"),
+                Contains(HasSubstr("processor.a.target_llm: is missing")));
+    EXPECT_THAT(lines("[processor.a]\ntype = \"enhancer\"\ntarget_llm = \"slm\"\n"),
+                Contains(HasSubstr("processor.a.target_llm: there is no [llm.NAME] or "
+                                   "[provider.NAME] called \"slm\"")));
 }
 
 }  // namespace

@@ -65,6 +65,29 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
     }
 }
 
+TEST(AccessLog, SaysWhatProcessorsDid) {
+    const pipeline::ExtraUsage first = {
+        .upstream = 1,
+        .upstream_name = "helper",
+        .model = "small",
+        .usage = {.prompt_tokens = 1, .completion_tokens = 2, .is_known = true}};
+    const pipeline::ExtraUsage second = {
+        .upstream = 1,
+        .upstream_name = "helper",
+        .model = "small",
+        .usage = {.prompt_tokens = 10, .completion_tokens = 20, .is_known = true},
+        .next = &first};
+    pipeline::ExchangeRecord record = usual();
+    record.guard = {.rule = "email", .redacted = 3, .flagged = 1};
+    record.extra_usages = &second;
+    const std::string line = line_of(record, AccessLogFormat::human);
+    EXPECT_NE(line.find(" guard_rule=email guard_redacted=3 guard_flagged=1 enhancer_model=small "
+                        "enhancer_upstream=helper enhancer_prompt_tokens=11 "
+                        "enhancer_completion_tokens=22 "),
+              std::string::npos)
+        << line;
+}
+
 TEST(AccessLog, JsonIsValidWhateverAClientSends) {
     pipeline::ExchangeRecord record = usual();
     const std::string nasty = "a\"\\\n\x01\xff" + std::string(5000, '\x02');
