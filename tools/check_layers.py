@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     'crypto': ['base'],
     'json': ['base'],
     'access': ['base', 'crypto', 'json'],
+    'ledger': ['base', 'crypto'],
     'net': ['base', 'coro'],
     'cache': ['base', 'coro', 'crypto', 'json', 'net'],
     'http': ['base', 'coro', 'net'],
@@ -26,11 +27,10 @@ MAY_INCLUDE = {
     'providers': ['base', 'crypto', 'json', 'http'],
     'pipeline': ['base', 'coro', 'crypto', 'json', 'access', 'net', 'cache', 'http', 'upstream',
                  'providers'],
-    'config': ['base', 'coro', 'crypto', 'json', 'access', 'net', 'cache', 'http', 'upstream',
-               'providers', 'pipeline', 'server'],
-    'server': ['base', 'coro', 'crypto', 'json', 'access', 'net', 'cache', 'http', 'upstream',
-               'providers',
-               'pipeline', 'config'],
+    'config': ['base', 'coro', 'crypto', 'json', 'access', 'ledger', 'net', 'cache', 'http',
+               'upstream', 'providers', 'pipeline', 'server'],
+    'server': ['base', 'coro', 'crypto', 'json', 'access', 'ledger', 'net', 'cache', 'http',
+               'upstream', 'providers', 'pipeline', 'config'],
 }
 
 # Where only some headers of a room may be used: (from room, to room) -> patterns.
@@ -40,6 +40,7 @@ ONLY_HEADERS = {
                             'http/sse_*.h', 'http/url.h'],
     # A configuration is made of the options of every room, the server's included.
     ('config', 'server'): ['server/options.h'],
+    ('config', 'ledger'): ['ledger/options.h'],
 }
 NOT_HEADERS = {
     # HTTP is written against a byte stream, not against the machine below it.
@@ -57,8 +58,10 @@ OWNED_HEADERS = {
     'simdjson*': ['json/*'],
     'toml++/*': ['config/*.cc'],
     'mimalloc*': ['server/*'],
-    'pthread.h': ['base/log_writer.cc', 'net/*.cc', 'server/*.cc'],
-    'thread': ['base/log_writer.*', 'net/*', 'server/*'],
+    'sqlite3.h': ['ledger/*.cc'],
+    'libpq-fe.h': ['ledger/*.cc'],
+    'pthread.h': ['base/log_writer.cc', 'ledger/ledger.cc', 'net/*.cc', 'server/*.cc'],
+    'thread': ['base/log_writer.*', 'ledger/ledger.*', 'net/*', 'server/*'],
 }
 
 # Rooms that never wait, never do I/O and never look at a clock.
@@ -179,6 +182,10 @@ SAMPLES = [
     ('src/providers/a.cc', '#include "http/body.h"\n', 'providers may use only'),
     ('src/providers/b.cc', '#include <chrono>\n', 'is pure'),
     ('src/pipeline/c.cc', '#include "config/load.h"\n', 'pipeline may not include config'),
+    ('src/ledger/fine.cc', '#include <sqlite3.h>\n#include "base/good.h"\n', None),
+    ('src/ledger/i.cc', '#include "net/ring.h"\n', 'ledger may not include net'),
+    ('src/server/j.cc', '#include <sqlite3.h>\n', 'belongs to ledger/*.cc'),
+    ('src/server/k.cc', '#include <libpq-fe.h>\n', 'belongs to ledger/*.cc'),
     ('src/config/d.cc', '#include "server/gateway.h"\n', 'config may use only'),
     ('src/base/e.cc', '#include "good.h"\n', 'must be written from src/'),
     ('src/base/f.cc', '#include "base/gone.h"\n', 'does not exist'),

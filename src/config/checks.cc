@@ -156,6 +156,22 @@ std::string check_environment_name(std::string_view text) {
            "the name of the one that holds the key, such as \"OPENAI_API_KEY\", not the key";
 }
 
+std::string check_ledger_url(std::string_view text) {
+    const bool has_scheme = text.starts_with("postgresql://") || text.starts_with("postgres://");
+    if (!text.empty() && !has_scheme) {
+        return "is not a database's URL; expected one such as "
+               "\"postgresql://sluice@db.example/usage\"";
+    }
+    const std::string_view rest = text.substr(text.empty() ? 0 : text.find("://") + 3);
+    const std::string_view authority = rest.substr(0, rest.find('/'));
+    const std::string_view user = authority.substr(0, authority.find('@'));
+    if ((user.size() < authority.size() && user.contains(':')) || text.contains("password=")) {
+        return "carries a password, and passwords do not stand in this file; expected "
+               "password_env or password_file";
+    }
+    return "";
+}
+
 std::string check_file_path(std::string_view text) {
     if (text.size() < PATH_MAX && !std::ranges::any_of(text, is_control)) {
         return "";

@@ -26,6 +26,8 @@ std::string check_model(std::string_view text);
 std::string check_model_alias(std::string_view alias, std::string_view model);
 // The name of an environment variable. Empty passes.
 std::string check_environment_name(std::string_view text);
+// postgresql://..., without a password. Empty passes.
+std::string check_ledger_url(std::string_view text);
 // A path that the system can take. Empty passes.
 std::string check_file_path(std::string_view text);
 // "off", "stdout", "stderr" or a path.

@@ -10,8 +10,10 @@
 
 #include "access/options.h"
 #include "cache/options.h"
+#include "ledger/options.h"
 #include "pipeline/options.h"
 #include "pipeline/processor_options.h"
+#include "providers/price_options.h"
 #include "server/options.h"
 #include "upstream/options.h"
 
@@ -26,6 +28,8 @@ inline constexpr size_t kTenantsMax = 10'000;
 
 struct Config {
     server::ServerOptions server;
+    ledger::LedgerOptions ledger;
+    providers::PriceOptions prices;
     std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
     std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
     // In the order of the file; names differ.

@@ -16,6 +16,7 @@
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/places.h"
+#include "config/price_overrides.h"
 #include "config/processor_files.h"
 #include "config/processor_forms.h"
 #include "config/processor_kinds.h"
@@ -41,6 +42,8 @@ constexpr std::string_view kRootKeys[] = {
     "key",        //
     "tenant",     //
     "cache",      //
+    "ledger",     //
+    "prices",     //
 };
 
 class Loader {
@@ -55,6 +58,8 @@ private:
     void bind_server(TomlNode& root);
     void bind_certificates(TomlNode& server);
     void bind_llms(TomlNode& root);
+    void bind_ledger(TomlNode& root);
+    void bind_prices(TomlNode& root);
     void bind_routes(TomlNode& root);
     void bind_cache(TomlNode& root);
     void bind_processors(TomlNode& root);
@@ -78,6 +83,8 @@ private:
 Config Loader::load(TomlNode root) {
     unknown_roots(root);
     bind_server(root);
+    bind_ledger(root);
+    bind_prices(root);
     bind_llms(root);
     bind_routes(root);
     bind_processors(root);
@@ -149,6 +156,21 @@ void Loader::bind_certificates(TomlNode& server) {
 void Loader::bind_cache(TomlNode& root) {
     if (TomlNode* cache = root.find("cache"); cache != nullptr) {
         binder_.bind(Section::cache, &config_.cache, *cache, {"cache", "cache"}, cache->position);
+    }
+}
+
+void Loader::bind_ledger(TomlNode& root) {
+    if (const TomlNode* const ledger = root.find("ledger")) {
+        binder_.bind(Section::ledger, &config_.ledger, *ledger, {"ledger", "ledger"},
+                     ledger->position);
+    }
+}
+
+void Loader::bind_prices(TomlNode& root) {
+    if (TomlNode* const prices = root.find("prices")) {
+        bind_price_overrides(*prices, config_.prices, diagnostics_);
+        binder_.bind(Section::prices, &config_.prices, *prices, {"prices", "prices"},
+                     prices->position);
     }
 }
 
@@ -346,18 +368,18 @@ LoadResult load_default(const LoadOptions& options) {
 
 std::vector<std::string> restart_needed(const Config& running, const Config& next) {
     std::vector<std::string> keys;
-    for (const Setting& setting : settings(Section::server)) {
-        if (setting.reload == Reload::restart &&
-            setting.access.get(&running.server) != setting.access.get(&next.server)) {
-            keys.push_back(fmt::format("server.{}", setting.key));
+    const auto compare = [&keys](Section section, std::string_view table, const void* before,
+                                 const void* after) {
+        for (const Setting& setting : settings(section)) {
+            if (setting.reload == Reload::restart &&
+                setting.access.get(before) != setting.access.get(after)) {
+                keys.push_back(fmt::format("{}.{}", table, setting.key));
+            }
         }
-    }
-    for (const Setting& setting : settings(Section::cache)) {
-        if (setting.reload == Reload::restart &&
-            setting.access.get(&running.cache) != setting.access.get(&next.cache)) {
-            keys.push_back(fmt::format("cache.{}", setting.key));
-        }
-    }
+    };
+    compare(Section::server, "server", &running.server, &next.server);
+    compare(Section::cache, "cache", &running.cache, &next.cache);
+    compare(Section::ledger, "ledger", &running.ledger, &next.ledger);
     return keys;
 }
 

@@ -158,6 +158,14 @@ std::string print_config(const Config& config, std::string_view source) {
         printer.section(Section::certificate, &certificate, "[[server.tls.certificate]]", "", "",
                         {});
     }
+    printer.section(Section::ledger, &config.ledger, "[ledger]", "ledger", "", {});
+    printer.section(Section::prices, &config.prices, "[prices]", "prices", "", {});
+    for (const providers::PriceOverride& override : config.prices.overrides) {
+        printer.text += fmt::format("\n[prices.models.{}]\n", toml_key(override.model));
+        for (const auto& [name, amount] : override.fields) {
+            printer.text += fmt::format("{} = {}\n", toml_key(name), amount);
+        }
+    }
     for (const upstream::UpstreamOptions& upstream : config.upstreams) {
         const std::string table = "llm." + toml_key(upstream.name);
         printer.section(Section::llm, &upstream, fmt::format("[{}]", table), table,

@@ -131,6 +131,11 @@ constexpr Heading kHeadings[] = {
     {Section::processor_system_prompt, "", "Processor: system_prompt", ""},
     {Section::processor_transform, "", "Processor: transform", ""},
     {Section::processor_validation, "", "Processor: validation", ""},
+    {Section::ledger, "", "Usage ledger",
+     "One row for each exchange, in one of two databases; [COST_AND_USAGE.md](COST_AND_USAGE.md)."},
+    {Section::prices, "", "Prices",
+     "What tokens cost. `[prices.models.\"NAME\"]` holds prices of one's own, as fields of "
+     "LiteLLM's price file in dollars per token, such as `input_cost_per_token = 2.5e-6`."},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".

@@ -50,6 +50,10 @@ SectionTable table_of(Section section) {
             return processor_transform_section();
         case Section::processor_validation:
             return processor_validation_section();
+        case Section::ledger:
+            return ledger_section();
+        case Section::prices:
+            return prices_section();
     }
     return {};
 }

@@ -28,6 +28,8 @@ inline constexpr Section kSections[] = {
     Section::key,
     Section::tenant,
     Section::cache,
+    Section::ledger,
+    Section::prices,
 };
 // clang-format on
 

@@ -62,5 +62,7 @@ SectionTable processor_logging_section();
 SectionTable processor_system_prompt_section();
 SectionTable processor_transform_section();
 SectionTable processor_validation_section();
+SectionTable ledger_section();
+SectionTable prices_section();
 
 }  // namespace sluice::config

@@ -12,6 +12,7 @@
 
 #include "config/checks.h"
 #include "config/read_file.h"
+#include "ledger/options.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::config {
@@ -70,6 +71,33 @@ public:
             from_file(upstream, upstream.token_files[i],
                       fmt::format("{}.token_files[{}]", path, i));
         }
+    }
+
+    // A password may hold what a header may not.
+    void resolve(ledger::LedgerOptions& ledger) {
+        std::string text;
+        if (!ledger.password_env.empty() && !ledger.password_file.empty()) {
+            report(diagnostics_, places_, Severity::error, "ledger.password_file",
+                   "password_env is set as well; expected one of the two");
+        } else if (!ledger.password_env.empty()) {
+            text = environment_(ledger.password_env).value_or("");
+            if (text.empty()) {
+                report(diagnostics_, places_, Severity::warning, "ledger.password_env",
+                       fmt::format("the environment variable {} is not set; the database is "
+                                   "called without a password",
+                                   ledger.password_env));
+            }
+        } else if (!ledger.password_file.empty()) {
+            auto content = read_file(ledger.password_file, kSecretBytesMax);
+            if (!content) {
+                report(diagnostics_, places_, Severity::error, "ledger.password_file",
+                       fmt::format("{} {}", in_quotes(ledger.password_file), content.error()));
+                return;
+            }
+            text = std::move(*content);
+        }
+        ledger.password = Secret(without_line_end(text));
+        explicit_bzero(text.data(), text.size());
     }
 
 private:
@@ -146,6 +174,7 @@ void resolve_secrets(Config& config,
     for (UpstreamOptions& upstream : config.upstreams) {
         resolver.resolve(upstream);
     }
+    resolver.resolve(config.ledger);
 }
 
 }  // namespace sluice::config

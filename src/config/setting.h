@@ -45,6 +45,8 @@ enum class Section : uint8_t {
     processor_system_prompt,
     processor_transform,
     processor_validation,
+    ledger,  // [ledger]: LedgerOptions
+    prices,  // [prices]: PriceOptions
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

@@ -2,6 +2,8 @@
 #include "config/toml_document.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 // Settings of toml++: errors as values, and nothing of it that we do not use.
 //
@@ -29,6 +31,13 @@ namespace {
 Position original(const TomlPrepass& prepass, const toml::source_region& region) {
     return prepass.original(
         {static_cast<uint32_t>(region.begin.line), static_cast<uint32_t>(region.begin.column)});
+}
+
+// In the form that JSON, TOML and std::to_chars share; also "inf" and "nan".
+std::string shortest(double number) {
+    std::array<char, 32> text;
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+    return {text.data(), end};
 }
 
 // Recursion is bounded by kTomlDepthMax and kTomlKeyPartsMax.
@@ -66,6 +75,7 @@ TomlNode copy_out(const toml::node& node, const TomlPrepass& prepass) {
         case toml::node_type::floating_point:
             copy.kind = TomlKind::fraction;
             copy.fraction = node.as_floating_point()->get();
+            copy.text = shortest(node.as_floating_point()->get());
             break;
         default:
             copy.kind = TomlKind::time;

@@ -24,8 +24,8 @@ struct TomlNode {
     bool boolean = false;
     int64_t integer = 0;
     double fraction = 0;
-    std::string text;
-    std::vector<TomlNode> items;      // Of an array.
+    std::string text;             // Of a string; of a fraction, the shortest that means the same.
+    std::vector<TomlNode> items;  // Of an array.
     std::vector<TomlMember> members;  // Of a table.
 
     TomlNode* find(std::string_view key);

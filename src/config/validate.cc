@@ -14,6 +14,7 @@
 #include "config/nearest.h"
 #include "config/read_file.h"
 #include "http/url.h"
+#include "ledger/options.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/enhancer.h"
 
@@ -44,6 +45,7 @@ private:
     void route_target(const RouteOptions& route, const std::string& path);
     void twin_routes(size_t index);
     void unused_upstreams();
+    void ledger();
     void file(std::string_view path_of_setting, const std::string& file_path);
 
     void error(std::string_view path, std::string text) {
@@ -98,6 +100,8 @@ void Validator::run() {
     }
     unused_upstreams();
     unused_processors();
+    ledger();
+    file("prices.file", config_.prices.file);
     // Said once: when routes are there but wrong, their own messages are enough.
     if (config_.routes.empty() && !places_.has("route")) {
         error("", "there is no [[route]]; expected at least one, or every request gets a 404");
@@ -110,6 +114,18 @@ void Validator::file(std::string_view path_of_setting, const std::string& file_p
     }
     if (const std::string problem = unreadable(file_path); !problem.empty()) {
         error(path_of_setting, fmt::format("{} {}", in_quotes(file_path), problem));
+    }
+}
+
+void Validator::ledger() {
+    const ledger::LedgerOptions& ledger = config_.ledger;
+    if (!ledger.path.empty() && !ledger.url.empty()) {
+        error("ledger.url", "ledger.path is set as well; expected one of the two");
+    }
+    if (ledger.url.empty() && !(ledger.password_env.empty() && ledger.password_file.empty())) {
+        const bool from_file = ledger.password_env.empty();
+        warning(from_file ? "ledger.password_file" : "ledger.password_env",
+                "has no effect without ledger.url");
     }
 }
 

@@ -68,6 +68,10 @@ void merge_messages_usage(std::string_view object, Usage& usage) {
     usage.completion_tokens =
         part.completion_tokens > 0 ? part.completion_tokens : usage.completion_tokens;
     usage.cached_tokens = part.cached_tokens > 0 ? part.cached_tokens : usage.cached_tokens;
+    usage.cache_write_tokens =
+        part.cache_write_tokens > 0 ? part.cache_write_tokens : usage.cache_write_tokens;
+    usage.cache_write_1h_tokens =
+        part.cache_write_1h_tokens > 0 ? part.cache_write_1h_tokens : usage.cache_write_1h_tokens;
     usage.is_known = usage.is_known || part.is_known;
 }
 
@@ -87,6 +91,10 @@ constexpr json::WatchList kUsageWatchList = {
     {.path = "output_tokens_details/reasoning_tokens", .text_bytes_max = kNumberBytesMax},
     {.path = "cache_read_input_tokens", .text_bytes_max = kNumberBytesMax},
     {.path = "cache_creation_input_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "prompt_tokens_details/cache_write_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "input_tokens_details/cache_write_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "cache_creation"},
+    {.path = "cache_creation/ephemeral_1h_input_tokens", .text_bytes_max = kNumberBytesMax},
 };
 
 enum UsageField : uint8_t {
@@ -100,6 +108,9 @@ enum UsageField : uint8_t {
     output_reasoning = 11,
     cache_read = 12,
     cache_creation = 13,
+    prompt_cache_write = 14,
+    input_cache_write = 15,
+    cache_creation_1h = 17,
 };
 
 uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
@@ -244,6 +255,11 @@ Usage read_usage(std::string_view object) {
             first_of(watch, UsageField::prompt, UsageField::input) + cache_read + cache_creation,
         .completion_tokens = first_of(watch, UsageField::completion, UsageField::output),
         .cached_tokens = cached + cache_read,
+        .cache_write_tokens =
+            first_of(watch, UsageField::prompt_cache_write, UsageField::input_cache_write) +
+            cache_creation,
+        .cache_write_1h_tokens =
+            first_of(watch, UsageField::cache_creation_1h, UsageField::cache_creation_1h),
         .reasoning_tokens =
             first_of(watch, UsageField::completion_reasoning, UsageField::output_reasoning),
         .is_known = true,

@@ -30,6 +30,8 @@ struct Usage {
     uint64_t prompt_tokens = 0;
     uint64_t completion_tokens = 0;
     uint64_t cached_tokens = 0;
+    uint64_t cache_write_tokens = 0;
+    uint64_t cache_write_1h_tokens = 0;  // Of those: kept for an hour.
     uint64_t reasoning_tokens = 0;
     bool is_known = false;
     bool is_estimated = false;  // The stream did not come to the point of telling it.

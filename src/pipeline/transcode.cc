@@ -69,6 +69,8 @@ Usage usage_of(const providers::Usage& usage) {
     return {.prompt_tokens = counted(usage.prompt_tokens),
             .completion_tokens = counted(usage.completion_tokens),
             .cached_tokens = counted(usage.cached_tokens),
+            .cache_write_tokens = counted(usage.cache_write_tokens),
+            .cache_write_1h_tokens = counted(usage.cache_write_1h_tokens),
             .reasoning_tokens = counted(usage.reasoning_tokens),
             .is_known = usage.is_known()};
 }

@@ -160,6 +160,7 @@ struct Usage {
     int64_t total_tokens = -1;  // As reported; else the sum.
     int64_t cached_tokens = -1;
     int64_t cache_write_tokens = -1;
+    int64_t cache_write_1h_tokens = -1;  // Of those: kept for an hour, not for five minutes.
     int64_t reasoning_tokens = -1;
     int64_t audio_prompt_tokens = -1;
     int64_t audio_completion_tokens = -1;

@@ -214,6 +214,7 @@ private:
         }
         take(input_tokens_, usage["input_tokens"]);
         take(cache_write_tokens_, usage["cache_creation_input_tokens"]);
+        take(cache_write_1h_tokens_, usage["cache_creation"]["ephemeral_1h_input_tokens"]);
         take(cached_tokens_, usage["cache_read_input_tokens"]);
         take(output_tokens_, usage["output_tokens"]);
         order_->usage(
@@ -221,6 +222,7 @@ private:
              .completion_tokens = output_tokens_,
              .cached_tokens = cached_tokens_,
              .cache_write_tokens = cache_write_tokens_,
+             .cache_write_1h_tokens = cache_write_1h_tokens_ > 0 ? cache_write_1h_tokens_ : -1,
              .reasoning_tokens =
                  usage["output_tokens_details"]["thinking_tokens"].integer().value_or(-1)});
     }
@@ -235,6 +237,7 @@ private:
     FinishReason finish_ = FinishReason::stop;
     int64_t input_tokens_ = 0;
     int64_t cache_write_tokens_ = 0;
+    int64_t cache_write_1h_tokens_ = 0;  // Of those.
     int64_t cached_tokens_ = 0;
     int64_t output_tokens_ = 0;
 };

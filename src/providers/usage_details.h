@@ -15,9 +15,10 @@ struct UsageDetail {
 };
 
 // Within prompt_tokens_details.
-inline constexpr std::array<UsageDetail, 6> kPromptDetails = {{
+inline constexpr std::array<UsageDetail, 7> kPromptDetails = {{
     {"cached_tokens", &Usage::cached_tokens},
     {"cache_write_tokens", &Usage::cache_write_tokens},
+    {"cache_write_1h_tokens", &Usage::cache_write_1h_tokens},
     {"audio_tokens", &Usage::audio_prompt_tokens},
     {"text_tokens", &Usage::text_prompt_tokens},
     {"image_tokens", &Usage::image_prompt_tokens},

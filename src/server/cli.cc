@@ -19,12 +19,11 @@
 #include "config/reference.h"
 #include "config/schema.h"
 #include "server/runtime_config.h"
+#include "server/usage_command.h"
 
 namespace sluice::server {
 
 namespace {
-
-constexpr const char* kConfigVariable = "SLUICE_CONFIG";
 
 struct CommandName {
     std::string_view name;
@@ -36,6 +35,7 @@ constexpr CommandName kCommands[] = {
     {"print-config", Command::print_config},
     {"config-reference", Command::config_reference},
     {"provider-reference", Command::provider_reference},
+    {"usage", Command::usage},
 };
 
 // Options without a value that stand for a command.
@@ -60,6 +60,8 @@ USAGE
       Prints the reference of all settings as Markdown.
   sluice provider-reference
       Prints what is known of every provider as Markdown.
+  sluice usage [--ledger PATH|URL | --config FILE] [OPTION...]
+      Prints what the usage ledger adds up to; `sluice usage --help` has more.
   sluice --help | --version
 
 OPTIONS
@@ -205,6 +207,11 @@ void Parser::word(std::string_view text) {
     if (const auto command = find_command(kCommands, text)) {
         line_.command = *command;
         has_command_ = true;
+        if (*command == Command::usage) {  // Has options of its own.
+            line_.usage_arguments.assign(arguments_.begin() + static_cast<ptrdiff_t>(next_),
+                                         arguments_.end());
+            next_ = arguments_.size();
+        }
         return;
     }
     std::vector<std::string_view> names;
@@ -270,6 +277,8 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return {kExitOk, config::reference_markdown(), ""};
         case Command::provider_reference:
             return {kExitOk, config::providers_markdown(), ""};
+        case Command::usage:
+            return run_usage(line.usage_arguments, environment);
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

@@ -15,6 +15,9 @@
 
 namespace sluice::server {
 
+// Names the configuration where no flag does.
+inline constexpr const char* kConfigVariable = "SLUICE_CONFIG";
+
 // Exit codes of the program.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;  // Bad configuration, or the gateway could not run.
@@ -26,13 +29,15 @@ enum class Command : uint8_t {
     print_config,
     config_reference,
     provider_reference,
+    usage,
     version,
     help,
 };
 
 struct CommandLine {
     Command command = Command::serve;
-    std::string config_file;  // Empty: the built-in configuration.
+    std::string config_file;                   // Empty: the built-in configuration.
+    std::vector<std::string> usage_arguments;  // What follows the word "usage".
     // Settings from the environment, then from flags; a later one wins.
     std::vector<config::Override> overrides;
 };

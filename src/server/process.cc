@@ -26,6 +26,8 @@
 #include "base/time.h"
 #include "config/config.h"
 #include "config/load.h"
+#include "ledger/lane.h"
+#include "ledger/ledger.h"
 #include "net/address.h"
 #include "net/dns_resolver.h"
 #include "net/op.h"
@@ -126,6 +128,7 @@ public:
 private:
     bool make_config();
     bool open_logs();
+    bool open_ledger();
     bool start_control();
     bool start_resolver();
     bool start_shards();
@@ -155,8 +158,11 @@ private:
     ProcessMetrics metrics_;
     LogWriter log_writer_;
     LogLane* control_lane_ = nullptr;
+    LogLane* ledger_log_lane_ = nullptr;
     std::vector<LogLane*> shard_lanes_;
     std::vector<LogLane*> access_lanes_;
+    std::unique_ptr<ledger::Ledger> ledger_;  // Null when there is none.
+    std::vector<ledger::Lane*> ledger_lanes_;
     std::unique_ptr<net::ShardGroup> group_;
     std::unique_ptr<net::Shard> control_;
     std::unique_ptr<Log> log_;
@@ -195,6 +201,7 @@ bool Process::open_logs() {
     for (uint32_t i = 0; i < shards; ++i) {
         shard_lanes_.push_back(&log_writer_.add_lane(*application, kApplicationLogBytesMax));
     }
+    ledger_log_lane_ = &log_writer_.add_lane(*application, kApplicationLogBytesMax);
     access_lanes_.resize(shards, nullptr);
     const AccessLogOptions& access = options().access_log;
     if (access.target != "off") {
@@ -210,6 +217,24 @@ bool Process::open_logs() {
     }
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
     log_writer_.start();
+    return true;
+}
+
+bool Process::open_ledger() {
+    ledger_lanes_.resize(options().shards, nullptr);
+    if (!config().ledger.enabled()) {
+        return true;
+    }
+    auto opened = ledger::Ledger::open(config().ledger, ledger_log_lane_, LogFormat::human);
+    if (!opened) {
+        print_error("ledger: " + opened.error());
+        return false;
+    }
+    ledger_ = std::move(*opened);
+    for (ledger::Lane*& lane : ledger_lanes_) {
+        lane = &ledger_->add_lane();
+    }
+    ledger_->start();
     return true;
 }
 
@@ -258,6 +283,7 @@ bool Process::start_shards() {
                 .process = state_,
                 .log = *shard_lanes_[i],
                 .access_log = access_lanes_[i],
+                .ledger = ledger_lanes_[i],
             },
             *resolver_));
         if (const std::optional<Error> error = runners_.back()->start()) {
@@ -378,7 +404,7 @@ void Process::reload() {
         return;
     }
     for (const std::string& warning : warnings) {
-        SLUICE_LOG(warning, "config", "TLS", {"warning", warning});
+        SLUICE_LOG(warning, "config", "of the new configuration", {"warning", warning});
     }
     for (const std::string& key : restart) {
         SLUICE_LOG(warning, "config", "this setting takes effect after a restart only",
@@ -404,6 +430,9 @@ void Process::publish_logs() {
         dropped += lane->dropped();
     }
     metrics_.publish_logs(dropped, log_writer_.counters().write_errors);
+    if (ledger_ != nullptr) {
+        metrics_.publish_ledger(*ledger_);
+    }
 }
 
 void Process::loop() {
@@ -447,6 +476,9 @@ void Process::stop() {
     if (signal_fd_ >= 0) {
         ::close(signal_fd_);
     }
+    if (ledger_ != nullptr) {
+        ledger_->stop();
+    }
     log_writer_.stop();
 }
 
@@ -457,7 +489,7 @@ int Process::run() {
     if (loaded_.server.shards == 0) {
         loaded_.server.shards = static_cast<uint32_t>(usable_cores().size());
     }
-    if (!start_control() || !make_config() || !open_logs()) {
+    if (!start_control() || !make_config() || !open_logs() || !open_ledger()) {
         return kExitFailure;
     }
     raise_descriptor_limit(uint64_t{options().http.connections_max} * options().shards * 2 + 1024);

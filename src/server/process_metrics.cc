@@ -6,6 +6,7 @@
 
 #include "base/metric_families.h"
 #include "base/metrics.h"
+#include "ledger/ledger.h"
 
 namespace sluice::server {
 
@@ -24,7 +25,10 @@ ProcessMetrics::ProcessMetrics()
       reloads_ok_(store_.counter(MetricId::config_reloads_total, {"ok"})),
       reloads_refused_(store_.counter(MetricId::config_reloads_total, {"refused"})),
       log_dropped_(store_.counter(MetricId::log_dropped_total, {"app"})),
-      log_write_errors_(store_.counter(MetricId::log_write_errors_total)) {
+      log_write_errors_(store_.counter(MetricId::log_write_errors_total)),
+      ledger_written_(store_.counter(MetricId::ledger_entries_total, {"written"})),
+      ledger_dropped_(store_.counter(MetricId::ledger_entries_total, {"dropped"})),
+      ledger_failures_(store_.counter(MetricId::ledger_failures_total)) {
     store_.gauge(MetricId::build_info, {SLUICE_VERSION, kCompiler}).set(1);
 }
 
@@ -39,6 +43,12 @@ void ProcessMetrics::on_reload(bool is_accepted) {
 void ProcessMetrics::publish_logs(uint64_t dropped_lines, uint64_t write_errors) {
     log_dropped_.publish(dropped_lines);
     log_write_errors_.publish(write_errors);
+}
+
+void ProcessMetrics::publish_ledger(const ledger::Ledger& ledger) {
+    ledger_written_.publish(ledger.counters().written);
+    ledger_dropped_.publish(ledger.dropped() + ledger.counters().lost);
+    ledger_failures_.publish(ledger.counters().failures);
 }
 
 }  // namespace sluice::server

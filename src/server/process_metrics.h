@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/metrics.h"
+#include "ledger/ledger.h"
 
 namespace sluice::server {
 
@@ -20,6 +21,8 @@ public:
     // Totals of the process's own log and of its writer.
     void publish_logs(uint64_t dropped_lines, uint64_t write_errors);
 
+    void publish_ledger(const ledger::Ledger& ledger);
+
     const MetricStore& store() const { return store_; }
 
 private:
@@ -29,6 +32,9 @@ private:
     Counter& reloads_refused_;
     Counter& log_dropped_;
     Counter& log_write_errors_;
+    Counter& ledger_written_;
+    Counter& ledger_dropped_;
+    Counter& ledger_failures_;
 };
 
 }  // namespace sluice::server

@@ -1,4 +1,5 @@
-// One TLS context for clients, one for each upstream with https, one for hosts that requests name.
+// One TLS context for clients, one for each upstream with https, one for hosts that requests name;
+// and the table of prices.
 #include "server/runtime_config.h"
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
 #include "upstream/key_ring.h"
+#include "server/price_source.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -129,6 +131,11 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
             }
         }
     }
+    auto prices = make_price_table(made->config.prices, warnings);
+    if (!prices) {
+        return std::unexpected(std::move(prices.error()));
+    }
+    made->prices = std::move(*prices);
     return made;
 }
 

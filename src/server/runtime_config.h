@@ -1,5 +1,5 @@
-// RuntimeConfig: a configuration with what shards share of it: TLS contexts, which had to be read
-// from disk, and what is known of the keys of upstreams.
+// RuntimeConfig: a configuration with what shards share of it: TLS contexts and prices, which had to
+// be read from disk, and what is known of the keys of upstreams.
 //
 // Built wholly or not at all, on the main thread, at start and on reload; immutable afterwards (but
 // for what shards find out about keys) and shared by all shards.
@@ -15,6 +15,7 @@
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
 #include "upstream/key_ring.h"
+#include "providers/price_table.h"
 
 namespace sluice::server {
 
@@ -29,6 +30,7 @@ struct RuntimeConfig {
     // Towards hosts that requests name, and webhooks. Empty when there are none of them, or no
     // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;
+    providers::PriceTable prices;
 };
 
 using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;

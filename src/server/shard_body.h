@@ -17,6 +17,7 @@
 #include "coro/signal.h"
 #include "coro/task.h"
 #include "http/server_connection.h"
+#include "ledger/lane.h"
 #include "net/address.h"
 #include "net/byte_stream.h"
 #include "net/listener.h"
@@ -45,6 +46,7 @@ struct ShardPlan {
     LogLane& log;
     LogFormat log_format = LogFormat::human;
     LogLane* access_log = nullptr;
+    ledger::Lane* ledger = nullptr;  // Null when there is none.
 };
 
 // How the engine of a shard is made for these options.

@@ -39,6 +39,10 @@ std::string table_header(Section section) {
             return "[tenant.under_test]";
         case Section::cache:
             return "[cache]";
+        case Section::ledger:
+            return "[ledger]";
+        case Section::prices:
+            return "[prices]";
         default:
             return "[processor.under_test]";
     }
@@ -72,6 +76,10 @@ std::string shown_path(Section section) {
             return "tenant.under_test";
         case Section::cache:
             return "cache";
+        case Section::ledger:
+            return "ledger";
+        case Section::prices:
+            return "prices";
         default:
             return "processor.under_test";
     }

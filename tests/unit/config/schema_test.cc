@@ -90,6 +90,14 @@ TEST(Schema, NamesEveryMember) {
               member_count<cache::CacheOptions>());
 }
 
+// The password is what was found elsewhere; overrides are tables of their own.
+TEST(Schema, NamesEveryMemberOfLedgerAndPrices) {
+    EXPECT_EQ(settings_of(Section::ledger, ledger::LedgerOptions()),
+              member_count<ledger::LedgerOptions>() - 1);
+    EXPECT_EQ(settings_of(Section::prices, providers::PriceOptions()),
+              member_count<providers::PriceOptions>() - 1);
+}
+
 // Of what all types have in common, `name` is the table's own name and `config` is set by the type.
 TEST(Schema, NamesEveryMemberOfProcessors) {
     const pipeline::ProcessorOptions options;
@@ -187,10 +195,10 @@ TEST(Schema, NamesUnitsOfNumbers) {
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);
-            const bool has_unit = name.ends_with("_ms") || name.ends_with("_us") ||
-                                  name.ends_with("_s") || name.ends_with("_bytes") ||
-                                  name.ends_with("_max") || name.ends_with("_min") ||
-                                  name.contains("_per_") || name.ends_with("_percent");
+            const bool has_unit =
+                name.ends_with("_ms") || name.ends_with("_us") || name.ends_with("_s") ||
+                name.ends_with("_days") || name.ends_with("_bytes") || name.ends_with("_max") ||
+                name.ends_with("_min") || name.contains("_per_") || name.ends_with("_percent");
             if (setting.access.type == ValueType::integer) {
                 EXPECT_TRUE(has_unit || counts.contains(name)) << setting.key;
             }
@@ -237,6 +245,10 @@ public:
                 return &tenant_;
             case Section::cache:
                 return &cache_;
+            case Section::ledger:
+                return &ledger_;
+            case Section::prices:
+                return &prices_;
             default:
                 return nullptr;
         }
@@ -252,6 +264,8 @@ private:
     access::KeyOptions key_;
     access::TenantOptions tenant_;
     cache::CacheOptions cache_;
+    ledger::LedgerOptions ledger_;
+    providers::PriceOptions prices_;
 };
 
 // Writing the ends of each range and reading them back shows that the member can hold them.

@@ -127,6 +127,23 @@ TEST(StreamWatch, ReadsBothSpellingsOfUsage) {
     EXPECT_EQ(usage.reasoning_tokens, 5U);
 }
 
+TEST(StreamWatch, ReadsWhatWasWrittenToACache) {
+    const Usage openai = read_usage(
+        "{\"prompt_tokens\":70,\"prompt_tokens_details\":{\"cached_tokens\":3,"
+        "\"cache_write_tokens\":40}}");
+    EXPECT_EQ(openai.prompt_tokens, 70U);
+    EXPECT_EQ(openai.cache_write_tokens, 40U);
+    EXPECT_EQ(openai.cache_write_1h_tokens, 0U);
+    const Usage anthropic = read_usage(
+        "{\"input_tokens\":7,\"cache_creation_input_tokens\":20,\"cache_read_input_tokens\":3,"
+        "\"cache_creation\":{\"ephemeral_5m_input_tokens\":5,\"ephemeral_1h_input_tokens\":15},"
+        "\"output_tokens\":2}");
+    EXPECT_EQ(anthropic.prompt_tokens, 30U);
+    EXPECT_EQ(anthropic.cached_tokens, 3U);
+    EXPECT_EQ(anthropic.cache_write_tokens, 20U);
+    EXPECT_EQ(anthropic.cache_write_1h_tokens, 15U);
+}
+
 TEST(StreamWatch, CountsEventsAndFindsTheLastUsage) {
     const std::string_view stream =
         "data: {\"usage\":null}\n\n: comment\n\n"
