@@ -18,6 +18,7 @@ enum class MetricMerge : uint8_t { sum, maximum };
 // In the order of the table.
 enum class MetricId : uint8_t {
     requests_total,
+    request_failures_total,
     request_duration_seconds,
     time_to_first_byte_seconds,
     overhead_seconds,
@@ -131,6 +132,9 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_requests_total",
             "Exchanges that ended, by the status sent to the client.",
             {"route", "upstream", "status"}),
+    counter("sluice_request_failures_total",
+            "Exchanges that were answered with a status of 400 or more, or broke after their head.",
+            {"route", "upstream"}),
     histogram("sluice_request_duration_seconds",
               "From the first byte of a request to the last byte of its answer.",
               {"route", "upstream"},

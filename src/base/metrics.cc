@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,30 +87,7 @@ std::string_view type_name(MetricType type) {
     return "untyped";
 }
 
-// One series, put together from all shards.
-struct Merged {
-    uint64_t counter = 0;
-    int64_t gauge = 0;
-    bool has_gauge = false;
-    std::array<uint64_t, Histogram::kBounds + 1> buckets = {};
-    uint64_t sum_ns = 0;
-
-    void add(const Gauge& cell, MetricMerge merge) {
-        const int64_t value = cell.value();
-        gauge = merge == MetricMerge::sum ? gauge + value
-                : has_gauge               ? std::max(gauge, value)
-                                          : value;
-        has_gauge = true;
-    }
-    void add(const Histogram& cell) {
-        for (size_t i = 0; i < buckets.size(); ++i) {
-            buckets[i] += cell.count_in(i);
-        }
-        sum_ns += cell.sum_ns();
-    }
-};
-
-using LabelValues = std::vector<std::string>;
+using LabelValues = MetricSums::LabelValues;
 
 // So that a search through many series seldom compares texts.
 size_t hash_of(std::span<const std::string_view> values) {
@@ -137,7 +115,7 @@ public:
         text_ += '\n';
     }
 
-    void append_series(const LabelValues& labels, const Merged& merged) {
+    void append_series(const LabelValues& labels, const MetricSum& merged) {
         switch (family_.type) {
             case MetricType::counter:
                 append_name("", labels, {});
@@ -185,7 +163,7 @@ private:
         text_ += '\n';
     }
 
-    void append_histogram(const LabelValues& labels, const Merged& merged) {
+    void append_histogram(const LabelValues& labels, const MetricSum& merged) {
         const Histogram bounds(Duration::microseconds(family_.first_bound_us));
         uint64_t count = 0;
         std::string bound;
@@ -229,7 +207,7 @@ struct MetricStore::Series {
     std::unique_ptr<Histogram> histogram;
     std::atomic<Series*> next = nullptr;
 
-    void add_to(Merged& merged, MetricMerge merge) const {
+    void add_to(MetricSum& merged, MetricMerge merge) const {
         merged.counter += counter.value();
         merged.add(gauge, merge);
         if (histogram != nullptr) {
@@ -309,20 +287,72 @@ MetricStore::Series& MetricStore::make(MetricId id,
     return *series;
 }
 
+void MetricSum::add(const Gauge& cell, MetricMerge merge) {
+    const int64_t value = cell.value();
+    gauge = merge == MetricMerge::sum ? gauge + value : has_gauge ? std::max(gauge, value) : value;
+    has_gauge = true;
+}
+
+void MetricSum::add(const Histogram& cell) {
+    for (size_t i = 0; i < buckets.size(); ++i) {
+        buckets[i] += cell.count_in(i);
+    }
+    sum_ns += cell.sum_ns();
+}
+
+void MetricSum::add(const MetricSum& other) {
+    counter += other.counter;
+    gauge += other.gauge;
+    has_gauge = has_gauge || other.has_gauge;
+    for (size_t i = 0; i < buckets.size(); ++i) {
+        buckets[i] += other.buckets[i];
+    }
+    sum_ns += other.sum_ns;
+}
+
+uint64_t MetricSum::count() const {
+    return std::accumulate(buckets.begin(), buckets.end(), uint64_t{0});
+}
+
+std::map<LabelValues, MetricSum> MetricSums::of(MetricId id,
+                                                std::span<const MetricStore* const> stores) {
+    const auto index = static_cast<size_t>(id);
+    std::map<LabelValues, MetricSum> all;
+    for (const MetricStore* store : stores) {
+        const auto* series = store->first_[index].load(std::memory_order_acquire);
+        for (; series != nullptr; series = series->next.load(std::memory_order_acquire)) {
+            series->add_to(all[series->labels], kMetricFamilies[index].merge);
+        }
+    }
+    return all;
+}
+
+Duration MetricSums::quantile(MetricId id, const MetricSum& sum, double share) {
+    const Histogram bounds(Duration::microseconds(metric_family(id).first_bound_us));
+    const double wanted = share * static_cast<double>(sum.count());
+    double below = 0;
+    for (size_t i = 0; i < sum.buckets.size(); ++i) {
+        const auto here = static_cast<double>(sum.buckets[i]);
+        if (here > 0 && below + here >= wanted) {
+            const Duration low = i == 0 ? Duration() : bounds.bound(i - 1);
+            // Above all bounds nothing is known but that.
+            const Duration high = i < Histogram::kBounds ? bounds.bound(i) : low;
+            const double part = (wanted - below) / here;
+            return low + Duration::nanoseconds(
+                             static_cast<int64_t>(part * static_cast<double>((high - low).ns())));
+        }
+        below += here;
+    }
+    return {};
+}
+
 void MetricsText::append(std::string& text, std::span<const MetricStore* const> stores) {
     for (size_t index = 0; index < kMetricFamilies.size(); ++index) {
-        const MetricFamily& family = kMetricFamilies[index];
-        std::map<LabelValues, Merged> all;
-        for (const MetricStore* store : stores) {
-            const auto* series = store->first_[index].load(std::memory_order_acquire);
-            for (; series != nullptr; series = series->next.load(std::memory_order_acquire)) {
-                series->add_to(all[series->labels], family.merge);
-            }
-        }
+        const auto all = MetricSums::of(static_cast<MetricId>(index), stores);
         if (all.empty()) {
             continue;
         }
-        FamilyText lines(text, family);
+        FamilyText lines(text, kMetricFamilies[index]);
         lines.append_head();
         for (const auto& [labels, merged] : all) {
             lines.append_series(labels, merged);

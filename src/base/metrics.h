@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -101,7 +102,7 @@ public:
     size_t series_count() const { return series_count_; }
 
 private:
-    friend class MetricsText;
+    friend class MetricSums;
     static constexpr size_t kSeriesMax = 8192;
     struct Series;
 
@@ -111,6 +112,35 @@ private:
     std::array<std::atomic<Series*>, kMetricFamilies.size()> first_;
     std::array<Series*, kMetricFamilies.size()> last_ = {};
     size_t series_count_ = 0;
+};
+
+// One series, put together from the stores of all shards.
+struct MetricSum {
+    uint64_t counter = 0;
+    int64_t gauge = 0;
+    bool has_gauge = false;
+    // Of a histogram; the last bucket is above all bounds.
+    std::array<uint64_t, Histogram::kBounds + 1> buckets = {};
+    uint64_t sum_ns = 0;
+
+    void add(const Gauge& cell, MetricMerge merge);
+    void add(const Histogram& cell);
+    // Another series of the same family.
+    void add(const MetricSum& other);
+    // How many values a histogram holds.
+    uint64_t count() const;
+};
+
+// For whoever wants numbers in place of text.
+class MetricSums {
+public:
+    using LabelValues = std::vector<std::string>;
+
+    static std::map<LabelValues, MetricSum> of(MetricId id,
+                                               std::span<const MetricStore* const> stores);
+    // The value below which the part `share` of a histogram's values lies, estimated within its
+    // bucket; zero when it has none.
+    static Duration quantile(MetricId id, const MetricSum& sum, double share);
 };
 
 // The answer to one scrape, from the stores of all shards.

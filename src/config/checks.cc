@@ -14,6 +14,7 @@
 #include "config/nearest.h"
 #include "config/processor_kinds.h"
 #include "http/url.h"
+#include "net/endpoint.h"
 #include "pipeline/condition.h"
 
 namespace sluice::config {
@@ -67,6 +68,16 @@ std::string check_host(std::string_view text) {
     }
     return fmt::format(
         "{} is not an IP address; expected one such as \"127.0.0.1\", \"0.0.0.0\" or \"::\"",
+        in_quotes(text));
+}
+
+std::string check_admin_listen(std::string_view text) {
+    if (text == "off" || net::Endpoint::parse(text)) {
+        return "";
+    }
+    return fmt::format(
+        "{} is no address with a port; expected one such as \"127.0.0.1:3001\", a socket such as "
+        "\"unix:/run/sluice.sock\" (at most 107 bytes), or \"off\"",
         in_quotes(text));
 }
 

@@ -30,6 +30,7 @@ struct Config {
     server::ServerOptions server;
     ledger::LedgerOptions ledger;
     providers::PriceOptions prices;
+    server::AdminOptions admin;
     std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
     std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
     // In the order of the file; names differ.

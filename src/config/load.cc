@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "config/bind.h"
 #include "config/cloud_credentials.h"
 #include "config/default_config.h"
+#include "config/flag_names.h"
 #include "config/forms.h"
 #include "config/guard_checks.h"
 #include "config/named_overrides.h"
@@ -34,6 +36,7 @@ namespace {
 
 constexpr std::string_view kRootKeys[] = {
     "server",     //
+    "admin",      //
     "llm",        //
     "provider",   //
     "route",      //
@@ -46,17 +49,36 @@ constexpr std::string_view kRootKeys[] = {
     "prices",     //
 };
 
+// The options struct of a section that is one table, const or not.
+template <class AnyConfig>
+auto* options_of(Section section, AnyConfig& config) {
+    using Pointer = std::conditional_t<std::is_const_v<AnyConfig>, const void*, void*>;
+    switch (section) {
+        case Section::admin:
+            return static_cast<Pointer>(&config.admin);
+        case Section::cache:
+            return static_cast<Pointer>(&config.cache);
+        case Section::ledger:
+            return static_cast<Pointer>(&config.ledger);
+        default:
+            return static_cast<Pointer>(&config.server);
+    }
+}
+
 class Loader {
 public:
     Loader(const LoadOptions& options, Diagnostics& diagnostics)
         : options_(options), diagnostics_(diagnostics), binder_(places_, diagnostics) {}
 
     Config load(TomlNode root);
+    // Whether the file, a flag or the environment says something about this path.
+    bool has(std::string_view path) const { return places_.has(path); }
 
 private:
     void unknown_roots(const TomlNode& root);
     void bind_server(TomlNode& root);
     void bind_certificates(TomlNode& server);
+    void bind_admin(TomlNode& root);
     void bind_llms(TomlNode& root);
     void bind_ledger(TomlNode& root);
     void bind_prices(TomlNode& root);
@@ -85,6 +107,7 @@ Config Loader::load(TomlNode root) {
     bind_server(root);
     bind_ledger(root);
     bind_prices(root);
+    bind_admin(root);
     bind_llms(root);
     bind_routes(root);
     bind_processors(root);
@@ -171,6 +194,12 @@ void Loader::bind_prices(TomlNode& root) {
         bind_price_overrides(*prices, config_.prices, diagnostics_);
         binder_.bind(Section::prices, &config_.prices, *prices, {"prices", "prices"},
                      prices->position);
+    }
+}
+
+void Loader::bind_admin(TomlNode& root) {
+    if (const TomlNode* admin = root.find("admin")) {
+        binder_.bind(Section::admin, &config_.admin, *admin, {"admin", "admin"}, admin->position);
     }
 }
 
@@ -282,15 +311,13 @@ void Loader::bind_named(TomlNode& root,
 void Loader::apply_overrides() {
     for (const Override& override : options_.overrides) {
         const Setting& setting = *override.setting;
-        const bool is_cache = override.section == Section::cache;
-        const std::string path = fmt::format("{}.{}", is_cache ? "cache" : "server", setting.key);
-        void* const object = is_cache ? static_cast<void*>(&config_.cache) : &config_.server;
+        const std::string path = path_of(override.section, setting);
         const auto value = parse_value(setting, override.text);
         if (!value) {
             diagnostics_.add({Severity::error, override.origin, {}, path, value.error()});
             continue;
         }
-        setting.access.set(object, *value);
+        setting.access.set(options_of(override.section, config_), *value);
         places_.record(path, {override.origin, {}, path});
     }
 }
@@ -299,16 +326,20 @@ void Loader::apply_overrides() {
 
 std::vector<Override> environment_overrides(const Environment& environment) {
     std::vector<Override> overrides;
-    for (const Setting& setting : settings(Section::server)) {
-        std::string name = environment_of(setting);
-        std::optional<std::string> value = environment(name);
-        // Kubernetes sets SLUICE_PORT=tcp://10.0.0.1:3000 in every pod beside a service of our
-        // name.
-        const bool is_meant =
-            value && (setting.access.type != ValueType::integer || !value->contains("://"));
-        if (is_meant) {
-            overrides.push_back(
-                {.setting = &setting, .text = *std::move(value), .origin = std::move(name)});
+    for (const Section section : kFlagSections) {
+        for (const Setting& setting : settings(section)) {
+            std::vector<std::string> names = environments_of(section, setting);
+            // The name that follows from the key wins over a second one, so it comes last.
+            for (auto name = names.rbegin(); name != names.rend(); ++name) {
+                std::optional<std::string> value = environment(*name);
+                // Kubernetes sets SLUICE_PORT=tcp://10.0.0.1:3000 in every pod beside a service of
+                // our name.
+                const bool is_meant =
+                    value && (setting.access.type != ValueType::integer || !value->contains("://"));
+                if (is_meant) {
+                    overrides.push_back({section, &setting, *std::move(value), std::move(*name)});
+                }
+            }
         }
     }
     for (const NamedOverride& named : named_overrides()) {
@@ -340,7 +371,9 @@ LoadResult load_text(std::string_view name, std::string_view text, const LoadOpt
     Diagnostics diagnostics(name);
     TomlNode root;
     if (parse_toml(text, root, diagnostics)) {
-        Config config = Loader(options, diagnostics).load(std::move(root));
+        Loader loader(options, diagnostics);
+        Config config = loader.load(std::move(root));
+        result.sets_admin_listen = loader.has("admin.listen");
         if (diagnostics.error_count() == 0) {
             result.config = std::move(config);
         }
@@ -368,18 +401,16 @@ LoadResult load_default(const LoadOptions& options) {
 
 std::vector<std::string> restart_needed(const Config& running, const Config& next) {
     std::vector<std::string> keys;
-    const auto compare = [&keys](Section section, std::string_view table, const void* before,
-                                 const void* after) {
+    for (const Section section :
+         {Section::server, Section::admin, Section::cache, Section::ledger}) {
         for (const Setting& setting : settings(section)) {
             if (setting.reload == Reload::restart &&
-                setting.access.get(before) != setting.access.get(after)) {
-                keys.push_back(fmt::format("{}.{}", table, setting.key));
+                setting.access.get(options_of(section, running)) !=
+                    setting.access.get(options_of(section, next))) {
+                keys.push_back(path_of(section, setting));
             }
         }
-    };
-    compare(Section::server, "server", &running.server, &next.server);
-    compare(Section::cache, "cache", &running.cache, &next.cache);
-    compare(Section::ledger, "ledger", &running.ledger, &next.ledger);
+    }
     return keys;
 }
 

@@ -19,12 +19,12 @@ namespace sluice::config {
 
 inline constexpr size_t kConfigBytesMax = size_t{4} * 1024 * 1024;
 
-// A setting of [server] or [cache] given outside the file.
+// A setting given outside the file.
 struct Override {
+    Section section = Section::server;
     const Setting* setting = nullptr;
     std::string text;
     std::string origin;  // "--port" or "SLUICE_PORT"
-    Section section = Section::server;
 };
 
 // The overrides that the environment holds, by the table and by named_overrides.h.
@@ -39,6 +39,8 @@ struct LoadResult {
     std::optional<Config> config;         // Nothing when there was an error.
     std::vector<Diagnostic> diagnostics;  // Warnings too, in the order of the file.
     std::string source;                   // File name, or the name of the built-in text.
+    // Whether somebody wrote admin.listen: an address of one's own choice must be free.
+    bool sets_admin_listen = false;
 
     uint32_t error_count() const;
     // One line each, ready to print.
@@ -50,7 +52,7 @@ LoadResult load_file(const std::string& path, const LoadOptions& options);
 // The built-in configuration that fits the environment.
 LoadResult load_default(const LoadOptions& options);
 
-// Keys of [server] and [cache] that differ and take effect only after a restart.
+// Keys that differ and take effect only after a restart.
 std::vector<std::string> restart_needed(const Config& running, const Config& next);
 
 }  // namespace sluice::config

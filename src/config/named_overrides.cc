@@ -44,7 +44,7 @@ Override override_of(std::string_view key, std::string text, const std::string& 
     const Setting* const setting = find_setting(Section::cache, key);
     SLUICE_ASSERT(setting != nullptr);
     return {
-        .setting = setting, .text = std::move(text), .origin = origin, .section = Section::cache};
+        .section = Section::cache, .setting = setting, .text = std::move(text), .origin = origin};
 }
 
 // Nothing when `text` is not a number with one of the units.

@@ -111,17 +111,23 @@ void Printer::section(Section section,
     }
 }
 
-// "env:OPENAI_API_KEY (set)", "2 of 3 keys set"
+// "env:OPENAI_API_KEY (set)", of an upstream or of the admin API.
+template <class Options>
+std::string one_key_state(const Options& options) {
+    const bool from_file = !options.token_file.empty();
+    return fmt::format("{}:{} ({})", from_file ? "file" : "env",
+                       from_file ? options.token_file : options.token_env,
+                       options.token.empty() ? "not set" : "set");
+}
+
+// The same, or "2 of 3 keys set".
 std::string key_state(const upstream::UpstreamOptions& upstream) {
     const size_t named = upstream.token_envs.size() + upstream.token_files.size();
     if (named > 0) {
         const size_t set = (upstream.token.empty() ? 0U : 1U) + upstream.sibling_tokens.size();
         return fmt::format("{} of {} keys set", set, named);
     }
-    const bool from_file = !upstream.token_file.empty();
-    return fmt::format("{}:{} ({})", from_file ? "file" : "env",
-                       from_file ? upstream.token_file : upstream.token_env,
-                       upstream.token.empty() ? "not set" : "set");
+    return one_key_state(upstream);
 }
 
 // The groups that mean nothing to this kind of upstream.
@@ -166,6 +172,8 @@ std::string print_config(const Config& config, std::string_view source) {
             printer.text += fmt::format("{} = {}\n", toml_key(name), amount);
         }
     }
+    printer.section(Section::admin, &config.admin, "[admin]", "admin", one_key_state(config.admin),
+                    {});
     for (const upstream::UpstreamOptions& upstream : config.upstreams) {
         const std::string table = "llm." + toml_key(upstream.name);
         printer.section(Section::llm, &upstream, fmt::format("[{}]", table), table,

@@ -2,11 +2,13 @@
 #include "config/reference.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "config/default_config.h"
+#include "config/flag_names.h"
 #include "config/named_overrides.h"
 #include "config/schema.h"
 #include "config/setting.h"
@@ -46,14 +48,16 @@ allow_non_streaming = true
 - `sluice check FILE` reports every mistake in a file with its line and column, and what was
   expected; its exit code is 0 when the file can be served and 1 when it cannot.
 - `sluice print-config` prints the effective value of every setting, defaults included.
-- `SIGHUP` reads the file and the keys again. A file with a mistake changes nothing. Settings marked
-  *restart* below keep their value until the next start.
+- `SIGHUP`, `sluice reload`, and with `server.watch_config` a change of the file, read the file and
+  the keys again. A file with a mistake changes nothing. Settings marked *restart* below keep their
+  value until the next start.
 
 ## Rules
 
 **Precedence.** Command line over environment over file over default. Every setting of `[server]`
-has a flag and an environment variable, named after its key: `server.http.head_timeout_ms` is
-`--http-head-timeout-ms` and `SLUICE_HTTP_HEAD_TIMEOUT_MS`. There, lists are separated by commas.
+and `[admin]` has a flag and an environment variable, named after its key:
+`server.http.head_timeout_ms` is `--http-head-timeout-ms` and `SLUICE_HTTP_HEAD_TIMEOUT_MS`,
+`admin.listen` is `--admin-listen` and `SLUICE_ADMIN_LISTEN`. There, lists are separated by commas.
 
 **Units.** A key ends in its unit: `_ms`, `_s`, `_us`, `_bytes_max` and so on. Values are plain
 integers; `"30s"` is not a spelling of anything.
@@ -105,6 +109,7 @@ constexpr Heading kHeadings[] = {
      "three redirects."},
     {Section::certificate, "", "Certificates",
      "One table for each certificate. The first is shown when no name matches."},
+    {Section::admin, "", "Admin API", "What it can do is in [ADMIN.md](ADMIN.md)."},
     {Section::llm, "", "Upstreams", "Whom requests go to, one table for each."},
     {Section::llm, "timeouts", "Time limits of an upstream", ""},
     {Section::llm, "pool", "Connections to an upstream", ""},
@@ -238,13 +243,13 @@ void append_wrapped(std::string& to, std::string_view text) {
 }
 
 // "Default 3000; an integer from 0 to 65535; SLUICE_PORT"
-std::string facts(const Setting& setting) {
+std::string facts(Section section, const Setting& setting) {
     const ValueType type = setting.access.type;
     const bool has_range =
         type == ValueType::integer || type == ValueType::fraction || type == ValueType::choice;
-    return fmt::format(
-        "Default {}; {}{}{}", to_toml(setting.access.get(defaults_of(Section::server))),
-        has_range ? expected_value(setting) : "", has_range ? "; " : "", environment_of(setting));
+    return fmt::format("Default {}; {}{}{}", to_toml(setting.access.get(defaults_of(section))),
+                       has_range ? expected_value(setting) : "", has_range ? "; " : "",
+                       fmt::join(environments_of(section, setting), ", "));
 }
 
 }  // namespace
@@ -264,17 +269,19 @@ std::string reference_markdown() {
 std::string flags_help() {
     std::string help;
     for (const Heading& heading : kHeadings) {
-        if (heading.section != Section::server) {
+        if (std::ranges::find(kFlagSections, heading.section) == std::end(kFlagSections)) {
             continue;
         }
         help += fmt::format("\n  {}\n", heading.title);
-        for (const Setting& setting : settings(Section::server)) {
+        for (const Setting& setting : settings(heading.section)) {
             if (group_of(setting.key) != heading.group) {
                 continue;
             }
-            help += fmt::format("      {} {}\n", flag_of(setting), value_word(setting));
+            help +=
+                fmt::format("      {} {}\n", fmt::join(flags_of(heading.section, setting), ", "),
+                            value_word(setting));
             append_wrapped(help, setting.help);
-            append_wrapped(help, facts(setting));
+            append_wrapped(help, facts(heading.section, setting));
         }
     }
     help += "\n  Response cache\n";

@@ -22,6 +22,8 @@ SectionTable table_of(Section section) {
             return server_section();
         case Section::certificate:
             return certificate_section();
+        case Section::admin:
+            return admin_section();
         case Section::llm:
             return llm_section();
         case Section::route:

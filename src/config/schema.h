@@ -14,6 +14,7 @@ namespace sluice::config {
 inline constexpr Section kSections[] = {
     Section::server,
     Section::certificate,
+    Section::admin,
     Section::llm,
     Section::route,
     Section::processor,

@@ -74,6 +74,10 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         "\"replace\" always makes a new one."),
     setting<&ServerOptions::admin_endpoints>(
         "admin_endpoints", "Answers /healthz, /readyz and /metrics on the same port."),
+    setting<&ServerOptions::watch_config>(
+        "watch_config",
+        "Reloads when the configuration file changes: by writing, by renaming, or by the swap of a "
+        "link that leads to it."),
     setting<&ServerOptions::server_timing>(
         "server_timing",
         "Adds a server-timing header with the time each phase took and the gateway's own share."),

@@ -48,6 +48,7 @@ const void* defaults() {
 // One file each.
 SectionTable server_section();
 SectionTable certificate_section();
+SectionTable admin_section();
 SectionTable llm_section();
 SectionTable route_section();
 SectionTable processor_section();

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "config/checks.h"
 #include "config/read_file.h"
 #include "ledger/options.h"
@@ -36,40 +37,41 @@ public:
     Resolver(const Environment& environment, const Places& places, Diagnostics& diagnostics)
         : environment_(environment), places_(places), diagnostics_(diagnostics) {}
 
+    void resolve(server::AdminOptions& admin) {
+        constexpr std::string_view kConsequence = "expected the token that opens the admin API";
+        if (!admin.token_env.empty() && !admin.token_file.empty()) {
+            report(diagnostics_, places_, Severity::error, "admin.token_file",
+                   "token_env is set as well; expected one of the two");
+        } else if (!admin.token_env.empty()) {
+            admin.token =
+                from_environment(admin.token_env, "admin.token_env", Severity::error, kConsequence);
+        } else if (!admin.token_file.empty()) {
+            admin.token = from_file(admin.token_file, "admin.token_file");
+        }
+    }
+
     void resolve(UpstreamOptions& upstream) {
         const std::string path = "llm." + upstream.name;
-        const std::pair<std::string_view, bool> sources[] = {
-            {"token_env", !upstream.token_env.empty()},
-            {"token_file", !upstream.token_file.empty()},
-            {"token_envs", !upstream.token_envs.empty()},
-            {"token_files", !upstream.token_files.empty()}};
-        std::string_view first;
-        for (const auto& [name, is_set] : sources) {
-            if (is_set && !first.empty()) {
-                report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, name),
-                       fmt::format("{} is set as well; expected one of the two", first));
-                return;
-            }
-            first = is_set ? name : first;
-        }
-        if (upstream.token_envs.size() + upstream.token_files.size() >
-            upstream::KeyRing::kKeysMax) {
-            report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, first),
-                   fmt::format("names more than {} keys", upstream::KeyRing::kKeysMax));
+        if (!names_one_source(upstream, path)) {
             return;
         }
         if (!upstream.token_env.empty()) {
-            from_environment(upstream, upstream.token_env, path + ".token_env");
+            upstream.token =
+                from_environment(upstream.token_env, path + ".token_env", Severity::warning,
+                                 "requests to this upstream go out without a key");
         } else if (!upstream.token_file.empty()) {
-            from_file(upstream, upstream.token_file, path + ".token_file");
+            upstream.token = from_file(upstream.token_file, path + ".token_file");
         }
         for (size_t i = 0; i < upstream.token_envs.size(); ++i) {
-            from_environment(upstream, upstream.token_envs[i],
-                             fmt::format("{}.token_envs[{}]", path, i));
+            const std::string place = fmt::format("{}.token_envs[{}]", path, i);
+            keep(upstream,
+                 from_environment(upstream.token_envs[i], place, Severity::warning,
+                                  "requests to this upstream go out without this key"),
+                 place);
         }
         for (size_t i = 0; i < upstream.token_files.size(); ++i) {
-            from_file(upstream, upstream.token_files[i],
-                      fmt::format("{}.token_files[{}]", path, i));
+            const std::string place = fmt::format("{}.token_files[{}]", path, i);
+            keep(upstream, from_file(upstream.token_files[i], place), place);
         }
     }
 
@@ -101,36 +103,59 @@ public:
     }
 
 private:
-    void from_environment(UpstreamOptions& upstream,
-                          const std::string& name,
-                          const std::string& path) {
-        std::optional<std::string> value = environment_(name);
-        if (!value || without_line_end(*value).empty()) {
-            report(diagnostics_, places_, Severity::warning, path,
-                   fmt::format("the environment variable {} is not set; {}", name,
-                               upstream.token_envs.empty()
-                                   ? "requests to this upstream go out without a key"
-                                   : "requests to this upstream go out without this key"));
-            return;
+    bool names_one_source(const UpstreamOptions& upstream, const std::string& path) {
+        const std::pair<std::string_view, bool> sources[] = {
+            {"token_env", !upstream.token_env.empty()},
+            {"token_file", !upstream.token_file.empty()},
+            {"token_envs", !upstream.token_envs.empty()},
+            {"token_files", !upstream.token_files.empty()}};
+        std::string_view first;
+        for (const auto& [name, is_set] : sources) {
+            if (is_set && !first.empty()) {
+                report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, name),
+                       fmt::format("{} is set as well; expected one of the two", first));
+                return false;
+            }
+            first = is_set ? name : first;
         }
-        take(upstream, *value, path, fmt::format("the environment variable {}", name));
+        if (upstream.token_envs.size() + upstream.token_files.size() >
+            upstream::KeyRing::kKeysMax) {
+            report(diagnostics_, places_, Severity::error, fmt::format("{}.{}", path, first),
+                   fmt::format("names more than {} keys", upstream::KeyRing::kKeysMax));
+            return false;
+        }
+        return true;
     }
 
-    void from_file(UpstreamOptions& upstream, const std::string& name, const std::string& path) {
-        auto content = read_file(name, kSecretBytesMax);
+    // `when_not_set`: how bad it is that the variable is not set, and what follows from it. What
+    // could not be read is empty.
+    Secret from_environment(const std::string& variable,
+                            const std::string& path,
+                            Severity when_not_set,
+                            std::string_view consequence) {
+        std::optional<std::string> value = environment_(variable);
+        if (!value || without_line_end(*value).empty()) {
+            report(
+                diagnostics_, places_, when_not_set, path,
+                fmt::format("the environment variable {} is not set; {}", variable, consequence));
+            return {};
+        }
+        return take(*value, path, fmt::format("the environment variable {}", variable));
+    }
+
+    Secret from_file(const std::string& file, const std::string& path) {
+        auto content = read_file(file, kSecretBytesMax);
         if (!content) {
             report(diagnostics_, places_, Severity::error, path,
-                   fmt::format("{} {}", in_quotes(name), content.error()));
-            return;
+                   fmt::format("{} {}", in_quotes(file), content.error()));
+            return {};
         }
-        take(upstream, *content, path, in_quotes(name));
+        return take(*content, path, in_quotes(file));
     }
 
     // Moves the key out of `text`, which is wiped.
-    void take(UpstreamOptions& upstream,
-              std::string& text,
-              const std::string& path,
-              const std::string& source) {
+    Secret take(std::string& text, const std::string& path, const std::string& source) {
+        Secret token;
         const std::string_view key = without_line_end(text);
         const auto bad = std::ranges::find_if(key, [](char c) { return c <= 0x20 || c >= 0x7F; });
         if (key.empty()) {
@@ -142,13 +167,17 @@ private:
                                "printable ASCII without blanks (byte {} is not)",
                                source, bad - key.begin() + 1));
         } else {
-            keep(upstream, Secret(key), path);
+            token = Secret(key);
         }
         explicit_bzero(text.data(), text.size());
+        return token;
     }
 
     void keep(UpstreamOptions& upstream, Secret key, const std::string& path) {
         const auto& siblings = upstream.sibling_tokens;
+        if (key.empty()) {
+            return;
+        }
         if (upstream.token.empty()) {
             upstream.token = std::move(key);
         } else if (key == upstream.token || std::ranges::find(siblings, key) != siblings.end()) {
@@ -171,6 +200,9 @@ void resolve_secrets(Config& config,
                      const Places& places,
                      Diagnostics& diagnostics) {
     Resolver resolver(environment, places, diagnostics);
+    if (!config.admin.is_off()) {
+        resolver.resolve(config.admin);
+    }
     for (UpstreamOptions& upstream : config.upstreams) {
         resolver.resolve(upstream);
     }

@@ -9,9 +9,10 @@
 
 namespace sluice::config {
 
-// Fills `token` of every upstream and the password of the ledger. A file that cannot be read is an
-// error, a variable that is not set only a warning: the gateway then says so at the start and the
-// upstream answers 401.
+// Fills `token` of every upstream and of the admin API, and the password of the ledger. A file that
+// cannot be read is an error. So is a variable that is not set, where it would leave the admin API
+// open; with an upstream that is only a warning: the gateway says so at the start and the upstream
+// answers 401.
 void resolve_secrets(Config& config,
                      const Environment& environment,
                      const Places& places,

@@ -1,5 +1,4 @@
-// What every setting can do by itself: name its flag, check a value, read one from a text and write
-// one as TOML.
+// What every setting can do by itself: check a value, read one from a text and write one as TOML.
 #include "config/setting.h"
 
 #include <algorithm>
@@ -18,10 +17,6 @@
 namespace sluice::config {
 
 namespace {
-
-char ascii_upper(char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-}
 
 // The texts that a setting is restricted to; empty when it is not.
 std::span<const std::string_view> allowed_texts(const Setting& setting) {
@@ -64,22 +59,6 @@ std::string_view group_of(std::string_view key) {
 std::string_view name_in_group(std::string_view key) {
     const size_t dot = key.find('.');
     return dot == std::string_view::npos ? key : key.substr(dot + 1);
-}
-
-std::string flag_of(const Setting& setting) {
-    std::string flag = "--";
-    for (const char c : setting.key) {
-        flag.push_back(c == '.' || c == '_' ? '-' : c);
-    }
-    return flag;
-}
-
-std::string environment_of(const Setting& setting) {
-    std::string name = "SLUICE_";
-    for (const char c : setting.key) {
-        name.push_back(c == '.' ? '_' : ascii_upper(c));
-    }
-    return name;
 }
 
 std::string expected_value(const Setting& setting) {

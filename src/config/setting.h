@@ -30,6 +30,7 @@ enum class Reload : uint8_t { live, restart };
 // The tables of the file. Each has its own options struct.
 enum class Section : uint8_t {
     server,       // [server]: ServerOptions
+    admin,        // [admin]: AdminOptions
     certificate,  // [[server.tls.certificate]]: CertificateOptions
     llm,          // [llm.NAME]: UpstreamOptions
     route,        // [[route]]: RouteOptions
@@ -76,6 +77,9 @@ struct Setting {
     std::span<const std::string_view> known = {};  // The texts that are allowed; empty: any.
     TextCheck check_text = nullptr;                // For a text, and for each one of a list.
     PairCheck check_pair = nullptr;
+    // A second, published name; flags with their dashes. Only in sections that have flags.
+    std::string_view second_flag = {};
+    std::string_view second_environment = {};
 
     // Builders, so that a line of the table says only what is particular about it.
     constexpr Setting range(int64_t lowest, int64_t highest) const {
@@ -114,17 +118,22 @@ struct Setting {
         copy.check_pair = function;
         return copy;
     }
+    constexpr Setting also_flag(std::string_view flag) const {
+        Setting copy = *this;
+        copy.second_flag = flag;
+        return copy;
+    }
+    constexpr Setting also_environment(std::string_view variable) const {
+        Setting copy = *this;
+        copy.second_environment = variable;
+        return copy;
+    }
 };
 
 // The parts of a key: "http" and "head_timeout_ms" of "http.head_timeout_ms"; a key without a dot
 // has an empty group.
 std::string_view group_of(std::string_view key);
 std::string_view name_in_group(std::string_view key);
-
-// Settings of [server] can also be given by flag and by environment variable. The names follow
-// from the key: "--http-head-timeout-ms" and "SLUICE_HTTP_HEAD_TIMEOUT_MS".
-std::string flag_of(const Setting& setting);
-std::string environment_of(const Setting& setting);
 
 // "an integer from 0 to 65535", "a string", "one of \"human\", \"json\"" ...
 std::string expected_value(const Setting& setting);

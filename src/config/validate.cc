@@ -15,6 +15,7 @@
 #include "config/read_file.h"
 #include "http/url.h"
 #include "ledger/options.h"
+#include "net/endpoint.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/enhancer.h"
 
@@ -35,6 +36,7 @@ public:
 private:
     void server_limits();
     void server_tls();
+    void admin();
     void upstream(const UpstreamOptions& upstream);
     void upstream_tls(const UpstreamOptions& upstream,
                       const std::string& path,
@@ -91,6 +93,7 @@ std::string_view shared_model(const RouteOptions& a, const RouteOptions& b) {
 void Validator::run() {
     server_limits();
     server_tls();
+    admin();
     for (const UpstreamOptions& upstream : config_.upstreams) {
         this->upstream(upstream);
     }
@@ -162,6 +165,22 @@ void Validator::server_tls() {
         error("server.tls.client_ca_file",
               "there is no [[server.tls.certificate]], so clients connect without TLS and are not "
               "asked for theirs; expected at least one");
+    }
+}
+
+void Validator::admin() {
+    const server::AdminOptions& admin = config_.admin;
+    const auto endpoint = net::Endpoint::parse(admin.listen);
+    const bool has_token = !admin.token_env.empty() || !admin.token_file.empty();
+    if (endpoint && !endpoint->is_local() && !has_token) {
+        error("admin.listen",
+              fmt::format("{} can be reached from other machines; expected token_env or token_file "
+                          "as well, or a loopback address",
+                          in_quotes(admin.listen)));
+    }
+    if (admin.is_off() && has_token) {
+        warning(admin.token_env.empty() ? "admin.token_file" : "admin.token_env",
+                "has no effect with listen = \"off\"");
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
+#include <openssl/mem.h>
 #include <openssl/sha.h>
 
 #include "base/assert.h"
@@ -35,6 +36,10 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
 
 bool equal_in_constant_time(const Sha256& a, const Sha256& b) {
     return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string hex(std::span<const uint8_t> bytes) {

@@ -21,7 +21,8 @@ inline std::string_view as_text(const Sha256& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-// Takes as long wherever the first difference is.
+// In a time that depends on the lengths only, for comparing secrets.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
 bool equal_in_constant_time(const Sha256& a, const Sha256& b);
 
 // Lower case.

@@ -17,7 +17,11 @@ namespace sluice::net {
 
 Address::Address(const sockaddr* address, socklen_t length)
     : length_(std::min<socklen_t>(length, sizeof storage_)) {
-    std::memcpy(&storage_, address, length_);
+    if (address->sa_family == AF_INET || address->sa_family == AF_INET6) {
+        std::memcpy(&storage_, address, length_);
+    } else {
+        length_ = 0;
+    }
 }
 
 std::optional<Address> Address::parse(std::string_view host, uint16_t port) {

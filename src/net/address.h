@@ -16,7 +16,7 @@ namespace sluice::net {
 class Address {
 public:
     Address() = default;
-    // From what the system returned.
+    // From what the system returned; not set for families other than IPv4 and IPv6.
     Address(const sockaddr* address, socklen_t length);
 
     // "127.0.0.1", "::1" or "[::1]"; nullopt when it is not a literal address.
@@ -44,6 +44,9 @@ public:
     // Whether it is a unicast address of the public internet: neither this machine's nor one of a
     // private network, and none that only leads to such a one (net/address_blocks.cc).
     bool is_public() const;
+
+    // Whether it is this machine's own (127.0.0.0/8, ::1, and the former inside IPv6).
+    bool is_loopback() const;
 
     bool operator==(const Address& other) const;
 

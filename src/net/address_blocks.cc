@@ -105,4 +105,13 @@ bool Address::is_public() const {
     return family() == AF_INET && is_public_v4(ntohl(storage_.v4.sin_addr.s_addr));
 }
 
+bool Address::is_loopback() const {
+    if (family() == AF_INET6) {
+        const in6_addr& address = storage_.v6.sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(&address) ||
+               (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
+    }
+    return family() == AF_INET && ntohl(storage_.v4.sin_addr.s_addr) >> 24U == 127;
+}
+
 }  // namespace sluice::net

@@ -35,11 +35,17 @@ Listener::~Listener() {
 }
 
 Status Listener::start(const Address& address, const SocketOptions& options) {
-    TRY(fd_, proactor_.ring().open_listener(address, options, true));
+    TRY(const int fd, proactor_.ring().open_listener(address, options, true));
+    adopt(fd, options);
+    return {};
+}
+
+void Listener::adopt(int fd, const SocketOptions& options) {
+    SLUICE_ASSERT(fd_ < 0);
+    fd_ = fd;
     local_address_ = proactor_.ring().local_address(fd_);
     burst_max_ = options.listen_backlog;
     arm();
-    return {};
 }
 
 void Listener::arm() {

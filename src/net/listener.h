@@ -36,6 +36,8 @@ public:
     Listener& operator=(const Listener&) = delete;
 
     Status start(const Address& address, const SocketOptions& options);
+    // The same with a descriptor that listens already: a unix socket, or one that was inherited.
+    void adopt(int fd, const SocketOptions& options);
     // Stops accepting and closes the socket; the queue of the kernel is refused.
     void stop();
     // Whether no operation is pending any more.
@@ -44,7 +46,7 @@ public:
     void resume();
     // Where another shard sends a connection that this one should serve (Ring::send_descriptor).
     Op& handed_over() { return handed_over_op_; }
-    // With port 0, the one that was given.
+    // With port 0, the one that was given. Not set for a unix socket.
     const Address& local_address() const { return local_address_; }
     // How often it stopped accepting for want of room or of descriptors.
     uint64_t pauses() const { return pauses_; }

@@ -12,12 +12,14 @@
 
 #include "base/assert.h"
 #include "config/checks.h"
+#include "config/flag_names.h"
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/print.h"
 #include "config/provider_reference.h"
 #include "config/reference.h"
 #include "config/schema.h"
+#include "server/admin_commands.h"
 #include "server/runtime_config.h"
 #include "server/usage_command.h"
 
@@ -35,6 +37,8 @@ constexpr CommandName kCommands[] = {
     {"print-config", Command::print_config},
     {"config-reference", Command::config_reference},
     {"provider-reference", Command::provider_reference},
+    {"stats", Command::stats},
+    {"reload", Command::reload},
     {"usage", Command::usage},
 };
 
@@ -51,7 +55,7 @@ constexpr std::string_view kUsage = R"(sluice - a gateway for LLM APIs
 USAGE
   sluice [--config FILE] [SETTING...]
       Serves until SIGTERM or SIGINT, then lets open streams finish. SIGHUP reads
-      the configuration and the keys again.
+      the configuration and the keys again, as `sluice reload` does.
   sluice check FILE
       Reports every mistake in FILE with its line and column.
   sluice print-config [--config FILE] [SETTING...]
@@ -60,6 +64,11 @@ USAGE
       Prints the reference of all settings as Markdown.
   sluice provider-reference
       Prints what is known of every provider as Markdown.
+  sluice stats [--admin ADDRESS] [--json]
+      Shows what a running gateway has served, by route and by upstream.
+  sluice reload [--admin ADDRESS]
+      Makes a running gateway read its configuration and keys again, and prints
+      what is wrong with them.
   sluice usage [--ledger PATH|URL | --config FILE] [OPTION...]
       Prints what the usage ledger adds up to; `sluice usage --help` has more.
   sluice --help | --version
@@ -69,16 +78,21 @@ OPTIONS
           The configuration, in TOML. Without one a built-in configuration is
           served: OpenAI when OPENAI_API_KEY is set, else a simulated provider.
           SLUICE_CONFIG
+  --admin ADDRESS
+          Of stats and reload: where the admin API listens, as admin.listen has
+          it. By default it is looked up in the configuration.
+  --json
+          Of stats: the answer of the gateway as it is.
   -h, --help
           This text.
   -V, --version
           The version.
 
 SETTINGS
-  Each is a key of [server] in the file, a flag and an environment variable; the
-  last two are of [cache]. The command line wins over the environment, the
-  environment over the file. A value follows its flag as the next argument or
-  behind "=".
+  Each is a key of [server] or [admin] in the file, a flag and an environment
+  variable; the last two are of [cache]. The command line wins over the
+  environment, the environment over the file. A value follows its flag as the next
+  argument or behind "=".
 )";
 
 constexpr std::string_view kEnding = R"(
@@ -128,6 +142,14 @@ std::expected<CommandLine, std::string> Parser::run() {
     if (line_.command == Command::check && !has_file_) {
         fail("check: no file is named; expected `sluice check FILE`");
     }
+    const bool asks = line_.command == Command::stats || line_.command == Command::reload;
+    if (!line_.admin_address.empty() && !asks) {
+        fail(
+            "--admin: belongs to `sluice stats` and `sluice reload`; the gateway's own address is "
+            "--admin-listen");
+    } else if (line_.json && line_.command != Command::stats) {
+        fail("--json: belongs to `sluice stats`");
+    }
     if (!error_.empty()) {
         return std::unexpected(std::move(error_));
     }
@@ -148,30 +170,35 @@ void Parser::argument(std::string_view text) {
 void Parser::option(std::string_view text) {
     const size_t equals = text.find('=');
     const std::string_view name = text.substr(0, equals);
-    const config::Setting* found = nullptr;
-    for (const config::Setting& setting : config::settings(config::Section::server)) {
-        found = config::flag_of(setting) == name ? &setting : found;
-    }
+    const std::optional<config::NamedSetting> found = config::find_flag(name);
     const config::NamedOverride* const named = config::find_named_override(name);
     const bool is_config = name == "--config" || name == "-c";
-    if (found == nullptr && named == nullptr && !is_config) {
+    const bool is_admin = name == "--admin";
+    if (text == "--json") {
+        line_.json = true;
+        return;
+    }
+    if (!found && named == nullptr && !is_config && !is_admin) {
         unknown_option(name);
         return;
     }
     const bool is_inline = equals != std::string_view::npos;
     if (!is_inline && next_ == arguments_.size()) {
         fail(fmt::format("{}: the value is missing; expected {}", name,
-                         is_config          ? "a file"
-                         : found == nullptr ? std::string(named->expected)
-                                            : config::expected_value(*found)));
+                         is_config  ? "a file"
+                         : is_admin ? "an address"
+                         : found    ? config::expected_value(*found->setting)
+                                    : std::string(named->expected)));
         return;
     }
     const std::string_view value = is_inline ? text.substr(equals + 1) : arguments_[next_++];
-    if (named != nullptr) {
+    if (is_admin) {
+        line_.admin_address = value;
+    } else if (named != nullptr) {
         config::add_overrides(*named, value, std::string(name), line_.overrides);
     } else if (!is_config) {
         line_.overrides.push_back(
-            {.setting = found, .text = std::string(value), .origin = std::string(name)});
+            {found->section, found->setting, std::string(value), std::string(name)});
     } else if (value.empty()) {
         fail(fmt::format("{}: the value is empty; expected a file", name));
     } else {
@@ -181,9 +208,13 @@ void Parser::option(std::string_view text) {
 }
 
 void Parser::unknown_option(std::string_view name) {
-    std::vector<std::string> flags = {"--config", "--help", "--version"};
-    for (const config::Setting& setting : config::settings(config::Section::server)) {
-        flags.push_back(config::flag_of(setting));
+    std::vector<std::string> flags = {"--admin", "--config", "--help", "--json", "--version"};
+    for (const config::Section section : config::kFlagSections) {
+        for (const config::Setting& setting : config::settings(section)) {
+            for (std::string& flag : config::flags_of(section, setting)) {
+                flags.push_back(std::move(flag));
+            }
+        }
     }
     for (const config::NamedOverride& named : config::named_overrides()) {
         flags.emplace_back(named.flag);
@@ -277,6 +308,10 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return {kExitOk, config::reference_markdown(), ""};
         case Command::provider_reference:
             return {kExitOk, config::providers_markdown(), ""};
+        case Command::stats:
+            return show_stats(line, environment);
+        case Command::reload:
+            return ask_reload(line, environment);
         case Command::usage:
             return run_usage(line.usage_arguments, environment);
         case Command::version:

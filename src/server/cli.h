@@ -29,6 +29,8 @@ enum class Command : uint8_t {
     print_config,
     config_reference,
     provider_reference,
+    stats,
+    reload,
     usage,
     version,
     help,
@@ -38,6 +40,8 @@ struct CommandLine {
     Command command = Command::serve;
     std::string config_file;                   // Empty: the built-in configuration.
     std::vector<std::string> usage_arguments;  // What follows the word "usage".
+    std::string admin_address;  // Of stats and reload; empty: the configuration says it.
+    bool json = false;          // Of stats.
     // Settings from the environment, then from flags; a later one wins.
     std::vector<config::Override> overrides;
 };

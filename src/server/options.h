@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/secret.h"
 #include "http/options.h"
 #include "net/options.h"
 #include "pipeline/options.h"
@@ -49,6 +50,9 @@ struct ServerOptions {
     RequestIdPolicy request_id = RequestIdPolicy::accept;
     // /healthz, /readyz and /metrics on the same port. They take no input and show no secret.
     bool admin_endpoints = true;
+    // Reloads by itself when the file changes. Off, because a file that is being edited may be
+    // valid long before it is finished.
+    bool watch_config = false;
     // server-timing header with the phases and our own share.
     bool server_timing = true;
     // While at least stream_batch_streams_min streams are open on a shard, a loop turn waits this
@@ -68,6 +72,20 @@ struct ServerOptions {
     pipeline::RemoteContentOptions remote_content;
 
     bool operator==(const ServerOptions&) const = default;
+};
+
+// The admin API, on a listener of its own.
+struct AdminOptions {
+    // Loopback, because without a token whoever can connect can reload the gateway.
+    std::string listen = "127.0.0.1:3001";
+    std::string token_env;
+    std::string token_file;
+
+    // What was found there. Empty: none is asked for.
+    Secret token;
+
+    bool is_off() const { return listen == "off"; }
+    bool operator==(const AdminOptions&) const = default;
 };
 
 }  // namespace sluice::server

@@ -5,23 +5,22 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
+#include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <sched.h>
 #include <signal.h>
-#include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_writer.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -30,77 +29,39 @@
 #include "ledger/ledger.h"
 #include "net/address.h"
 #include "net/dns_resolver.h"
-#include "net/op.h"
+#include "net/endpoint.h"
+#include "net/file_watch.h"
 #include "net/proactor.h"
 #include "net/ring.h"
 #include "net/shard.h"
 #include "net/tls_ticket_keys.h"
+#include "server/admin_api.h"
+#include "server/admin_server.h"
+#include "server/announcement.h"
+#include "server/ask_shards.h"
 #include "server/cli.h"
 #include "server/gateway.h"
+#include "server/machine.h"
 #include "server/options.h"
 #include "server/process_metrics.h"
+#include "server/reload.h"
 #include "server/runtime_config.h"
 #include "server/shard_runner.h"
+#include "server/signals.h"
 
 namespace sluice::server {
 
 namespace {
 
 constexpr size_t kApplicationLogBytesMax = size_t{256} * 1024;
-// The control shard carries no traffic.
+// The control shard carries no traffic but that of the admin API.
 constexpr net::BufferRingOptions kControlBuffers = {
     .block_bytes = 4096, .blocks_max = 16, .window_blocks = 4};
 constexpr net::RingOptions kControlRing = {.submission_entries = 64, .completion_entries = 512};
 // How often the control shard looks whether the draining shards are done.
 constexpr Duration kDrainLook = Duration::milliseconds(20);
 constexpr Duration kIdleLook = Duration::seconds(1);
-
-std::vector<uint32_t> usable_cores() {
-    std::vector<uint32_t> cores;
-    cpu_set_t set;
-    if (::sched_getaffinity(0, sizeof set, &set) == 0) {
-        for (uint32_t core = 0; core < CPU_SETSIZE; ++core) {
-            if (CPU_ISSET(core, &set)) {
-                cores.push_back(core);
-            }
-        }
-    }
-    if (cores.empty()) {
-        cores.push_back(0);
-    }
-    return cores;
-}
-
-// Each client may cost two descriptors, its own and one to an upstream.
-void raise_descriptor_limit(uint64_t wanted) {
-    rlimit limit = {};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
-        return;
-    }
-    const rlimit higher = {.rlim_cur = wanted,
-                           .rlim_max = std::max<rlim_t>(limit.rlim_max, wanted)};
-    if (::setrlimit(RLIMIT_NOFILE, &higher) != 0) {
-        limit.rlim_cur = limit.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-uint64_t random_seed() {
-    uint64_t seed = 0;
-    if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
-        seed = static_cast<uint64_t>(::getpid());
-    }
-    return seed;
-}
-
-sigset_t handled_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-        sigaddset(&set, signal);
-    }
-    return set;
-}
+constexpr Duration kControlEndMax = Duration::milliseconds(400);
 
 void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
@@ -110,7 +71,7 @@ std::string system_text(const Error& error) {
     return std::error_code(error.os_errno, std::generic_category()).message();
 }
 
-class Process {
+class Process final : private AdminBackend {
 public:
     Process(const CommandLine& line,
             const config::Environment& environment,
@@ -120,8 +81,9 @@ public:
           // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it is there, says serve().
           loaded_(std::move(*loaded.config)),
           source_(std::move(loaded.source)),
+          admin_listen_is_chosen_(loaded.sets_admin_listen),
           log_writer_({}),
-          signal_op_(&on_signal, this) {}
+          signals_(&on_signal, this) {}
 
     int run();
 
@@ -133,18 +95,26 @@ private:
     bool start_resolver();
     bool start_shards();
     bool listen();
+    bool start_admin();
     void announce();
     void loop();
     void stop();
+    void stop_control();
 
-    static void on_signal(net::Op& op, int32_t result, uint32_t flags);
-    void watch_signals();
+    static void on_signal(void* owner, uint32_t number);
+    static void on_config_change(void* owner);
     void handle_signal(uint32_t number);
-    void reload();
+    void keep_watch();
     bool have_all_ended() const;
     void publish_logs();
 
-    const config::Config& config() const { return config_->config; }
+    // --- For the admin API; reload() for everybody.
+    ProcessFacts facts() const override;
+    ReloadReport reload() override;
+    const config::Config& config() const override { return config_->config; }
+    std::span<const MetricStore* const> metrics() const override { return state_.metrics; }
+    ShardDesk& shards() override { return *desk_; }
+
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }
 
@@ -152,8 +122,9 @@ private:
     const config::Environment& environment_;
     config::Config loaded_;  // Until it is made into config_.
     RuntimeConfigPtr config_;
-    const std::shared_ptr<net::TlsTicketKeys> ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
+    const TicketKeysPtr ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
+    const bool admin_listen_is_chosen_;
     ProcessState state_;
     ProcessMetrics metrics_;
     LogWriter log_writer_;
@@ -168,10 +139,14 @@ private:
     std::unique_ptr<Log> log_;
     std::unique_ptr<net::DnsResolver> resolver_;
     std::vector<std::unique_ptr<ShardRunner>> runners_;
+    std::optional<ShardDesk> desk_;
+    std::optional<AdminServer> admin_;
+    std::optional<net::FileWatch> file_watch_;
     net::Address address_;
-    net::Op signal_op_;
-    signalfd_siginfo signal_ = {};
-    int signal_fd_ = -1;
+    std::string admin_text_;  // Where the admin API listens, or why it does not.
+    Instant started_at_;
+    SignalWatch signals_;
+    bool watch_failed_ = false;
     bool draining_ = false;
 };
 
@@ -269,8 +244,12 @@ bool Process::start_shards() {
     const uint32_t shards = options().shards;
     const bool pin = options().pin_shards && shards <= cores.size();
     group_ = std::make_unique<net::ShardGroup>(shards);
+    desk_.emplace(*control_, *group_);
+    // The control shard sends messages until it has seen the last shard end: none goes before.
+    state_.running.fetch_add(1);
     state_.metrics.resize(shards);
     metrics_.set_start_time(ring().wall_clock_ns());
+    started_at_ = ring().now();
     state_.metrics.push_back(&metrics_.store());
     for (uint32_t i = 0; i < shards; ++i) {
         runners_.push_back(std::make_unique<ShardRunner>(
@@ -321,44 +300,62 @@ bool Process::listen() {
     return true;
 }
 
+// False when the gateway must not start without it.
+bool Process::start_admin() {
+    const AdminOptions& admin = config().admin;
+    if (admin.is_off()) {
+        admin_text_ = "off";
+        return true;
+    }
+    const std::optional<net::Endpoint> endpoint = net::Endpoint::parse(admin.listen);
+    if (!endpoint) {
+        print_error("admin.listen: \"" + admin.listen + "\" is no address with a port");
+        return false;
+    }
+    admin_.emplace(*control_, static_cast<AdminBackend&>(*this));
+    const std::expected<void, std::string> started = admin_->start(*endpoint);
+    if (started) {
+        admin_text_ = admin_->address();
+        return true;
+    }
+    if (admin_listen_is_chosen_) {
+        print_error("admin.listen: cannot listen on " + started.error());
+        return false;
+    }
+    admin_text_ = "off, because " + started.error();
+    SLUICE_LOG(warning, "admin", "the admin API is off: its default address cannot be used",
+               {"reason", started.error()});
+    return true;
+}
+
 void Process::announce() {
-    const bool tls = options().tls.enabled();
-    std::fprintf(stderr, "sluice %s listens on %s://%s with %u shard%s\n", SLUICE_VERSION,
-                 tls ? "https" : "http", address_.to_string().c_str(), options().shards,
-                 options().shards == 1 ? "" : "s");
-    std::fprintf(stderr, "configuration: %s\n", source_.c_str());
-    bool simulated = false;
-    for (const pipeline::RouteOptions& route : config().routes) {
-        const upstream::UpstreamOptions* upstream = config().find_upstream(route.target_llm);
-        simulated = simulated || upstream->is_simulated();
-        std::fprintf(stderr, "  %-24s -> %s (%s)\n", route.path_prefix.c_str(),
-                     route.target_llm.c_str(),
-                     upstream->is_simulated() ? "embedded simulator" : upstream->base_url.c_str());
-    }
-    if (line_.config_file.empty()) {
-        std::fprintf(stderr,
-                     simulated
-                         ? "No key was found, so answers are simulated. Set OPENAI_API_KEY to "
-                           "serve OpenAI, or --config FILE for your own upstreams.\n"
-                         : "OPENAI_API_KEY is set, so requests go to OpenAI. Use --config FILE "
-                           "for your own upstreams.\n");
-    }
+    const std::string text = announcement({.config = config(),
+                                           .address = address_,
+                                           .source = source_,
+                                           .has_config_file = !line_.config_file.empty(),
+                                           .admin = admin_text_});
+    std::fputs(text.c_str(), stderr);
 }
 
-// --- Signals.
-
-void Process::watch_signals() {
-    ring().read(signal_fd_, reinterpret_cast<char*>(&signal_), sizeof signal_, signal_op_);
+ProcessFacts Process::facts() const {
+    return {.uptime = control_->proactor().now() - started_at_,
+            .is_draining = draining_,
+            .listen = address_.to_string(),
+            .config_source = source_,
+            .watches_config = file_watch_ && file_watch_->is_running()};
 }
 
-void Process::on_signal(net::Op& op, int32_t result, uint32_t /*flags*/) {
-    auto& process = op.owner_as<Process>();
-    if (result == static_cast<int32_t>(sizeof process.signal_)) {
-        process.handle_signal(process.signal_.ssi_signo);
-    }
-    if (result != -ECANCELED) {
-        process.watch_signals();
-    }
+// --- Signals and reloads.
+
+void Process::on_signal(void* owner, uint32_t number) {
+    static_cast<Process*>(owner)->handle_signal(number);
+}
+
+void Process::on_config_change(void* owner) {
+    auto& process = *static_cast<Process*>(owner);
+    process.log_->set_time(process.ring().wall_clock_ns());
+    SLUICE_LOG(info, "config", "the configuration file has changed");
+    process.reload();
 }
 
 void Process::handle_signal(uint32_t number) {
@@ -382,41 +379,53 @@ void Process::handle_signal(uint32_t number) {
     }
 }
 
-void Process::reload() {
-    config::LoadResult loaded = load_config(line_, environment_);
-    if (!loaded.config) {
-        std::fprintf(stderr, "%s", loaded.report().c_str());
-        metrics_.on_reload(false);
+ReloadReport Process::reload() {
+    log_->set_time(ring().wall_clock_ns());
+    Reloaded reloaded =
+        reload_config(line_, environment_, config_, ticket_keys_, ring().wall_clock_ns());
+    const ReloadReport& report = reloaded.report;
+    std::fputs(report.text().c_str(), stderr);
+    metrics_.on_reload(report.is_accepted);
+    if (!report.is_accepted) {
         SLUICE_LOG(error, "config", "the new configuration has errors; the old one stays",
-                   {"errors", loaded.error_count()});
-        return;
+                   {"errors", report.error_count()});
+        return std::move(reloaded.report);
     }
-    loaded.config->server.shards = options().shards;
-    std::vector<std::string> warnings;
-    const std::vector<std::string> restart = config::restart_needed(config(), *loaded.config);
-    auto next = make_runtime_config(std::move(*loaded.config), config_, ticket_keys_,
-                                    ring().wall_clock_ns(), warnings);
-    if (!next) {
-        metrics_.on_reload(false);
-        print_error(next.error());
-        SLUICE_LOG(error, "config", "the new configuration cannot be used; the old one stays",
-                   {"reason", next.error()});
-        return;
-    }
-    for (const std::string& warning : warnings) {
-        SLUICE_LOG(warning, "config", "of the new configuration", {"warning", warning});
-    }
-    for (const std::string& key : restart) {
+    for (const std::string& key : report.restart_needed) {
         SLUICE_LOG(warning, "config", "this setting takes effect after a restart only",
                    {"key", key});
     }
-    config_ = *next;
+    config_ = std::move(reloaded.config);
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->reload(ring(), config_);
     }
-    metrics_.on_reload(true);
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
+    return std::move(reloaded.report);
+}
+
+// Watches the file while the configuration says so; a watch that ends takes a turn to do it.
+void Process::keep_watch() {
+    const bool is_wanted = options().watch_config && !line_.config_file.empty();
+    if (!is_wanted) {
+        watch_failed_ = false;
+        if (file_watch_) {
+            file_watch_->stop();
+        }
+        return;
+    }
+    if (!file_watch_) {
+        file_watch_.emplace(control_->proactor(), &on_config_change, this);
+    }
+    if (file_watch_->is_running() || !file_watch_->is_idle() || watch_failed_) {
+        return;
+    }
+    const Status started = file_watch_->start(line_.config_file);
+    watch_failed_ = !started;
+    if (!started) {
+        SLUICE_LOG(warning, "config", "the configuration file cannot be watched",
+                   {"error", started.error()});
+    }
 }
 
 bool Process::have_all_ended() const {
@@ -436,10 +445,9 @@ void Process::publish_logs() {
 }
 
 void Process::loop() {
-    const sigset_t signals = handled_signals();
-    signal_fd_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
-    watch_signals();
+    signals_.start(ring());
     while (!have_all_ended()) {
+        keep_watch();
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
@@ -458,23 +466,15 @@ void Process::stop() {
             control_->proactor().turn(kDrainLook);
         }
     }
+    if (group_ != nullptr) {
+        state_.running.fetch_sub(1);
+        state_.running.notify_all();
+    }
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->join();
     }
-    if (resolver_ != nullptr) {
-        resolver_->shut_down();
-    }
-    if (signal_op_.pending > 0) {
-        ring().cancel(signal_op_);
-    }
-    while (control_ != nullptr && (control_->proactor().objects() > 0 || signal_op_.pending > 0)) {
-        control_->proactor().turn(kDrainLook);
-    }
-    resolver_.reset();
-    log_.reset();
-    control_.reset();
-    if (signal_fd_ >= 0) {
-        ::close(signal_fd_);
+    if (control_ != nullptr) {
+        stop_control();
     }
     if (ledger_ != nullptr) {
         ledger_->stop();
@@ -482,10 +482,44 @@ void Process::stop() {
     log_writer_.stop();
 }
 
+// What was answered last gets a moment to be read; then what is left is cut.
+void Process::stop_control() {
+    net::Proactor& proactor = control_->proactor();
+    signals_.stop();
+    if (resolver_ != nullptr) {
+        resolver_->shut_down();
+    }
+    if (file_watch_) {
+        file_watch_->stop();
+    }
+    if (admin_) {
+        admin_->stop();
+    }
+    const auto is_over = [&] {
+        return proactor.objects() == 0 && signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
+               (!file_watch_ || file_watch_->is_idle());
+    };
+    const Instant cut_at = ring().now() + kControlEndMax;
+    bool is_cut = false;
+    while (!is_over()) {
+        proactor.turn(kDrainLook);
+        if (!is_cut && ring().now() >= cut_at) {
+            is_cut = true;
+            if (admin_) {
+                admin_->abort();
+            }
+            proactor.cut_lingering();
+        }
+    }
+    admin_.reset();
+    file_watch_.reset();
+    resolver_.reset();
+    log_.reset();
+    control_.reset();
+}
+
 int Process::run() {
-    const sigset_t signals = handled_signals();
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
+    SignalWatch::block();
     if (loaded_.server.shards == 0) {
         loaded_.server.shards = static_cast<uint32_t>(usable_cores().size());
     }
@@ -493,7 +527,7 @@ int Process::run() {
         return kExitFailure;
     }
     raise_descriptor_limit(uint64_t{options().http.connections_max} * options().shards * 2 + 1024);
-    const bool started = start_resolver() && start_shards() && listen();
+    const bool started = start_resolver() && start_shards() && listen() && start_admin();
     if (started) {
         announce();
         loop();

@@ -1,8 +1,8 @@
 // Process: the gateway as one process: shards, the control shard, signals, reload, drain, exit
 // code.
 //
-// Runs on the main thread, which becomes the control shard: it resolves names, takes signals and
-// sends messages to the shards; it carries no traffic.
+// Runs on the main thread, which becomes the control shard: it resolves names, takes signals,
+// serves the admin API and sends messages to the shards; it carries no traffic.
 #pragma once
 
 #include "config/environment.h"

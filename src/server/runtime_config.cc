@@ -19,8 +19,8 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
-#include "upstream/key_ring.h"
 #include "server/price_source.h"
+#include "upstream/key_ring.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -84,7 +84,7 @@ bool asks_by_https(const config::Config& config) {
 std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     config::Config config,
     const RuntimeConfigPtr& running,
-    const std::shared_ptr<net::TlsTicketKeys>& ticket_keys,
+    const TicketKeysPtr& ticket_keys,
     int64_t wall_clock_ns,
     std::vector<std::string>& warnings) {
     auto made = std::make_shared<RuntimeConfig>();

@@ -1,5 +1,5 @@
-// RuntimeConfig: a configuration with what shards share of it: TLS contexts and prices, which had to
-// be read from disk, and what is known of the keys of upstreams.
+// RuntimeConfig: a configuration with what shards share of it: TLS contexts and prices, which had
+// to be read from disk, and what is known of the keys of upstreams.
 //
 // Built wholly or not at all, on the main thread, at start and on reload; immutable afterwards (but
 // for what shards find out about keys) and shared by all shards.
@@ -14,8 +14,8 @@
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
-#include "upstream/key_ring.h"
 #include "providers/price_table.h"
+#include "upstream/key_ring.h"
 
 namespace sluice::server {
 
@@ -34,6 +34,7 @@ struct RuntimeConfig {
 };
 
 using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;
+using TicketKeysPtr = std::shared_ptr<net::TlsTicketKeys>;
 
 // Fails with a text that names the file and the reason. `warnings` gets what works but should not
 // stay as it is. `running`: the one in force, or null; contexts of unchanged upstreams that read no
@@ -41,7 +42,7 @@ using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;
 std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     config::Config config,
     const RuntimeConfigPtr& running,
-    const std::shared_ptr<net::TlsTicketKeys>& ticket_keys,
+    const TicketKeysPtr& ticket_keys,
     int64_t wall_clock_ns,
     std::vector<std::string>& warnings);
 

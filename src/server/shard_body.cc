@@ -94,6 +94,13 @@ void ShardBody::use(RuntimeConfigPtr config) {
     listener_.resume();
 }
 
+ShardState ShardBody::state_of(const net::Shard& shard) {
+    const auto* const body = static_cast<const ShardBody*>(shard.owner());
+    return body == nullptr ? ShardState()
+                           : ShardState{.connections = body->clients_,
+                                        .exchanges = body->telemetry_.open_exchanges()};
+}
+
 Result<net::Address> ShardBody::listen(const net::Address& address) {
     TRY_VOID(listener_.start(address, sockets_));
     return listener_.local_address();

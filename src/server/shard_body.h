@@ -49,6 +49,12 @@ struct ShardPlan {
     ledger::Lane* ledger = nullptr;  // Null when there is none.
 };
 
+// How a shard is at a moment.
+struct ShardState {
+    uint32_t connections = 0;  // From clients.
+    uint32_t exchanges = 0;
+};
+
 // How the engine of a shard is made for these options.
 net::ProactorOptions proactor_options(const ServerOptions& server);
 
@@ -66,6 +72,8 @@ public:
     // --- On its thread, in a turn or between two.
     Result<net::Address> listen(const net::Address& address);
     void use(RuntimeConfigPtr config);
+    // Of the shard that it is the body of; zeros of one without a body.
+    static ShardState state_of(const net::Shard& shard);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void begin_drain(Duration deadline);
 

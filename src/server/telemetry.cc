@@ -30,6 +30,7 @@ struct ShardTelemetry::RouteSeries {
         : route(route_name),
           upstream(upstream_name),
           ok(store.counter(MetricId::requests_total, {route, upstream, "200"})),
+          failures(store.counter(MetricId::request_failures_total, {route, upstream})),
           duration(store.histogram(MetricId::request_duration_seconds, {route, upstream})),
           first_byte(store.histogram(MetricId::time_to_first_byte_seconds, {route, upstream})),
           overhead(store.histogram(MetricId::overhead_seconds, {route, upstream})),
@@ -52,6 +53,7 @@ struct ShardTelemetry::RouteSeries {
     std::string_view route;
     std::string_view upstream;
     Counter& ok;
+    Counter& failures;
     Histogram& duration;
     Histogram& first_byte;
     Histogram& overhead;
@@ -123,6 +125,11 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
                      {series.route, series.upstream, std::to_string(record.status)})
             .add();
     }
+    const bool is_cancelled = record.error.kind == ErrorKind::cancelled;
+    const bool is_broken = record.error.kind != ErrorKind::none;
+    if (!is_cancelled && (record.status >= 400 || is_broken)) {
+        series.failures.add();
+    }
     series.duration.record(record.ended - record.began);
     if (record.first_byte.is_set()) {
         series.first_byte.record(record.first_byte - record.began);
@@ -137,12 +144,12 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     series.cached.add(record.usage.cached_tokens);
     series.completion.add(record.usage.completion_tokens);
     series.reasoning.add(record.usage.reasoning_tokens);
-    if (record.error.kind == ErrorKind::cancelled) {
+    if (is_cancelled) {
         store_
             .counter(MetricId::cancels_total,
                      {series.route, series.upstream, pipeline::phase_name(record.ended_in)})
             .add();
-    } else if (record.error.kind != ErrorKind::none) {
+    } else if (is_broken) {
         store_
             .counter(MetricId::errors_total,
                      {series.route, series.upstream, error_kind_name(record.error.kind),

@@ -31,6 +31,7 @@ public:
     void on_exchange_begin() override;
     void on_exchange_end(const pipeline::ExchangeRecord& record) override;
 
+    uint32_t open_exchanges() const { return static_cast<uint32_t>(exchanges_.value()); }
     void on_client_connected(uint32_t open);
     void on_client_gone(uint32_t open);
     void on_connection_moved();

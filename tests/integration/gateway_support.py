@@ -307,6 +307,9 @@ class Gateway:
         self.access = open(os.path.join(self.folder.name, "stdout"), "w+b")
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
         environ.update({"TEST_UPSTREAM_KEY": self.KEY}, **(environment or {}))
+        # Gateways side by side must not meet at the default address of the admin API.
+        if "[admin]" not in config:
+            environ.setdefault("SLUICE_ADMIN_LISTEN", "off")
         self.process = subprocess.Popen(
             [*prefix, SLUICE, "--config", self.config_path],
             stdin=subprocess.DEVNULL, stdout=self.access, stderr=self.errors, env=environ)

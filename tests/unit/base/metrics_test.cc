@@ -143,6 +143,42 @@ TEST(MetricStore, BoundsItsSeries) {
         << "what came after the limit is counted together";
 }
 
+TEST(MetricSums, AddUpAllShards) {
+    MetricStore first;
+    MetricStore second;
+    first.counter(MetricId::stream_events_total, {"r", "u"}).add(2);
+    second.counter(MetricId::stream_events_total, {"r", "u"}).add(3);
+    second.counter(MetricId::stream_events_total, {"r", "v"}).add(4);
+    const std::vector<const MetricStore*> stores = {&first, &second};
+    const auto sums = MetricSums::of(MetricId::stream_events_total, stores);
+    ASSERT_EQ(sums.size(), 2U);
+    EXPECT_EQ(sums.at({"r", "u"}).counter, 5U);
+    EXPECT_EQ(sums.at({"r", "v"}).counter, 4U);
+}
+
+TEST(MetricSums, EstimateQuantilesWithinABucket) {
+    MetricStore store;
+    Histogram& cell = store.histogram(MetricId::request_duration_seconds, {"r", "u"});
+    const std::vector<const MetricStore*> stores = {&store};
+    const auto quantile = [&](double share) {
+        const auto sums = MetricSums::of(MetricId::request_duration_seconds, stores);
+        return MetricSums::quantile(MetricId::request_duration_seconds, sums.at({"r", "u"}), share);
+    };
+    EXPECT_EQ(quantile(0.5), Duration());
+    for (int i = 1; i <= 1000; ++i) {
+        cell.record(Duration::milliseconds(i));
+    }
+    // A bound is at most half as large again as the one below, so that is how far it can be off.
+    for (const double share : {0.1, 0.5, 0.9, 0.99}) {
+        EXPECT_GT(quantile(share), Duration::microseconds(static_cast<int64_t>(share * 670'000)));
+        EXPECT_LT(quantile(share), Duration::microseconds(static_cast<int64_t>(share * 1'500'000)));
+    }
+    EXPECT_LE(quantile(0.5), quantile(0.9));
+    MetricSum both = MetricSums::of(MetricId::request_duration_seconds, stores).at({"r", "u"});
+    both.add(both);
+    EXPECT_EQ(both.count(), 2000U);
+}
+
 TEST(MetricStore, CanBeReadWhileItGrows) {
     MetricStore store;
     std::atomic<bool> is_over = false;

@@ -268,7 +268,8 @@ TEST(Load, OverridesWinInOrder) {
         environment_of_map({{"SLUICE_PORT", "4000"}, {"SLUICE_LOG_LEVEL", "debug"}});
     options.overrides = environment_overrides(options.environment);
     EXPECT_EQ(options.overrides.size(), 2U);
-    options.overrides.push_back({find_setting(Section::server, "port"), "5000", "--port"});
+    options.overrides.push_back(
+        {Section::server, find_setting(Section::server, "port"), "5000", "--port"});
     const LoadResult result =
         load_text("test.toml", with_rest("[server]\nport = 3000\nhost = \"::1\"\n"), options);
     ASSERT_TRUE(result.config) << result.report();

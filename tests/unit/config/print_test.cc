@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/flag_names.h"
 #include "config/reference.h"
 #include "config/schema.h"
 #include "unit/config/helpers.h"
@@ -125,9 +126,11 @@ TEST(Reference, NamesEverySetting) {
             EXPECT_THAT(page, HasSubstr("| `" + std::string(name_in_group(setting.key)) + "` |"));
         }
     }
-    for (const Setting& setting : settings(Section::server)) {
-        EXPECT_THAT(help, HasSubstr("      " + flag_of(setting) + " "));
-        EXPECT_THAT(help, HasSubstr(environment_of(setting)));
+    for (const Section section : kFlagSections) {
+        for (const Setting& setting : settings(section)) {
+            EXPECT_THAT(help, HasSubstr("      " + flag_of(section, setting)));
+            EXPECT_THAT(help, HasSubstr(environment_of(section, setting)));
+        }
     }
 }
 

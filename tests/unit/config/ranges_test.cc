@@ -27,6 +27,8 @@ std::string table_header(Section section) {
             return "[server]";
         case Section::certificate:
             return "[[server.tls.certificate]]";
+        case Section::admin:
+            return "[admin]";
         case Section::llm:
             return "[llm.under_test]";
         case Section::route:
@@ -64,6 +66,8 @@ std::string shown_path(Section section) {
             return "server";
         case Section::certificate:
             return "server.tls.certificate[0]";
+        case Section::admin:
+            return "admin";
         case Section::llm:
             return "llm.under_test";
         case Section::route:

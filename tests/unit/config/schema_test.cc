@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "access/options.h"
 #include "cache/options.h"
 #include "config/config.h"
+#include "config/flag_names.h"
 #include "config/processor_kinds.h"
 #include "config/setting.h"
 #include "pipeline/processor_table.h"
@@ -76,6 +78,9 @@ TEST(Schema, NamesEveryMember) {
     EXPECT_EQ(settings_of(Section::server, server::ServerOptions()), kServer);
     EXPECT_EQ(settings_of(Section::certificate, net::CertificateOptions()),
               member_count<net::CertificateOptions>());
+    // `token` is what was found.
+    EXPECT_EQ(settings_of(Section::admin, server::AdminOptions()),
+              member_count<server::AdminOptions>() - 1);
     // `name` is the table's own name, the tokens are what was found under token_env and its like;
     // of the provider's options, seven are found in files and in the environment.
     constexpr size_t kLlm =
@@ -158,15 +163,38 @@ TEST(Schema, SpellsEverySettingOnce) {
             EXPECT_TRUE(keys.insert(setting.key).second) << setting.key;
             EXPECT_EQ(find_setting(section, setting.key), &setting);
             EXPECT_FALSE(name_in_group(setting.key).contains('.')) << "one level of groups";
-            if (section == Section::server) {
-                EXPECT_TRUE(flags.insert(flag_of(setting)).second) << setting.key;
-                EXPECT_TRUE(variables.insert(environment_of(setting)).second) << setting.key;
+            if (std::ranges::find(kFlagSections, section) == std::end(kFlagSections)) {
+                EXPECT_EQ(setting.second_flag, "") << "its section has no flags";
+                EXPECT_EQ(setting.second_environment, "") << "its section has no flags";
+                continue;
+            }
+            for (const std::string& flag : flags_of(section, setting)) {
+                EXPECT_TRUE(flags.insert(flag).second) << flag;
+                EXPECT_EQ(find_flag(flag).value().setting, &setting);
+                EXPECT_EQ(find_flag(flag).value().section, section);
+            }
+            for (const std::string& variable : environments_of(section, setting)) {
+                EXPECT_TRUE(variables.insert(variable).second) << variable;
             }
         }
     }
     EXPECT_TRUE(flags.contains("--http-head-timeout-ms"));
     EXPECT_TRUE(variables.contains("SLUICE_HTTP_HEAD_TIMEOUT_MS"));
     EXPECT_TRUE(flags.contains("--log-level"));
+    EXPECT_TRUE(flags.contains("--admin-listen"));
+    EXPECT_TRUE(variables.contains("SLUICE_ADMIN_TOKEN_FILE"));
+    EXPECT_FALSE(find_flag("--listen"));
+}
+
+TEST(Schema, GivesASettingASecondName) {
+    Setting plain;
+    plain.key = "bytes_max";
+    EXPECT_EQ(flags_of(Section::admin, plain), std::vector<std::string>{"--admin-bytes-max"});
+    const Setting named = plain.also_flag("--size").also_environment("PUBLISHED_SIZE");
+    EXPECT_EQ(flags_of(Section::admin, named),
+              (std::vector<std::string>{"--admin-bytes-max", "--size"}));
+    EXPECT_EQ(environments_of(Section::server, named),
+              (std::vector<std::string>{"SLUICE_BYTES_MAX", "PUBLISHED_SIZE"}));
 }
 
 TEST(Schema, ExplainsEverySetting) {
@@ -229,6 +257,8 @@ public:
         switch (section) {
             case Section::server:
                 return &server_;
+            case Section::admin:
+                return &admin_;
             case Section::certificate:
                 return &certificate_;
             case Section::llm:
@@ -256,6 +286,7 @@ public:
 
 private:
     server::ServerOptions server_;
+    server::AdminOptions admin_;
     net::CertificateOptions certificate_;
     upstream::UpstreamOptions upstream_;
     pipeline::RouteOptions route_;

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -319,6 +320,31 @@ TEST(Validate, EnhancersNeedAnUpstream) {
     EXPECT_THAT(lines("[processor.a]\ntype = \"enhancer\"\ntarget_llm = \"slm\"\n"),
                 Contains(HasSubstr("processor.a.target_llm: there is no [llm.NAME] or "
                                    "[provider.NAME] called \"slm\"")));
+}
+
+TEST(Validate, WantsATokenForAnAdminApiThatOthersReach) {
+    EXPECT_THAT(
+        lines(with_rest("[admin]\nlisten = \"0.0.0.0:3001\"\n")),
+        ElementsAre("test.toml:2:1: admin.listen: \"0.0.0.0:3001\" can be reached from other "
+                    "machines; expected token_env or token_file as well, or a loopback "
+                    "address"));
+    for (const std::string_view local : {"127.0.0.1:1", "[::1]:1", "unix:/run/a", "off"}) {
+        EXPECT_THAT(lines(with_rest(fmt::format("[admin]\nlisten = \"{}\"\n", local))), IsEmpty());
+    }
+    const LoadResult result =
+        load(with_rest("[admin]\nlisten = \"0.0.0.0:3001\"\ntoken_env = \"TOKEN\"\n"),
+             {{"TOKEN", "t0k3n\n"}});
+    EXPECT_EQ(config_of(result).admin.token.reveal(), "t0k3n");
+    EXPECT_TRUE(result.sets_admin_listen);
+    EXPECT_FALSE(load(kRest).sets_admin_listen);
+}
+
+TEST(Validate, WantsTheAdminTokenThatIsNamed) {
+    EXPECT_THAT(lines(with_rest("[admin]\ntoken_env = \"TOKEN\"\n")),
+                ElementsAre("test.toml:2:1: admin.token_env: the environment variable TOKEN is not "
+                            "set; expected the token that opens the admin API"));
+    EXPECT_THAT(lines(with_rest("[admin]\nlisten = \"off\"\ntoken_env = \"TOKEN\"\n")),
+                ElementsAre(HasSubstr("warning: admin.token_env: has no effect")));
 }
 
 }  // namespace

@@ -42,5 +42,13 @@ TEST(Digest, ComparesEveryByte) {
     }
 }
 
+TEST(EqualInConstantTime, ComparesLengthAndBytes) {
+    EXPECT_TRUE(equal_in_constant_time("", ""));
+    EXPECT_TRUE(equal_in_constant_time("token", "token"));
+    EXPECT_FALSE(equal_in_constant_time("token", "tokem"));
+    EXPECT_FALSE(equal_in_constant_time("token", "token1"));
+    EXPECT_FALSE(equal_in_constant_time("", "t"));
+}
+
 }  // namespace
 }  // namespace sluice::crypto

@@ -115,7 +115,7 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(error_of({"chek", "a.toml"}), "unknown command \"chek\"; did you mean \"check\"?");
     EXPECT_EQ(error_of({"frobnicate"}),
               "unknown command \"frobnicate\"; expected check, print-config, config-reference, "
-              "provider-reference, usage");
+              "provider-reference, stats, reload, usage");
     EXPECT_EQ(error_of({"print-config", "a.toml"}), "unexpected argument \"a.toml\"");
     EXPECT_EQ(error_of({"check", "a.toml", "b.toml"}), "unexpected argument \"b.toml\"");
     EXPECT_EQ(error_of({"check"}), "check: no file is named; expected `sluice check FILE`");
@@ -123,6 +123,32 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
               "--port: the value is missing; expected an integer from 0 to 65535");
     EXPECT_EQ(error_of({"--config"}), "--config: the value is missing; expected a file");
     EXPECT_EQ(error_of({"--config="}), "--config: the value is empty; expected a file");
+}
+
+TEST(CommandLine, AsksARunningGateway) {
+    const auto stats = parse({"stats", "--admin", "unix:/run/a.sock", "--json"});
+    ASSERT_TRUE(stats) << stats.error();
+    EXPECT_EQ(stats->command, Command::stats);
+    EXPECT_EQ(stats->admin_address, "unix:/run/a.sock");
+    EXPECT_TRUE(stats->json);
+    EXPECT_EQ(parse({"--admin=[::1]:1", "reload"})->admin_address, "[::1]:1");
+    EXPECT_THAT(error_of({"--admin", "127.0.0.1:1"}), HasSubstr("--admin-listen"));
+    EXPECT_EQ(error_of({"reload", "--json"}), "--json: belongs to `sluice stats`");
+    EXPECT_EQ(error_of({"stats", "--admin"}), "--admin: the value is missing; expected an address");
+}
+
+TEST(CommandLine, HasFlagsForTheAdminApi) {
+    const Variables variables = {{"SLUICE_ADMIN_LISTEN", "off"}};
+    const auto line = parse({}, variables);
+    ASSERT_TRUE(line);
+    const config::LoadResult off = load_config(*line, environment_of_map(variables));
+    EXPECT_TRUE(config::config_of(off).admin.is_off());
+    EXPECT_TRUE(off.sets_admin_listen);
+    const auto flag = parse({"--admin-listen", "unix:/run/a.sock"}, variables);
+    ASSERT_TRUE(flag);
+    const config::LoadResult loaded = load_config(*flag, environment_of_map(variables));
+    EXPECT_EQ(config::config_of(loaded).admin.listen, "unix:/run/a.sock");
+    EXPECT_FALSE(load_config(*parse({}), environment_of_map({})).sets_admin_listen);
 }
 
 TEST(CommandLine, AnswersHelpWhateverElseIsAsked) {

@@ -1,0 +1,98 @@
+// The table of endpoints, and finding one.
+#include "server/admin_api.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/types.h"
+#include "json/writer.h"
+#include "server/admin_handlers.h"
+
+namespace sluice::server {
+
+namespace {
+
+using http::Method;
+
+constexpr AdminEndpoint kEndpoints[] = {
+    {Method::get, "/healthz", &answer_health, "Whether the control shard answers."},
+    {Method::get, "/openapi.json", &answer_openapi, "This interface, as OpenAPI 3.1."},
+    {Method::get, "/v1/status", &answer_status, "What runs, and how its shards are."},
+    {Method::get, "/v1/config", &answer_config, "The configuration in force."},
+    {Method::post, "/v1/reload", &answer_reload, "Reads the configuration and the keys again."},
+    {Method::get, "/v1/stats", &answer_stats, "What was served, by route and by upstream."},
+};
+
+std::string_view take_segment(std::string_view& path) {
+    path.remove_prefix(1);  // The slash.
+    const std::string_view segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size());
+    return segment;
+}
+
+bool matches(std::string_view pattern, std::string_view path, AdminMatch& match) {
+    size_t count = 0;
+    while (pattern.starts_with('/') && path.starts_with('/')) {
+        const std::string_view wanted = take_segment(pattern);
+        const std::string_view given = take_segment(path);
+        if (wanted.starts_with('{')) {
+            if (given.empty() || count == kAdminParametersMax) {
+                return false;
+            }
+            match.parameters[count++] = given;
+        } else if (wanted != given) {
+            return false;
+        }
+    }
+    return pattern.empty() && path.empty();
+}
+
+}  // namespace
+
+std::span<const AdminEndpoint> admin_endpoints() {
+    return kEndpoints;
+}
+
+AdminMatch find_admin_endpoint(Method method, std::string_view path) {
+    const Method wanted = method == Method::head ? Method::get : method;
+    AdminMatch found;
+    for (const AdminEndpoint& endpoint : kEndpoints) {
+        AdminMatch match;
+        if (!matches(endpoint.path, path, match)) {
+            continue;
+        }
+        if (endpoint.method == wanted) {
+            match.endpoint = &endpoint;
+            return match;
+        }
+        found.allowed += found.allowed.empty() ? "" : ", ";
+        found.allowed +=
+            endpoint.method == Method::get ? "GET, HEAD" : method_name(endpoint.method);
+    }
+    return found;
+}
+
+AdminAnswer admin_error(uint16_t status, std::string_view code, std::string_view message) {
+    AdminAnswer answer;
+    answer.status = status;
+    json::StringText text(answer.body);
+    json::Writer(text)
+        .begin_object()
+        .key("error")
+        .begin_object()
+        .key("message")
+        .string(message)
+        .key("code")
+        .string(code)
+        .end_object()
+        .end_object();
+    text.finish();
+    return answer;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,19 @@
+// The handlers of the admin API, by the file that they are in. Named by the table in admin_api.cc.
+#pragma once
+
+#include "coro/task.h"
+#include "server/admin_api.h"
+
+namespace sluice::server {
+
+// --- admin_process.cc
+coro::Task<AdminAnswer> answer_health(AdminCall& call);
+coro::Task<AdminAnswer> answer_status(AdminCall& call);
+coro::Task<AdminAnswer> answer_config(AdminCall& call);
+coro::Task<AdminAnswer> answer_reload(AdminCall& call);
+coro::Task<AdminAnswer> answer_openapi(AdminCall& call);
+
+// --- admin_stats.cc
+coro::Task<AdminAnswer> answer_stats(AdminCall& call);
+
+}  // namespace sluice::server

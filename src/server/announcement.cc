@@ -1,0 +1,43 @@
+// The lines of the announcement.
+#include "server/announcement.h"
+
+#include <iterator>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "config/config.h"
+#include "pipeline/options.h"
+#include "server/options.h"
+#include "upstream/options.h"
+
+namespace sluice::server {
+
+std::string announcement(const Started& started) {
+    const ServerOptions& server = started.config.server;
+    std::string text;
+    const auto out = std::back_inserter(text);
+    fmt::format_to(out, "sluice {} listens on {}://{} with {} shard{}\n", SLUICE_VERSION,
+                   server.tls.enabled() ? "https" : "http", started.address.to_string(),
+                   server.shards, server.shards == 1 ? "" : "s");
+    fmt::format_to(out, "admin API: {}\n", started.admin);
+    fmt::format_to(out, "configuration: {}{}\n", started.source,
+                   server.watch_config && started.has_config_file ? " (watched)" : "");
+    bool simulated = false;
+    for (const pipeline::RouteOptions& route : started.config.routes) {
+        const upstream::UpstreamOptions* upstream = started.config.find_upstream(route.target_llm);
+        simulated = simulated || upstream->is_simulated();
+        fmt::format_to(out, "  {:<24} -> {} ({})\n", route.path_prefix, route.target_llm,
+                       upstream->is_simulated() ? "embedded simulator" : upstream->base_url);
+    }
+    if (!started.has_config_file) {
+        text += simulated
+                    ? "No key was found, so answers are simulated. Set OPENAI_API_KEY to serve "
+                      "OpenAI, or --config FILE for your own upstreams.\n"
+                    : "OPENAI_API_KEY is set, so requests go to OpenAI. Use --config FILE for your "
+                      "own upstreams.\n";
+    }
+    return text;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,45 @@
+// A Listener that is given a descriptor which listens already.
+#include "net/listener.h"
+
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "net/address.h"
+#include "net/op.h"
+#include "net/options.h"
+#include "sim_fixture.h"
+
+namespace sluice::net {
+
+namespace {
+
+class ListenerTest : public SimTest {
+protected:
+    void SetUp() override { make_proactor({}); }
+};
+
+TEST_F(ListenerTest, AdoptsWhatListensAlready) {
+    const Address at = Address::loopback(7001);
+    const SocketOptions options;
+    const int fd = proactor_->ring().open_listener(at, options, false).value();
+    std::vector<int> accepted;
+    const auto keep = [](void* owner, int fd_of_client) {
+        static_cast<std::vector<int>*>(owner)->push_back(fd_of_client);
+    };
+    Listener listener(*proactor_, {.on_new = keep}, &accepted);
+    listener.adopt(fd, options);
+    EXPECT_EQ(listener.local_address(), at);
+    proactor_->turn(Duration());
+    const int client = proactor_->ring().open_stream_socket(at, options).value();
+    Op connected([](Op&, int32_t, uint32_t) {}, nullptr);
+    proactor_->ring().connect(client, at, connected);
+    ASSERT_TRUE(run_until([&] { return accepted.size() == 1 && connected.pending == 0; }));
+    proactor_->ring().close(accepted[0]);
+    proactor_->ring().close(client);
+    listener.stop();
+    EXPECT_TRUE(run_until([&] { return listener.is_idle(); }));
+}
+
+}  // namespace
+
+}  // namespace sluice::net

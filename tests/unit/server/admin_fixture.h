@@ -1,0 +1,110 @@
+// A process for the admin API's handlers that is none: two simulated shards without bodies, a
+// configuration, and metrics that a test fills.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/time.h"
+#include "coro/scope.h"
+#include "coro/signal.h"
+#include "coro/task.h"
+#include "gtest/gtest.h"
+#include "net/shard.h"
+#include "server/admin_api.h"
+#include "server/ask_shards.h"
+#include "server/reload.h"
+#include "sim/sim.h"
+#include "unit/config/helpers.h"
+
+namespace sluice::server {
+
+class AdminTest : public testing::Test, protected AdminBackend {
+protected:
+    static constexpr size_t kShards = 2;
+
+    void SetUp() override {
+        for (uint32_t i = 0; i < kShards; ++i) {
+            data_.push_back(make_shard(i));
+            group_.set(*data_.back());
+        }
+        control_ = make_shard(kShards);
+        desk_.emplace(*control_, group_);
+        config_ = config::config_of(config::load(config::kRest));
+        store_pointers_ = {&store_};
+    }
+    void TearDown() override {
+        run_for(Duration::milliseconds(10));
+        desk_.reset();
+        control_.reset();
+        while (!data_.empty()) {
+            data_.pop_back();  // Last in, first out: their frame pools nest.
+        }
+        world_.check_end();
+        for (const std::string& violation : world_.violations()) {
+            ADD_FAILURE() << violation;
+        }
+    }
+
+    std::unique_ptr<net::Shard> make_shard(uint32_t index) {
+        auto shard = net::Shard::create(index, {}, 1).value();
+        world_.add_shard(shard->proactor());
+        return shard;
+    }
+    void run_for(Duration time) { world_.run_for(time); }
+
+    // Runs one endpoint to its end.
+    AdminAnswer ask(http::Method method, std::string_view path, std::string_view body = "") {
+        const AdminMatch match = find_admin_endpoint(method, path);
+        EXPECT_NE(match.endpoint, nullptr) << path;
+        coro::Signal signal(control_->proactor().ready());
+        AdminCall call{.backend = *this,
+                       .signal = signal,
+                       .client = nullptr,
+                       .query = {},
+                       .body = body,
+                       .parameters = match.parameters};
+        std::optional<AdminAnswer> answer;
+        coro::TaskScope scope(control_->proactor().ready());
+        scope.spawn(keep(match.endpoint->handle(call), answer));
+        world_.wake_shard(control_->proactor());
+        EXPECT_TRUE(world_.run_until([&] { return answer.has_value(); }, Duration::seconds(60)));
+        EXPECT_EQ(scope.running(), 0U);
+        return std::move(answer).value_or(AdminAnswer());
+    }
+
+    ProcessFacts facts() const override {
+        return {.uptime = Duration::seconds(5),
+                .is_draining = false,
+                .listen = "127.0.0.1:3000",
+                .config_source = "test.toml",
+                .watches_config = false};
+    }
+    const config::Config& config() const override { return config_; }
+    ReloadReport reload() override { return report_; }
+    std::span<const MetricStore* const> metrics() const override { return store_pointers_; }
+    ShardDesk& shards() override { return *desk_; }
+
+    static coro::Task<void> keep(coro::Task<AdminAnswer> task, std::optional<AdminAnswer>& to) {
+        to = co_await std::move(task);
+    }
+
+    sim::World world_{1};
+    net::ShardGroup group_{kShards};
+    std::vector<std::unique_ptr<net::Shard>> data_;
+    std::unique_ptr<net::Shard> control_;
+    std::optional<ShardDesk> desk_;
+    config::Config config_;
+    ReloadReport report_;
+    MetricStore store_;
+    std::vector<const MetricStore*> store_pointers_;
+};
+
+}  // namespace sluice::server
