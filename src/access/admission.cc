@@ -85,7 +85,7 @@ std::optional<Refusal> Admission::find_refusal() const {
     std::optional<Refusal> longest;
     for (size_t i = 0; i < count_; ++i) {
         ScopeLimits& scope = *held_[i].scope;
-        const LimitMask limits = scope.limits_in_force();
+        const LimitMask limits = scope.limits_in_force() & demand_.limits;
         for_each_rate(limits, [&](LimitName name) {
             const RateAnswer answer = scope.rate(name).peek(demand_.now, count_of(name));
             if (!answer.is_admitted) {
@@ -108,7 +108,7 @@ std::optional<Refusal> Admission::find_refusal() const {
 std::optional<Refusal> Admission::commit_rates(Held& held) {
     ScopeLimits& scope = *held.scope;
     std::optional<Refusal> refusal;
-    for_each_rate(scope.limits_in_force(), [&](LimitName name) {
+    for_each_rate(scope.limits_in_force() & demand_.limits, [&](LimitName name) {
         if (refusal) {
             return;
         }
@@ -124,7 +124,7 @@ std::optional<Refusal> Admission::commit_rates(Held& held) {
 
 std::optional<Refusal> Admission::commit(Held& held) {
     ScopeLimits& scope = *held.scope;
-    const LimitMask limits = scope.limits_in_force();
+    const LimitMask limits = scope.limits_in_force() & demand_.limits;
     if (has(limits, LimitName::concurrency)) {
         held.slot = scope.concurrency().try_enter();
         if (!held.slot.is_held()) {
@@ -151,7 +151,7 @@ std::optional<Refusal> Admission::admit(std::span<ScopeLimits* const> scopes,
     demand_ = demand;
     soft_exceeded_ = nullptr;
     for (ScopeLimits* const scope : scopes) {
-        if (scope != nullptr && scope->limits_in_force() != 0) {
+        if (scope != nullptr && (scope->limits_in_force() & demand.limits) != 0) {
             held_[count_++].scope = scope;
         }
     }

@@ -24,6 +24,7 @@ struct Demand {
     int64_t unix_s = 0;
     int64_t tokens = 0;  // Estimates: of the prompt and of the answer together.
     int64_t cost_picodollars = 0;
+    LimitMask limits = kAllLimits;  // Which are asked; the others are somebody else's.
 };
 
 struct Refusal {
@@ -51,6 +52,8 @@ public:
     void settle(Instant now, int64_t unix_s, int64_t tokens, int64_t cost_picodollars);
     // Nothing was used: tokens, reservation and slots go back; the request stays counted.
     void abandon();
+    // As if it had never been asked: somebody else refused the request before it began.
+    void cancel() { roll_back(); }
 
     // The first scope whose soft budget this request exceeds; null when there is none.
     const ScopeLimits* soft_exceeded() const { return soft_exceeded_; }

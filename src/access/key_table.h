@@ -62,6 +62,9 @@ private:
     std::vector<Slot> slots_;  // A power of two, at most half full.
 };
 
+// The control thread's and, one each, the shards'.
+using KeyTablePtr = std::shared_ptr<const KeyTable>;
+
 // `presented` is the bare key, without "Bearer". An empty model or route is not known yet and not
 // checked; may_use() is for when it is.
 AccessVerdict authenticate(const KeyTable& table,

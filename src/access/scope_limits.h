@@ -51,6 +51,8 @@ constexpr LimitMask bit_of(LimitName name) {
     return static_cast<LimitMask>(1U << static_cast<unsigned>(name));
 }
 
+constexpr LimitMask kAllLimits = (1U << kLimitCount) - 1;
+
 // A minute's limit is smooth, an hour's and a day's a window of the UTC calendar; where on the
 // monotonic clock hours and days begin is set when the record is made.
 struct WindowPhases {

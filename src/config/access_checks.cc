@@ -33,6 +33,10 @@ std::string check_sha256(std::string_view text) {
     return "is not a SHA-256; expected 64 hexadecimal digits, not the secret itself";
 }
 
+std::string check_key_field(std::string_view text) {
+    return text.empty() ? "" : check_header_name(text);
+}
+
 std::string check_time(std::string_view text) {
     if (text.empty() || json::parse_rfc3339(text).value_or(0) > 0) {
         return "";

@@ -11,9 +11,12 @@
 #include "config/setting.h"
 #include "pipeline/guard_options.h"
 #include "pipeline/processor_options.h"
+#include "pipeline/processors/authenticate.h"
+#include "pipeline/processors/budget.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
+#include "pipeline/processors/rate_limit.h"
 #include "pipeline/processors/system_prompt.h"
 #include "pipeline/processors/transform.h"
 #include "pipeline/processors/validation.h"
@@ -38,11 +41,14 @@ constexpr ProcessorKind kind(std::string_view type,
 }
 
 constexpr auto kKinds = std::to_array<ProcessorKind>({
+    kind<pipeline::AuthenticateOptions>("authenticate", Section::processor_authenticate),
+    kind<pipeline::BudgetOptions>("budget", Section::processor_budget),
     kind<pipeline::EnhancerOptions>(
         "enhancer", Section::processor_enhancer, pipeline::OnFailure::skip),
     kind<pipeline::GuardOptions>("guard", Section::processor_guard),
     kind<pipeline::HeadersOptions>("headers", Section::processor_headers),
     kind<pipeline::LoggingOptions>("logging", Section::processor_logging),
+    kind<pipeline::RateLimitOptions>("rate_limit", Section::processor_rate_limit),
     kind<pipeline::SystemPromptOptions>("system_prompt", Section::processor_system_prompt),
     kind<pipeline::TransformOptions>("transform", Section::processor_transform),
     kind<pipeline::ValidationOptions>("validation", Section::processor_validation),

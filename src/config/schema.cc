@@ -30,12 +30,18 @@ SectionTable table_of(Section section) {
             return route_section();
         case Section::processor:
             return processor_section();
+        case Section::processor_authenticate:
+            return processor_authenticate_section();
+        case Section::processor_budget:
+            return processor_budget_section();
         case Section::processor_enhancer:
             return processor_enhancer_section();
         case Section::processor_guard:
             return processor_guard_section();
         case Section::processor_headers:
             return processor_headers_section();
+        case Section::processor_rate_limit:
+            return processor_rate_limit_section();
         case Section::keys:
             return keys_section();
         case Section::key:

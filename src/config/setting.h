@@ -37,7 +37,10 @@ enum class Section : uint8_t {
     processor,    // [processor.NAME]: ProcessorOptions; each type has a section besides.
     processor_enhancer,
     processor_guard,
+    processor_authenticate,
+    processor_budget,
     processor_headers,
+    processor_rate_limit,
     keys,    // [keys]: KeyStoreOptions
     key,     // [key.NAME]: KeyOptions
     tenant,  // [tenant.NAME]: TenantOptions

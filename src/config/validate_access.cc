@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@
 #include "config/nearest.h"
 #include "config/read_file.h"
 #include "crypto/digest.h"
+#include "pipeline/processor_options.h"
 
 namespace sluice::config {
 
@@ -116,6 +118,48 @@ void report_problems(const std::vector<std::string>& problems,
     }
 }
 
+// "limits.x must be ..." about a processor is said at processor.a.x.
+void check_rate_limits(const Config& config, const Places& places, Diagnostics& diagnostics) {
+    constexpr std::string_view kGroup = "limits.";
+    for (const pipeline::ProcessorOptions& processor : config.processors) {
+        const auto* const options = std::get_if<pipeline::RateLimitOptions>(&processor.config);
+        if (options == nullptr) {
+            continue;
+        }
+        for (std::string problem : access::problems_of(options->limits, {})) {
+            for (size_t at = problem.find(kGroup); at != problem.npos; at = problem.find(kGroup)) {
+                problem.erase(at, kGroup.size());
+            }
+            report_problems({problem}, "processor." + processor.name, places, diagnostics);
+        }
+    }
+}
+
+// Steps that enforce what belongs to a key, where nobody has asked for one.
+void check_keyless_steps(const Config& config, const Places& places, Diagnostics& diagnostics) {
+    for (size_t i = 0; i < config.routes.size(); ++i) {
+        bool has_key = false;
+        const std::vector<std::string>& names = config.routes[i].processors;
+        for (size_t k = 0; k < names.size(); ++k) {
+            const pipeline::ProcessorOptions* const step = config.find_processor(names[k]);
+            if (step == nullptr) {
+                continue;
+            }
+            has_key =
+                has_key || std::holds_alternative<pipeline::AuthenticateOptions>(step->config);
+            const auto* const limit = std::get_if<pipeline::RateLimitOptions>(&step->config);
+            const bool wants_key = std::holds_alternative<pipeline::BudgetOptions>(step->config) ||
+                                   (limit != nullptr && !limit->has_own_limits());
+            if (wants_key && !has_key) {
+                report(diagnostics, places, Severity::warning,
+                       fmt::format("route[{}].processors[{}]", i, k),
+                       fmt::format("{} has no effect, because nothing before it authenticates",
+                                   in_quotes(names[k])));
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void resolve_key_secrets(Config& config,
@@ -129,6 +173,8 @@ void resolve_key_secrets(Config& config,
 }
 
 void validate_access(const Config& config, const Places& places, Diagnostics& diagnostics) {
+    check_rate_limits(config, places, diagnostics);
+    check_keyless_steps(config, places, diagnostics);
     std::vector<std::string_view> tenants;
     for (const TenantOptions& tenant : config.tenants) {
         tenants.emplace_back(tenant.name);

@@ -38,6 +38,10 @@ Chain::Chain(std::vector<const ChainStep*> steps) : steps_(std::move(steps)) {
     }
 }
 
+bool Chain::authenticates() const {
+    return std::ranges::any_of(steps_, &ChainStep::authenticates);
+}
+
 size_t Chain::early_steps(const Chain& other) const {
     size_t count = 0;
     while (count < std::min(steps_.size(), other.steps_.size()) &&

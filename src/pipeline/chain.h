@@ -35,6 +35,8 @@ struct ChainStep {
     std::unique_ptr<ProcessorFactory> factory;
 
     Needs needs() const;
+    // It tells who asks.
+    bool authenticates() const { return options->type == "authenticate"; }
 };
 
 class Chain {
@@ -44,6 +46,7 @@ public:
     bool empty() const { return steps_.empty(); }
     std::span<const ChainStep* const> steps() const { return steps_; }
     const Needs& needs() const { return needs_; }
+    bool authenticates() const;
     // How many steps, from the first one on, both chains begin with and need no body.
     size_t early_steps(const Chain& other) const;
 

@@ -93,7 +93,8 @@ Exchange::Exchange(Services& services, LocalPtr<Snapshot> snapshot, http::Server
       total_(services.proactor, client.signal()),
       next_probe_(services.proactor, client.signal()),
       services_(services),
-      snapshot_(std::move(snapshot)) {}
+      snapshot_(std::move(snapshot)),
+      keys_(services.keys) {}
 
 Exchange::~Exchange() = default;
 
@@ -242,7 +243,7 @@ bool Exchange::lists_models_itself(const PathRoutes* path) const {
     });
     const bool is_plain = first.options->models.empty() && first.options->model_aliases.empty() &&
                           first.upstream->options().models.empty();
-    return !is_one || !is_plain ||
+    return !is_one || !is_plain || path->authenticates() ||
            !(first.upstream->options().is_simulated() || first.service->relays(call_));
 }
 

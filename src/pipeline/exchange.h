@@ -36,6 +36,7 @@
 #include "net/proactor.h"
 #include "pipeline/client_call.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/held_keys.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/remote_hosts.h"
 #include "pipeline/route_table.h"
@@ -55,9 +56,15 @@ struct ChatRequest;
 struct RemotePart;
 }  // namespace sluice::providers
 
+namespace sluice::access {
+struct VirtualKey;
+}  // namespace sluice::access
+
 namespace sluice::pipeline {
 
 class ChainRun;
+struct ListedModels;
+struct ProcessorContext;
 class HeaderEdits;
 class RequestIntake;
 struct RemoteFile;
@@ -70,6 +77,7 @@ struct Services {
     Prng& prng;
     Telemetry& telemetry;
     RemoteHosts& remote_hosts;
+    LocalPtr<HeldKeys> keys;                      // For exchanges that begin now; null for none.
     json::Document document;                      // Scratch for small JSON texts.
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.
 };
@@ -103,6 +111,8 @@ private:
     void look_at_half_closed_client();
     // run_processors.cc
     void begin_chain(const Route& route);
+    void fill(ProcessorContext& context, const Route& route);
+    bool must_read_whole_body(const PathRoutes& path) const;
     Status run_early_processors(const PathRoutes& path);
     coro::Task<Result<bool>> run_processors();
     Status take_fields();
@@ -157,7 +167,8 @@ private:
     coro::Task<Status> translate_embeddings();
     // list_models.cc
     coro::Task<Status> list_models(std::span<const Route* const> routes);
-    coro::Task<Status> add_models_of(const Route& route, ArenaList<providers::ModelInfo>& models);
+    coro::Task<Status> add_models_of(const Route& route, ListedModels& listed);
+    Result<const access::VirtualKey*> who_asks_for_models(std::span<const Route* const> routes);
     // transcode.cc
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class Transcoding;
@@ -224,6 +235,7 @@ private:
     bool can_send_again_ = false;  // All of the request is held.
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
+    const LocalPtr<HeldKeys> keys_;  // As they were when it began.
     const Route* route_ = nullptr;
     std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
     std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.

@@ -61,7 +61,11 @@ struct ExchangeRecord {
     std::string_view model;           // As the client wrote it.
     std::string_view upstream_model;  // Empty when it is the same.
     std::string_view key_name;        // Of the virtual key that was shown; empty without one.
+    std::string_view key_id;
     std::string_view tenant;
+    std::string_view key_refusal;  // Why the key was turned away, an access::AccessReason.
+    std::string_view limit_scope;  // Whose limit refused it: "key", "model"; and which limit.
+    std::string_view limit;
     uint32_t route = kNone;
     uint32_t upstream = kNone;
     uint16_t status = 0;  // As sent to the client; 499 when it left before that.
@@ -82,6 +86,9 @@ struct ExchangeRecord {
     Usage usage;
     const ExtraUsage* extra_usages = nullptr;  // The latest first.
     GuardRecord guard;
+    // What it cost, in millionths of a millionth of a dollar, where whoever meters it knows.
+    int64_t cost_pico_usd = 0;
+    bool is_priced = false;
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

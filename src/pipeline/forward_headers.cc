@@ -205,10 +205,14 @@ void write_response_fields(http::HeadWriter& writer,
 
 // Of a reply that is translated, little else than its id would be true.
 std::span<const providers::HeaderLine> translated_response_fields(const http::ResponseHead& head,
+                                                                  const HeaderEdits* edits,
                                                                   Arena& arena) {
     ArenaList<providers::HeaderLine> kept(arena);
     bool has_id = false;
     for (const http::HeaderField& field : head.headers) {
+        if (is_removed(edits, field)) {
+            continue;
+        }
         if (!has_id && is_request_id(field)) {
             has_id = true;
             kept.push_back({kUpstreamRequestId, arena.copy(field.value)});
@@ -233,6 +237,10 @@ void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderErr
     // The vendors' clients obey: another try cannot help.
     if (error.blame == providers::Blame::credential) {
         writer.field("x-should-retry", "false");
+    }
+    // Of ours, not of an upstream's.
+    if (error.status == 401 && error.upstream_status == 0) {
+        writer.field("www-authenticate", "Bearer");
     }
 }
 

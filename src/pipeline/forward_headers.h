@@ -47,9 +47,10 @@ void write_response_fields(http::HeadWriter& writer,
                            const http::ResponseHead& head,
                            const HeaderEdits* edits);
 
-// Of a reply that was translated, what goes on: the provider's id for it, and its limits. In the
-// arena.
+// Of a reply that was translated, what goes on: the provider's id for it, and its limits, but for
+// what the edits take out. In the arena.
 std::span<const providers::HeaderLine> translated_response_fields(const http::ResponseHead& head,
+                                                                  const HeaderEdits* edits,
                                                                   Arena& arena);
 
 // What an answer with an error says besides: when to come back, and whether that makes sense.

@@ -5,6 +5,9 @@
 #include <span>
 #include <string_view>
 
+#include "access/key_table.h"
+#include "access/virtual_key.h"
+#include "base/arena.h"
 #include "base/arena_list.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -14,9 +17,11 @@
 #include "http/header_names.h"
 #include "http/url.h"
 #include "json/tree.h"
+#include "pipeline/chain.h"
 #include "pipeline/credential_keeper.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch.h"
+#include "pipeline/processor.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "providers/model_list.h"
@@ -37,29 +42,42 @@ constexpr uint32_t kListBytesMax = 4 * 1024 * 1024;
 constexpr size_t kTextBytesFirst = 4096;
 constexpr std::string_view kOwner = "sluice";
 
-void add(ArenaList<ModelInfo>& models, const ModelInfo& model) {
-    const auto is_same = [&](const ModelInfo& other) { return other.id.raw == model.id.raw; };
-    if (std::ranges::none_of(models.view(), is_same)) {
-        models.push_back(model);
-    }
-}
+}  // namespace
 
-void add_name(ArenaList<ModelInfo>& models, std::string_view name, Arena& arena) {
-    if (!name.empty() && !name.ends_with('*')) {
-        add(models, {.id = json::escape(name, arena)});
+// What was found, without what the key that asks may not use.
+struct ListedModels {
+    Arena& arena;
+    const access::VirtualKey* key;  // Null: nobody's, who may use everything.
+    ArenaList<ModelInfo> models = ArenaList<ModelInfo>(arena);
+
+    void add(const Route& route, const ModelInfo& model) {
+        const auto is_same = [&](const ModelInfo& other) { return other.id.raw == model.id.raw; };
+        const bool may_use =
+            key == nullptr || access::may_use(*key, model.id.raw, route.options->path_prefix) ==
+                                  access::AccessReason::granted;
+        if (may_use && std::ranges::none_of(models.view(), is_same)) {
+            models.push_back(model);
+        }
     }
-}
+    void add_name(const Route& route, std::string_view name) {
+        if (!name.empty() && !name.ends_with('*')) {
+            add(route, {.id = json::escape(name, arena)});
+        }
+    }
+};
+
+namespace {
 
 // What the configuration itself calls models.
-void add_names_of(const Route& route, ArenaList<ModelInfo>& models, Arena& arena) {
+void add_names_of(const Route& route, ListedModels& listed) {
     for (const upstream::ModelAlias& alias : route.options->model_aliases) {
-        add_name(models, alias.alias, arena);
+        listed.add_name(route, alias.alias);
     }
     for (const std::string& name : route.options->models) {
-        add_name(models, name, arena);
+        listed.add_name(route, name);
     }
     for (const upstream::ModelAlias& alias : route.upstream->options().models) {
-        add_name(models, alias.alias, arena);
+        listed.add_name(route, alias.alias);
     }
 }
 
@@ -80,10 +98,11 @@ bool takes(const Route& route, std::string_view model) {
 
 coro::Task<Status> Exchange::list_models(std::span<const Route* const> routes) {
     Arena& arena = client_.arena();
-    ArenaList<ModelInfo> models(arena);
+    CO_TRY(const access::VirtualKey* const key, who_asks_for_models(routes));
+    ListedModels listed = {.arena = arena, .key = key};
     for (const Route* route : routes) {
-        add_names_of(*route, models, arena);
-        const Status added = co_await add_models_of(*route, models);
+        add_names_of(*route, listed);
+        const Status added = co_await add_models_of(*route, listed);
         if (const std::optional<Error> stop = reason_to_stop()) {
             co_return fail(*stop);
         }
@@ -94,17 +113,47 @@ coro::Task<Status> Exchange::list_models(std::span<const Route* const> routes) {
     const bool is_messages = client_.head().headers.has(http::HeaderId::anthropic_version);
     json::ArenaText text(arena, kTextBytesFirst);
     providers::encode_model_list(
-        is_messages ? providers::Dialect::messages : providers::Dialect::chat, models.view(),
+        is_messages ? providers::Dialect::messages : providers::Dialect::chat, listed.models.view(),
         kOwner, text);
     co_return answer_with_json(200, text.view());
 }
 
-coro::Task<Status> Exchange::add_models_of(const Route& route, ArenaList<ModelInfo>& models) {
+// The steps of the routes that tell who asks; each one that applies must have been satisfied. What
+// the key may do on which route is asked for each model.
+Result<const access::VirtualKey*> Exchange::who_asks_for_models(
+    std::span<const Route* const> routes) {
+    Arena& arena = client_.arena();
+    ProcessorContext context(arena, record_);
+    const ChainStep* latest = nullptr;
+    for (const Route* route : routes) {
+        if (route->chain == nullptr) {
+            continue;
+        }
+        fill(context, *route);
+        context.route = nullptr;
+        for (const ChainStep* step : route->chain->steps()) {
+            if (!step->authenticates() || step == latest || !step->condition.holds(context)) {
+                continue;
+            }
+            latest = step;
+            Processor& asking = step->factory->make(arena);
+            const Verdict verdict = asking.on_head(context);
+            asking.~Processor();
+            if (verdict.kind() == Verdict::Kind::refuse) {
+                refusal_ = verdict.told();
+                return fail(verdict.error());
+            }
+        }
+    }
+    return context.key;
+}
+
+coro::Task<Status> Exchange::add_models_of(const Route& route, ListedModels& listed) {
     Arena& arena = client_.arena();
     upstream::Upstream& upstream = *route.upstream;
     if (upstream.options().is_simulated()) {
         for (const std::string& name : upstream.options().simulator.models) {
-            add_name(models, name, arena);
+            listed.add_name(route, name);
         }
         co_return Status();
     }
@@ -135,7 +184,7 @@ coro::Task<Status> Exchange::add_models_of(const Route& route, ArenaList<ModelIn
            providers::decode_model_list(service.vendor().dialect, arena.copy(reply.body), arena));
     for (const ModelInfo& model : found) {
         if (takes(route, model.id.raw)) {
-            add(models, model);
+            listed.add(route, model);
         }
     }
     co_return Status();

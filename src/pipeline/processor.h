@@ -40,6 +40,11 @@
 #include "providers/reply_filter.h"
 #include "upstream/patience.h"
 
+namespace sluice::access {
+class KeyTable;
+struct VirtualKey;
+}  // namespace sluice::access
+
 namespace sluice::pipeline {
 
 struct Route;
@@ -116,6 +121,9 @@ struct ProcessorContext {
     Services* services = nullptr;
     const Snapshot* snapshot = nullptr;
     const Route* route = nullptr;
+    const access::KeyTable* keys = nullptr;   // All of them, while the exchange lives.
+    const access::VirtualKey* key = nullptr;  // Whose request it is, once that is known.
+    bool is_key_counted = false;              // A step has taken of the key's and tenant's rates.
     http::ServerExchange* client = nullptr;
     upstream::Patience* patience = nullptr;  // What a wait goes by.
     // Only until the request is sent: null from on_response_head on.

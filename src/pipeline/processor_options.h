@@ -7,9 +7,12 @@
 #include <variant>
 
 #include "pipeline/guard_options.h"
+#include "pipeline/processors/authenticate.h"
+#include "pipeline/processors/budget.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
+#include "pipeline/processors/rate_limit.h"
 #include "pipeline/processors/system_prompt.h"
 #include "pipeline/processors/transform.h"
 #include "pipeline/processors/validation.h"
@@ -25,10 +28,13 @@ enum class OnFailure : uint8_t {
 // The options of one type; the alternatives stand in the order of the table of types.
 // clang-format off
 using ProcessorConfig = std::variant<
+    AuthenticateOptions,
+    BudgetOptions,
     EnhancerOptions,
     GuardOptions,
     HeadersOptions,
     LoggingOptions,
+    RateLimitOptions,
     SystemPromptOptions,
     TransformOptions,
     ValidationOptions

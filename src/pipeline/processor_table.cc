@@ -11,14 +11,18 @@
 #include <type_traits>
 #include <variant>
 
+#include "access/scope_set.h"
 #include "base/arena.h"
 #include "pipeline/guard_options.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
+#include "pipeline/processors/authenticate.h"
+#include "pipeline/processors/budget.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/guard.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
+#include "pipeline/processors/rate_limit.h"
 #include "pipeline/processors/system_prompt.h"
 #include "pipeline/processors/transform.h"
 #include "pipeline/processors/validation.h"
@@ -57,6 +61,21 @@ private:
     const typename Step::Plan plan_;
 };
 
+// For steps that something is prepared for once per snapshot.
+template <class Step>
+class PreparedFactory final : public ProcessorFactory {
+public:
+    PreparedFactory(const ProcessorOptions& options, const ProcessorResources& resources)
+        : prepared_(options, resources) {}
+    Needs needs() const override { return prepared_.needs(); }
+    Processor& make(Arena& arena) const override {
+        return *new (arena.allocate(sizeof(Step), alignof(Step))) Step(prepared_);
+    }
+
+private:
+    const typename Step::Prepared prepared_;
+};
+
 template <class Options, size_t Index = 0>
 constexpr size_t index_of() {
     if constexpr (std::is_same_v<std::variant_alternative_t<Index, ProcessorConfig>, Options>) {
@@ -86,6 +105,15 @@ constexpr ProcessorType planned(std::string_view name) {
             }};
 }
 
+template <class Step, class Options>
+constexpr ProcessorType prepared(std::string_view name) {
+    return {name, index_of<Options>(),
+            [](const ProcessorOptions& options,
+               const ProcessorResources& resources) -> std::unique_ptr<ProcessorFactory> {
+                return std::make_unique<PreparedFactory<Step>>(options, resources);
+            }};
+}
+
 // For those that are compiled.
 template <class Options>
 constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::compile) compile) {
@@ -93,16 +121,27 @@ constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::comp
 }
 
 constexpr auto kTypes = std::to_array<ProcessorType>({
+    plain<Authenticate, AuthenticateOptions>("authenticate"),
+    prepared<Budget, BudgetOptions>("budget"),
     made<EnhancerOptions>("enhancer", &compile_enhancer),
     made<GuardOptions>("guard", &compile_guard),
     plain<Headers, HeadersOptions>("headers"),
     plain<Logging, LoggingOptions>("logging"),
+    prepared<RateLimit, RateLimitOptions>("rate_limit"),
     planned<SystemPrompt, SystemPromptOptions>("system_prompt"),
     planned<Transform, TransformOptions>("transform"),
     planned<Validation, ValidationOptions>("validation"),
 });
 
 }  // namespace
+
+access::ScopeSet* ProcessorResources::find_scopes(std::string_view processor) const {
+    if (scopes == nullptr) {
+        return nullptr;
+    }
+    const auto found = scopes->find(processor);
+    return found == scopes->end() ? nullptr : found->second.get();
+}
 
 std::span<const ProcessorType> processor_types() {
     return kTypes;

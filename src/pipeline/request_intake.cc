@@ -124,7 +124,8 @@ Status RequestIntake::finish() {
 // Reads until the body is whole, or, where nothing in it decides the route, until the hold limit.
 coro::Task<Status> Exchange::receive_request(const PathRoutes& path) {
     const http::ServerConnectionOptions& options = client_.options();
-    const bool may_flow = !path.depends_on_body() && !path.needs_body() && path.relays(call_);
+    const bool may_flow =
+        !path.depends_on_body() && !must_read_whole_body(path) && path.relays(call_);
     const size_t room_bytes = may_flow ? options.request_hold_bytes_max : SIZE_MAX;
     BodyPace pace(options);
     net::Deadline next_look(services_.proactor, signal());

@@ -86,6 +86,12 @@ bool PathRoutes::needs_body() const {
     });
 }
 
+bool PathRoutes::authenticates() const {
+    return std::ranges::any_of(routes, [](const Route* route) {
+        return route->chain != nullptr && route->chain->authenticates();
+    });
+}
+
 size_t RouteTable::early_steps(std::span<const Route* const> routes) {
     const Chain* const first = routes.front()->chain;
     if (first == nullptr) {

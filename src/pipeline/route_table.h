@@ -45,6 +45,8 @@ struct PathRoutes {
     bool relays(const ClientCall& call) const;
     // A processor wants to see the whole body.
     bool needs_body() const;
+    // One of them wants to know who asks.
+    bool authenticates() const;
     // The route for a model; null when there is none. No model: only a route for all models.
     const Route* find(std::string_view model) const;
     // The largest body that one of them takes.

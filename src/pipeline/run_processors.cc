@@ -15,6 +15,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/header_edits.h"
 #include "pipeline/processor.h"
+#include "pipeline/processors/authenticate.h"
 #include "pipeline/request_fields.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/route_table.h"
@@ -35,10 +36,14 @@ void Exchange::begin_chain(const Route& route) {
         chain_->choose(*route.chain);
     }
     client_.set_tap(route.chain->needs().response_body ? chain_.get() : nullptr);
-    ProcessorContext& context = chain_->context();
+    fill(chain_->context(), route);
+}
+
+void Exchange::fill(ProcessorContext& context, const Route& route) {
     context.services = &services_;
     context.snapshot = snapshot_.get();
     context.route = &route;
+    context.keys = keys_ ? keys_->table.get() : nullptr;
     context.client = &client_;
     context.patience = this;
     context.head = &client_.head();
@@ -47,6 +52,11 @@ void Exchange::begin_chain(const Route& route) {
     context.wants_stream = wants_stream_;
     context.now = clock();
     context.wall_clock_ns = services_.proactor.ring().wall_clock_ns();
+}
+
+// A step wants to see it, or the key may use some models only and the model stands there.
+bool Exchange::must_read_whole_body(const PathRoutes& path) const {
+    return path.needs_body() || (chain_ != nullptr && must_know_model(chain_->context()));
 }
 
 // Before the body is read: what all routes of the path begin with.
@@ -164,6 +174,7 @@ void Exchange::end_processors() {
         client_.set_tap(nullptr);
         chain_->context().head = nullptr;
         chain_->context().now = clock();
+        chain_->context().wall_clock_ns = services_.proactor.ring().wall_clock_ns();
         chain_->end();
         chain_.reset();
     }

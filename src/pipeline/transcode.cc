@@ -102,7 +102,8 @@ void Exchange::write_translated_fields(http::HeadWriter& writer) {
 
 void Exchange::keep_response_fields() {
     record_.upstream_status = lease_->head().status;
-    translated_->response_fields = translated_response_fields(lease_->head(), client_.arena());
+    translated_->response_fields =
+        translated_response_fields(lease_->head(), response_edits(), client_.arena());
 }
 
 // What the reply needs of the request, so that that can be let go at any time.

@@ -142,6 +142,9 @@ void append_error(Members& members, const ExchangeRecord& record) {
     members.token("error_source", error_source_name(record.error.source));
     members.text("error_detail", record.error.where);
     members.token("phase", pipeline::phase_name(record.ended_in));
+    members.token("key_refusal", record.key_refusal);
+    members.token("limit_scope", record.limit_scope);
+    members.token("limit", record.limit);
 }
 
 void append_usage(Members& members, const pipeline::Usage& usage) {
@@ -216,6 +219,8 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     members.number("status", record.status);
     members.text("model", record.model);
     members.text("upstream_model", record.upstream_model);
+    members.text("key", record.key_name);
+    members.text("tenant", record.tenant);
     members.text("route", names.route);
     members.text("upstream", names.upstream);
     if (record.upstream_status != 0 && record.upstream_status != record.status) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/key_table.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/metric_families.h"
@@ -25,6 +26,7 @@
 #include "net/shard.h"
 #include "pipeline/cors.h"
 #include "pipeline/exchange.h"
+#include "pipeline/held_keys.h"
 #include "pipeline/llm_target.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
@@ -59,6 +61,7 @@ Gateway::Gateway(net::Shard& shard,
                 .prng = shard.prng(),
                 .telemetry = telemetry,
                 .remote_hosts = *this,
+                .keys = {},
                 .document = {},
                 .head_scratch = {}} {}
 
@@ -131,7 +134,8 @@ void Gateway::use(RuntimeConfigPtr runtime) {
                         .service = providers[i].get(),
                         .index = i});
     }
-    pipeline::ChainSet chains(config.processors, {.llms = llms});
+    pipeline::ChainSet chains(config.processors, {.llms = llms, .scopes = &config_->access.scopes});
+    use_keys(config_->access.keys);
     for (const pipeline::RouteOptions& options : config.routes) {
         for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
             if (config.upstreams[i].name == options.target_llm) {
@@ -168,12 +172,18 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot_ = std::move(snapshot);
 }
 
+void Gateway::use_keys(access::KeyTablePtr keys) {
+    services_.keys = keys == nullptr ? LocalPtr<pipeline::HeldKeys>()
+                                     : LocalPtr(new pipeline::HeldKeys(std::move(keys)));
+}
+
 void Gateway::retire() {
     for (const LocalPtr<upstream::Upstream>& upstream : upstreams_) {
         upstream->pool().retire();
     }
     upstreams_.clear();
     snapshot_ = {};
+    services_.keys = {};
 }
 
 coro::Task<void> Gateway::handle(http::ServerExchange& exchange) {

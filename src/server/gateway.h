@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "access/key_table.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/metrics.h"
@@ -49,6 +50,8 @@ public:
     // Compiles the configuration for this shard; requests that begin from now on go by it.
     // Upstreams whose settings did not change keep their connections.
     void use(RuntimeConfigPtr config);
+    // Another table of keys, for requests that begin from now on.
+    void use_keys(access::KeyTablePtr keys);
     // Lets go of the snapshot; idle connections to upstreams end.
     void retire();
 

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "access/limit_book.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_writer.h"
@@ -35,6 +36,7 @@
 #include "net/ring.h"
 #include "net/shard.h"
 #include "net/tls_ticket_keys.h"
+#include "server/access_control.h"
 #include "server/admin_api.h"
 #include "server/admin_server.h"
 #include "server/announcement.h"
@@ -117,10 +119,14 @@ private:
 
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }
+    access::Moment moment() {
+        return {.now = ring().now(), .unix_ms = ring().wall_clock_ns() / 1'000'000};
+    }
 
     const CommandLine& line_;
     const config::Environment& environment_;
-    config::Config loaded_;  // Until it is made into config_.
+    config::Config loaded_;                  // Until it is made into config_.
+    std::unique_ptr<AccessControl> access_;  // Outlives every shard that counts in it.
     RuntimeConfigPtr config_;
     const TicketKeysPtr ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
@@ -152,8 +158,9 @@ private:
 
 bool Process::make_config() {
     std::vector<std::string> warnings;
-    auto made = make_runtime_config(std::move(loaded_), nullptr, ticket_keys_,
-                                    ring().wall_clock_ns(), warnings);
+    access_ = std::make_unique<AccessControl>(moment());
+    auto made = make_runtime_config(std::move(loaded_), nullptr, ticket_keys_, *access_, moment(),
+                                    warnings);
     for (const std::string& warning : warnings) {
         print_error("warning: " + warning);
     }
@@ -382,7 +389,7 @@ void Process::handle_signal(uint32_t number) {
 ReloadReport Process::reload() {
     log_->set_time(ring().wall_clock_ns());
     Reloaded reloaded =
-        reload_config(line_, environment_, config_, ticket_keys_, ring().wall_clock_ns());
+        reload_config(line_, environment_, config_, ticket_keys_, *access_, moment());
     const ReloadReport& report = reloaded.report;
     std::fputs(report.text().c_str(), stderr);
     metrics_.on_reload(report.is_accepted);

@@ -33,7 +33,8 @@ Reloaded reload_config(const CommandLine& line,
                        const config::Environment& environment,
                        const RuntimeConfigPtr& running,
                        const TicketKeysPtr& ticket_keys,
-                       int64_t wall_clock_ns) {
+                       AccessControl& access,
+                       const access::Moment& moment) {
     Reloaded result;
     config::LoadResult loaded = load_config(line, environment);
     result.report.diagnostics = std::move(loaded.diagnostics);
@@ -43,7 +44,7 @@ Reloaded reload_config(const CommandLine& line,
     loaded.config->server.shards = running->config.server.shards;
     std::vector<std::string> restart = config::restart_needed(running->config, *loaded.config);
     std::vector<std::string> warnings;
-    auto next = make_runtime_config(std::move(*loaded.config), running, ticket_keys, wall_clock_ns,
+    auto next = make_runtime_config(std::move(*loaded.config), running, ticket_keys, access, moment,
                                     warnings);
     if (!next) {
         result.report.diagnostics.push_back(

@@ -37,6 +37,7 @@ Reloaded reload_config(const CommandLine& line,
                        const config::Environment& environment,
                        const RuntimeConfigPtr& running,
                        const TicketKeysPtr& ticket_keys,
-                       int64_t wall_clock_ns);
+                       AccessControl& access,
+                       const access::Moment& moment);
 
 }  // namespace sluice::server

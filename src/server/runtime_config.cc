@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "access/limit_book.h"
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
@@ -19,6 +20,7 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
+#include "server/access_control.h"
 #include "server/price_source.h"
 #include "upstream/key_ring.h"
 #include "upstream/options.h"
@@ -85,8 +87,10 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     config::Config config,
     const RuntimeConfigPtr& running,
     const TicketKeysPtr& ticket_keys,
-    int64_t wall_clock_ns,
+    AccessControl& access,
+    const access::Moment& moment,
     std::vector<std::string>& warnings) {
+    const int64_t wall_clock_ns = moment.unix_ms * 1'000'000;
     auto made = std::make_shared<RuntimeConfig>();
     made->config = std::move(config);
     const auto take = [&](net::TlsContextResult result, net::TlsContext& to) {
@@ -136,13 +140,20 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return std::unexpected(std::move(prices.error()));
     }
     made->prices = std::move(*prices);
+    auto tables = access.load(made->config, moment);
+    if (!tables) {
+        return std::unexpected(tables.error());
+    }
+    made->access = *std::move(tables);
     return made;
 }
 
 std::string why_unusable(const config::Config& config) {
     std::vector<std::string> warnings;  // About expiry, which nobody can judge without a clock.
-    const auto made =
-        make_runtime_config(config, nullptr, std::make_shared<net::TlsTicketKeys>(), 0, warnings);
+    const access::Moment moment = {};
+    AccessControl access(moment);
+    const auto made = make_runtime_config(config, nullptr, std::make_shared<net::TlsTicketKeys>(),
+                                          access, moment, warnings);
     return made ? std::string() : made.error();
 }
 

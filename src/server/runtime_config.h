@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "access/limit_book.h"
 #include "config/config.h"
 #include "net/tls_context.h"
 #include "net/tls_ticket_keys.h"
 #include "providers/price_table.h"
+#include "server/access_control.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::server {
@@ -25,6 +27,7 @@ struct RuntimeConfig {
     std::vector<net::TlsContext> upstreams;  // In the order of the upstreams; empty for plain http.
     // Likewise; each holds what is known of its keys, for all shards.
     std::vector<std::unique_ptr<upstream::KeyRing>> keys;
+    AccessTables access;  // Who may ask, and what is counted.
     // Towards hosts that requests name. Empty when nothing is fetched from such, or when there are
     // no authorities to trust, which keeps nobody from serving everything else.
     // Towards hosts that requests name, and webhooks. Empty when there are none of them, or no
@@ -38,12 +41,14 @@ using TicketKeysPtr = std::shared_ptr<net::TlsTicketKeys>;
 
 // Fails with a text that names the file and the reason. `warnings` gets what works but should not
 // stay as it is. `running`: the one in force, or null; contexts of unchanged upstreams that read no
-// file of their own are kept, and with them their connections.
+// file of their own are kept, and with them their connections. Keys and limits are loaded last, and
+// only if everything else is right, because that changes `access`.
 std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     config::Config config,
     const RuntimeConfigPtr& running,
     const TicketKeysPtr& ticket_keys,
-    int64_t wall_clock_ns,
+    AccessControl& access,
+    const access::Moment& moment,
     std::vector<std::string>& warnings);
 
 // Why this configuration cannot be served although it is well-formed (a certificate that cannot be

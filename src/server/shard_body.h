@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
+#include "access/key_table.h"
 #include "base/intrusive_list.h"
 #include "base/log.h"
 #include "base/log_writer.h"
@@ -72,6 +74,7 @@ public:
     // --- On its thread, in a turn or between two.
     Result<net::Address> listen(const net::Address& address);
     void use(RuntimeConfigPtr config);
+    void use_keys(access::KeyTablePtr keys) { gateway_.use_keys(std::move(keys)); }
     // Of the shard that it is the body of; zeros of one without a body.
     static ShardState state_of(const net::Shard& shard);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.

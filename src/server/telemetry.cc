@@ -156,6 +156,12 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
                       error_source_name(record.error.source)})
             .add();
     }
+    if (!record.limit.empty()) {
+        store_.counter(MetricId::limit_refusals_total, {record.limit_scope, record.limit}).add();
+    }
+    if (!record.key_refusal.empty()) {
+        store_.counter(MetricId::key_refusals_total, {record.key_refusal}).add();
+    }
     if (record.attempts > 1 || record.is_out_of_retries || record.keys_refused > 0 ||
         record.keys_throttled > 0) {
         count_retries(record, series);

@@ -18,14 +18,15 @@ USAGE = (b'{"id":"x","choices":[],"usage":{"prompt_tokens":7,"completion_tokens"
 
 
 class CountCase(unittest.TestCase):
-    more = ""  # Of the configuration.
+    MORE = ""  # Of the configuration.
 
     def setUp(self):
         self.upstream = Upstream(self.script)
         self.config = config_for(
             self.upstream.port,
             server='access_log = { target = "stdout", format = "json" }',
-            llm="timeouts = { first_byte_ms = 200 }", more=self.more)
+            llm="timeouts = { first_byte_ms = 200 }",
+            more=self.MORE)
         self.gateway = Gateway(self.config)
 
     def tearDown(self):
@@ -179,9 +180,29 @@ class TokensTest(CountCase):
 
 
 class FamiliesTest(CountCase):
-    more = ('[[route]]\npath_prefix = "/guarded"\ntarget_llm = "up"\nprocessors = ["guard"]\n'
-            '[processor.guard]\ntype = "guard"\nwords = ["zebra"]\n')
     TABLE = pathlib.Path(__file__).parents[2] / "src/base/metric_families.h"
+    MORE = """
+[processor.guard]
+type = "guard"
+words = ["zebra"]
+[[route]]
+path_prefix = "/guarded"
+target_llm = "up"
+processors = ["guard"]
+[processor.auth]
+type = "authenticate"
+[processor.limits]
+type = "rate_limit"
+tokens_per_hour = 1
+[[route]]
+path_prefix = "/keys"
+target_llm = "up"
+processors = ["auth"]
+[[route]]
+path_prefix = "/limits"
+target_llm = "up"
+processors = ["limits"]
+"""
 
     def series(self, family):
         """The value of each series of a family, by its labels as written."""
@@ -204,6 +225,8 @@ class FamiliesTest(CountCase):
         self.exchange(b'{"model":"m","stream":true}')
         self.exchange(b"{}", "/nowhere")
         self.exchange(b'{"messages":[{"role":"user","content":"zebra"}]}', "/guarded" + CHAT)
+        self.exchange(b'{"model":"m"}', "/keys/chat/completions")
+        self.exchange(b'{"model":"m"}', "/limits/chat/completions")
         client = self.gateway.client()
         client.post(CHAT, b'{"stream":true,"endless":1}')
         client.read_head()

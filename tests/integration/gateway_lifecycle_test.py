@@ -224,13 +224,15 @@ class NonsenseTest(unittest.TestCase):
             "route": '[[route]]\npath_prefix = "/v1"\ntarget_llm = "up"\n'}
 
     def fields(self):
-        """(section, key, description of its values) of all tables of the reference page."""
+        """(section, key, description of its values) of all tables of the reference page. The
+        section of a processor's type is followed by a blank and the type."""
         shown = subprocess.run([support.SLUICE, "config-reference"], capture_output=True, text=True,
                                timeout=10, check=True).stdout
         section = None
         for line in shown.splitlines():
-            if match := re.fullmatch(r'`\[+([a-zA-Z._]+)\]+( of type "\w+")?`', line):
-                section = match.group(1).replace("NAME", "up") + (match.group(2) or "")
+            if match := re.fullmatch(r'`\[+([a-zA-Z._]+)\]+(?: of type "(\w+)")?`', line):
+                section = match.group(1).replace("NAME", "up")
+                section += f" {match.group(2)}" if match.group(2) else ""
             elif match := re.fullmatch(r"\| `(\w+)` \| ([^|]+) \| [^|]* \| .* \|", line):
                 yield section, match.group(1), match.group(2)
 
@@ -267,9 +269,11 @@ class NonsenseTest(unittest.TestCase):
             text = text.replace("[[route]]\n", f"[[route]]\n{line}", 1)
         elif section in ("server", "llm.up"):
             text = f"[{section}]\n{line}" + re.sub(rf"(?m)^{key} = .*\n", "", parts.pop(section))
+        elif " " in section:
+            table, kind = section.split(" ")
+            text = f'[{table}]\n{line}type = "{kind}"\n'
         else:
-            section, _, kind = section.partition(" of type ")
-            text = f"[{section}]\n{line}" + (f"type = {kind}\n" if kind else "")
+            text = f"[{section}]\n{line}"
         rest = "".join(f"[{n}]\n{t}" if n != "route" else t for n, t in parts.items())
         return text + rest, text.split("\n").index(line.rstrip("\n")) + 1
 

@@ -206,6 +206,7 @@ void GatewayTraffic::check_person(Person& person, RunResult& result) {
         .is_disturbed = !settings_.is_friendly || drains_ || may_flow_into_death,
         .may_be_ignored = !settings_.is_friendly || drains_,
         .may_be_cut = !settings_.is_friendly || may_be_cut_,
+        .may_be_limited = settings_.has_limits,
         .lists_may_lack = drains_ || lists_may_lack(),
     };
     if (!client.was_connected() && !client.was_faulted() && !drains_ && !client.has_left() &&

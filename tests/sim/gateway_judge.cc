@@ -16,6 +16,7 @@ namespace sluice::sim {
 namespace {
 
 constexpr std::string_view kProbe = ":\n\n";
+constexpr std::string_view kLimitCode = R"("code":"rate_limit_exceeded")";
 
 // {"error":{"message":"...","type":"...","param":...,"code":...}}
 bool is_error_body(std::string_view text) {
@@ -136,6 +137,13 @@ void GatewayJudge::judge_error(const PlannedExchange& plan, const HttpText& answ
                              (plan.expect == Expect::whole || plan.expect == Expect::any);
         if (!is_told || answer.body != plan.told_body) {
             complain(plan, "told as " + status + ": " + shortened(answer.body));
+        }
+        return;
+    }
+    if (client_.may_be_limited && status == "429" &&
+        answer.body.find(kLimitCode) != std::string::npos) {
+        if (plan.arrivals > 0) {
+            complain(plan, "was sent although a limit refused it");
         }
         return;
     }

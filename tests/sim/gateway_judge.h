@@ -32,6 +32,8 @@ struct JudgedClient {
     bool may_be_ignored = false;
     // What is going on may be cut at any time.
     bool may_be_cut = false;
+    // A limit of the gateway's may refuse what it asks for.
+    bool may_be_limited = false;
     // An upstream may have failed to say which models it has.
     bool lists_may_lack = false;
 };

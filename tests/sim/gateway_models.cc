@@ -99,8 +99,11 @@ std::vector<std::string> merged_lists(const config::Config& config) {
     const bool is_one = std::ranges::count_if(config.routes, is_ours) == 1;
     const bool is_plain = std::ranges::all_of(
         config.upstreams, [](const auto& upstream) { return upstream.models.empty(); });
+    const bool asks_who = std::ranges::any_of(config.routes, [&](const auto& route) {
+        return is_ours(route) && std::ranges::count(route.processors, "who") > 0;
+    });
     std::vector<std::string> lists;
-    if (is_one && is_plain) {
+    if (is_one && is_plain && !asks_who) {
         return lists;
     }
     for (uint32_t heard = 1U << config.upstreams.size(); heard-- > 0;) {

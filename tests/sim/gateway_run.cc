@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "access/concurrency_limit.h"
+#include "access/scope_limits.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -49,6 +51,7 @@ private:
     void plan_interruptions();
     void serve();
     void come_to_rest();
+    void check_limits();
     void end();
     void complain(const std::string& text) { result_.complaints.push_back(text); }
 
@@ -74,6 +77,13 @@ void GatewayRun::plan_interruptions() {
                 }
             });
         }
+    }
+    if (settings_.has_limits) {
+        world_.after(world_.drawn_up_to(span), [this] {
+            if (!drained_) {
+                gateway_->send_keys();
+            }
+        });
     }
     if (settings_.drains) {
         world_.after(world_.drawn_up_to(span), [this] {
@@ -110,6 +120,7 @@ void GatewayRun::come_to_rest() {
     if (const int64_t count = gateway_->metric("sluice_client_connections"); count != 0) {
         complain(std::to_string(count) + " connections from clients are counted but gone");
     }
+    check_limits();
     if (drained_) {
         return;  // Pools are not published any more; they check themselves when they go.
     }
@@ -120,6 +131,23 @@ void GatewayRun::come_to_rest() {
         count != 0) {
         complain(std::to_string(count) + " connections to upstreams are busy for nobody");
     }
+}
+
+// Of what exchanges held under limits, nothing is held any more.
+void GatewayRun::check_limits() {
+    const int64_t unix_s = gateway_->moment().unix_s();
+    gateway_->access().for_each_scope([&](access::ScopeLimits& scope) {
+        access::ConcurrencyLimit::Slot leaked;
+        if (bug_ == GatewayBug::leaks_a_slot) {
+            leaked = scope.concurrency().try_enter();
+        }
+        if (const int64_t count = scope.concurrency().in_flight(); count != 0) {
+            complain(std::to_string(count) + " slots of " + scope.name() + " are held by nobody");
+        }
+        if (scope.budget().status(unix_s).reserved_picodollars != 0) {
+            complain("money of " + scope.name() + " is reserved for nobody");
+        }
+    });
 }
 
 void GatewayRun::end() {
@@ -180,6 +208,7 @@ const char* gateway_bug_name(GatewayBug bug) {
         "ends_an_exchange_twice",
         "tells_an_error_as_another",
         "loses_models",
+        "leaks_a_slot",
     };
     return kNames[static_cast<size_t>(bug)];
 }

@@ -27,8 +27,9 @@ enum class GatewayBug : uint8_t {
     ends_an_exchange_twice,
     tells_an_error_as_another,
     loses_models,
+    leaks_a_slot,  // Of a concurrency limit.
 };
-inline constexpr uint8_t kGatewayBugs = 16;
+inline constexpr uint8_t kGatewayBugs = 17;
 const char* gateway_bug_name(GatewayBug bug);
 
 RunResult run_gateway(uint64_t seed, GatewayBug bug = GatewayBug::none);

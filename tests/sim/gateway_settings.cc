@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <string>
 
+#include "access/options.h"
+#include "access/virtual_key.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "crypto/digest.h"
 #include "http/options.h"
 #include "net/address.h"
 #include "net/options.h"
@@ -170,6 +173,41 @@ void draw_retries(Prng prng, GatewaySettings& settings) {
     }
 }
 
+// The clients' key is one of ours, and what it may do is little. Who shows none is nobody, who has
+// no limits but those of the step.
+void draw_limits(Prng& prng, GatewaySettings& settings) {
+    config::Config& config = settings.config;
+    settings.has_limits = true;
+    access::TenantOptions& tenant = config.tenants.emplace_back();
+    tenant.name = "team";
+    tenant.limits.requests_per_hour = 5 + prng.below(50);
+    access::KeyOptions& key = config.virtual_keys.emplace_back();
+    key.name = "ada";
+    key.tenant = prng.chance(0.5) ? "team" : "";
+    key.hash = crypto::hex(access::hash_secret(kClientSecret));
+    key.limits = {.requests_per_minute = 60,
+                  .tokens_per_minute = prng.chance(0.5) ? 500 + prng.below(5'000) : 0,
+                  .requests_burst = 1 + prng.below(20),
+                  .concurrency_max = prng.below(4)};
+    key.budget.usd = "1";
+    pipeline::RateLimitOptions own;
+    own.limits.concurrency_max = prng.chance(0.5) ? 1 + prng.below(3) : 0;
+    own.limits.requests_per_hour = prng.chance(0.5) ? 1 + prng.below(20) : 0;
+    own.per = prng.chance(0.5) ? pipeline::LimitPer::model : pipeline::LimitPer::all;
+    own.scopes_max = 1 + prng.below(3);
+    own.on_limit = prng.chance(0.4) ? pipeline::OnLimit::wait : pipeline::OnLimit::refuse;
+    own.wait_max_ms = 1 + prng.below(3'000);
+    config.processors.push_back({.name = "who",
+                                 .type = "authenticate",
+                                 .config = pipeline::AuthenticateOptions{.optional = true}});
+    config.processors.push_back({.name = "limits", .type = "rate_limit", .config = own});
+    config.processors.push_back(
+        {.name = "money", .type = "budget", .config = pipeline::BudgetOptions()});
+    for (pipeline::RouteOptions& route : config.routes) {
+        route.processors.insert(route.processors.begin(), {"who", "money", "limits"});
+    }
+}
+
 }  // namespace
 
 GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friendly) {
@@ -196,6 +234,9 @@ GatewaySettings draw_settings(Prng& prng, const Profile& profile, bool is_friend
     draw_retries(prng, settings);
     if (prng.chance(0.4)) {
         draw_processors(prng, settings.config);
+    }
+    if (prng.chance(0.3)) {
+        draw_limits(prng, settings);
     }
     limits.lists = merged_lists(settings.config);
     settings.has_bad_lists = limits.with_bad_answers && prng.chance(0.5);
@@ -246,6 +287,7 @@ std::string GatewaySettings::to_string() const {
     }
     text += " upstream_idle_ms=" + std::to_string(upstream_idle_limit.ms());
     text += " retries=" + std::to_string(retries_max);
+    text += has_limits ? " limits" : "";
     text += reloads ? " reloads" : "";
     text += drains ? " drains" : "";
     return text;

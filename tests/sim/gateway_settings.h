@@ -33,6 +33,8 @@ struct GatewaySettings {
     bool has_bad_lists = false;
     // How often a request may be sent again after an error that may pass.
     uint32_t retries_max = 0;
+    // Keys and limits: requests may be refused for them.
+    bool has_limits = false;
     bool reloads = false;
     bool drains = false;
     Duration drain_timeout;

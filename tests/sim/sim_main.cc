@@ -31,7 +31,7 @@ using sluice::sim::EchoBug;
 using sluice::sim::GatewayBug;
 using sluice::sim::RunResult;
 
-constexpr uint64_t kCanarySeedsMax = 300;
+constexpr uint64_t kCanarySeedsMax = 600;
 constexpr uint64_t kFailuresMax = 10;
 
 // What is simulated; bug 0 is none.

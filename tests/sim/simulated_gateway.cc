@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "access/limit_book.h"
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/metrics.h"
@@ -20,6 +21,7 @@
 #include "net/options.h"
 #include "net/proactor.h"
 #include "net/shard.h"
+#include "server/access_control.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "sim/simulated_names.h"
@@ -47,6 +49,11 @@ LogLane& make_lane(LogWriter& writer) {
 
 }  // namespace
 
+access::Moment SimulatedGateway::moment() {
+    net::Ring& ring = control_->proactor().ring();
+    return {.now = ring.now(), .unix_ms = ring.wall_clock_ns() / 1'000'000};
+}
+
 server::RuntimeConfigPtr SimulatedGateway::runtime(const config::Config& config) {
     auto made = std::make_shared<server::RuntimeConfig>();
     made->config = config;
@@ -54,6 +61,7 @@ server::RuntimeConfigPtr SimulatedGateway::runtime(const config::Config& config)
     for (const upstream::UpstreamOptions& options : config.upstreams) {
         made->keys.push_back(std::make_unique<upstream::KeyRing>(options, nullptr));
     }
+    made->access = access_->load(config, moment()).value();
     return made;
 }
 
@@ -70,6 +78,7 @@ SimulatedGateway::SimulatedGateway(World& world,
     control_options.buffers = {.block_bytes = 4096, .blocks_max = 4, .window_blocks = 4};
     control_ = net::Shard::create(count, control_options, world.prng().next()).value();
     world.add_shard(control_->proactor());
+    access_ = std::make_unique<server::AccessControl>(moment());
     process_.metrics.resize(count);
     const server::RuntimeConfigPtr runtime_config = runtime(config);
     const net::Address at = *net::Address::parse(config.server.host, config.server.port);
@@ -118,6 +127,10 @@ void SimulatedGateway::send_to_all(const std::function<void(server::ShardBody&)>
 void SimulatedGateway::reload(const config::Config& config) {
     send_to_all(
         [next = runtime(config)](server::ShardBody& body) mutable { body.use(std::move(next)); });
+}
+
+void SimulatedGateway::send_keys() {
+    send_to_all([keys = access_->keys().table()](server::ShardBody& body) { body.use_keys(keys); });
 }
 
 void SimulatedGateway::drain(Duration deadline) {

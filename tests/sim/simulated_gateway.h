@@ -9,12 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "access/limit_book.h"
 #include "base/log_writer.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "net/address.h"
 #include "net/proactor.h"
 #include "net/shard.h"
+#include "server/access_control.h"
 #include "server/gateway.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
@@ -33,12 +35,16 @@ public:
     SimulatedGateway& operator=(const SimulatedGateway&) = delete;
 
     void reload(const config::Config& config);
+    // As when keys have changed at run time.
+    void send_keys();
     void drain(Duration deadline);
     // Every shard has come to its end by itself.
     bool has_ended() const;
 
     // Sum over all shards and all label values that contain `label`, as a scrape would show it.
     int64_t metric(std::string_view name, std::string_view label = {}) const;
+    access::Moment moment();
+    server::AccessControl& access() { return *access_; }
     uint32_t shards() const { return static_cast<uint32_t>(shards_.size()); }
 
 private:
@@ -50,7 +56,7 @@ private:
         bool is_over = false;
     };
 
-    static server::RuntimeConfigPtr runtime(const config::Config& config);
+    server::RuntimeConfigPtr runtime(const config::Config& config);
     void send_to_all(const std::function<void(server::ShardBody&)>& action);
 
     World& world_;
@@ -59,6 +65,7 @@ private:
     server::ProcessState process_;
     net::ShardGroup group_;
     std::unique_ptr<net::Shard> control_;
+    std::unique_ptr<server::AccessControl> access_;
     std::vector<std::unique_ptr<Member>> shards_;
 };
 

@@ -286,5 +286,27 @@ TEST(LimitBook, HoursAndDaysBeginAsTheCalendarSays) {
     EXPECT_EQ(day.reset_after, Duration::seconds(2 * 3'600 + 14 * 60 + 30));
 }
 
+// Two steps of a chain ask one scope: each takes what is its own.
+TEST(Admission, AsksOnlyTheLimitsInTheMask) {
+    LimitBook book({}, kMoment);
+    const auto key =
+        scope_of(book, ScopeKind::key, {.requests_per_minute = 1}, {.hard_picodollars = 100});
+    const std::array scopes = {key.get()};
+    Demand money = demand_of(0, 60);
+    money.limits = bit_of(LimitName::budget);
+    Demand rates = demand_of();
+    rates.limits = kAllLimits & static_cast<LimitMask>(~money.limits);
+    Admission of_money;
+    Admission of_rates;
+    EXPECT_FALSE(of_money.admit(scopes, money));
+    EXPECT_EQ(left(key, LimitName::requests_per_minute), 1);
+    EXPECT_FALSE(of_rates.admit(scopes, rates));
+    EXPECT_EQ(left(key, LimitName::requests_per_minute), 0);
+    EXPECT_EQ(key->budget().status(kMoment.unix_s()).reserved_picodollars, 60);
+    of_rates.cancel();
+    EXPECT_EQ(left(key, LimitName::requests_per_minute), 1);
+    EXPECT_EQ(key->budget().status(kMoment.unix_s()).reserved_picodollars, 60);
+}
+
 }  // namespace
 }  // namespace sluice::access

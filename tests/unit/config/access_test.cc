@@ -159,6 +159,27 @@ TEST(Access, WhatDoesNotFitTogetherIsNamed) {
                 ElementsAre(HasSubstr("key.a.limits.rpm: unknown setting")));
 }
 
+TEST(Access, StepsThatEnforceNothingAreNamed) {
+    const std::string limits = "[processor.limits]\ntype = \"rate_limit\"\n";
+    const std::string auth = "[processor.auth]\ntype = \"authenticate\"\n";
+    const auto with_steps = [](const std::string& processors, const std::string& steps) {
+        return lines_of(load(processors +
+                             "[llm.sim]\nprovider = \"simulated\"\n[[route]]\n"
+                             "path_prefix = \"/v1\"\ntarget_llm = \"sim\"\nprocessors = [" +
+                             steps + "]\n"));
+    };
+    const auto says_so =
+        ElementsAre(HasSubstr("\"limits\" has no effect, because nothing before it "
+                              "authenticates"));
+    EXPECT_THAT(with_steps(limits, "\"limits\""), says_so);
+    EXPECT_THAT(with_steps(limits + auth, "\"limits\", \"auth\""), says_so);
+    EXPECT_THAT(with_steps(limits + auth, "\"auth\", \"limits\""), ElementsAre());
+    EXPECT_THAT(with_steps(limits + "requests_per_day = 1\n", "\"limits\""), ElementsAre());
+    EXPECT_THAT(with_steps(limits + "requests_burst = 1\n", "\"limits\""),
+                ElementsAre(HasSubstr("test.toml:3:1: processor.limits.requests_burst: needs "
+                                      "requests_per_minute")));
+}
+
 TEST(Access, WhatIsPrintedLoadsAgain) {
     const Variables variables = {{"A", std::string(kSecret)}};
     const LoadResult loaded =

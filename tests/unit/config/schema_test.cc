@@ -109,6 +109,10 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
     [[maybe_unused]] const auto& [name, type, when, on_failure, config] =
         options;  // All there are.
     EXPECT_EQ(settings_of(Section::processor, options), 3U);
+    EXPECT_EQ(settings_of(Section::processor_authenticate, pipeline::AuthenticateOptions()),
+              member_count<pipeline::AuthenticateOptions>());
+    EXPECT_EQ(settings_of(Section::processor_budget, pipeline::BudgetOptions()),
+              member_count<pipeline::BudgetOptions>());
     EXPECT_EQ(settings_of(Section::processor_enhancer, pipeline::EnhancerOptions()),
               member_count<pipeline::EnhancerOptions>());
     // `file_words` is what was found under words_file.
@@ -125,6 +129,9 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
               member_count<pipeline::TransformOptions>());
     EXPECT_EQ(settings_of(Section::processor_validation, pipeline::ValidationOptions()),
               member_count<pipeline::ValidationOptions>());
+    EXPECT_EQ(
+        settings_of(Section::processor_rate_limit, pipeline::RateLimitOptions()),
+        member_count<pipeline::RateLimitOptions>() - 1 + member_count<access::LimitOptions>());
 }
 
 // `name` is the table's own name; `hash` and `display` are of what was found as the secret.
@@ -219,7 +226,8 @@ TEST(Schema, NamesUnitsOfNumbers) {
                                                "tokens_burst",
                                                "max_retries",
                                                "retry_budget_percent",
-                                               "max_tokens"};
+                                               "max_tokens",
+                                               "answer_tokens_default"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);

@@ -88,6 +88,23 @@ TEST(AccessLog, SaysWhatProcessorsDid) {
         << line;
 }
 
+TEST(AccessLog, SaysWhoseRequestItWasAndWhatRefusedIt) {
+    pipeline::ExchangeRecord record = usual();
+    record.key_name = "ci runner";
+    record.tenant = "team";
+    record.status = 429;
+    record.limit_scope = "key";
+    record.limit = "requests_per_minute";
+    record.error = {.kind = ErrorKind::rate_limited, .source = ErrorSource::client};
+    const std::string human = line_of(record, AccessLogFormat::human);
+    EXPECT_NE(human.find(" key=\"ci runner\" tenant=team "), std::string::npos) << human;
+    EXPECT_NE(human.find(" limit_scope=key limit=requests_per_minute "), std::string::npos)
+        << human;
+    const std::string json = line_of(record, AccessLogFormat::json);
+    EXPECT_NE(json.find(R"("key":"ci runner","tenant":"team")"), std::string::npos) << json;
+    EXPECT_NE(json.find(R"("limit":"requests_per_minute")"), std::string::npos) << json;
+}
+
 TEST(AccessLog, JsonIsValidWhateverAClientSends) {
     pipeline::ExchangeRecord record = usual();
     const std::string nasty = "a\"\\\n\x01\xff" + std::string(5000, '\x02');
