@@ -30,6 +30,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cache/options.h"
 #include "config/config.h"
 #include "net/address.h"
 #include "net/proactor.h"
@@ -37,7 +38,9 @@
 #include "net/ring.h"
 #include "net/shard.h"
 #include "pipeline/options.h"
+#include "pipeline/processors/cache.h"
 #include "server/gateway.h"
+#include "server/process_cache.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "upstream/key_ring.h"
@@ -205,7 +208,10 @@ LogLane& make_lane(LogWriter& writer) {
     return writer.add_lane(writer.add_sink("stderr").value(), 4096);
 }
 
-RuntimeConfigPtr runtime_config(uint16_t upstream_port) {
+// What the route of a Rig does besides relaying.
+enum class Step : uint8_t { none, cache };
+
+RuntimeConfigPtr runtime_config(uint16_t upstream_port, Step step) {
     config::Config config;
     config.server.port = 0;
     config.server.shards = 1;
@@ -218,6 +224,12 @@ RuntimeConfigPtr runtime_config(uint16_t upstream_port) {
     pipeline::RouteOptions route;
     route.path_prefix = "/v1";
     route.target_llm = "llm";
+    if (step == Step::cache) {
+        config.cache.enabled = true;
+        config.processors.push_back(
+            {.name = "cache", .type = "cache", .config = pipeline::CacheStepOptions()});
+        route.processors = {"cache"};
+    }
     config.routes.push_back(std::move(route));
     auto made = std::make_shared<RuntimeConfig>();
     made->config = std::move(config);
@@ -246,7 +258,7 @@ public:
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
 
-    bool start();
+    bool start(Step step = Step::none);
     // A connection from a client, and a whole request on it that has reached the upstream.
     bool open(std::string_view request);
     bool open_stream();
@@ -254,6 +266,7 @@ public:
     bool relay_events(std::string_view events);
     bool answer_small_request();
     bool relay_small_request();
+    bool ask_cached_request();
     Counts counts();
 
 private:
@@ -270,6 +283,7 @@ private:
     LogLane& log_;
     net::ShardGroup group_;
     ProcessState process_;
+    std::optional<ProcessCache> cache_;
     std::optional<ShardPlan> plan_;
     std::unique_ptr<ShardBody> body_;
     net::Address address_;
@@ -277,7 +291,7 @@ private:
     std::vector<std::unique_ptr<Hop>> hops_;
 };
 
-bool Rig::start() {
+bool Rig::start(Step step) {
     upstream_ = Socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     net::Address at = net::Address::loopback(0);
     socklen_t length = at.length();
@@ -286,13 +300,17 @@ bool Rig::start() {
         return false;
     }
     process_.metrics.resize(1);
+    cache::CacheOptions cache;
+    cache.enabled = step == Step::cache;
+    cache_.emplace(group_, cache, "0123456789abcdef0123456789abcdef");
     plan_.emplace(ShardPlan{.index = 0,
                             .core = {},
                             .seed = 1,
-                            .config = runtime_config(at.port()),
+                            .config = runtime_config(at.port(), step),
                             .group = group_,
                             .process = process_,
-                            .log = log_});
+                            .log = log_,
+                            .cache = &*cache_});
     auto shard = net::Shard::create(0, proactor_options(plan_->config->config.server), plan_->seed);
     if (!shard) {
         return false;
@@ -364,6 +382,12 @@ bool Rig::relay_events(std::string_view events) {
 bool Rig::answer_small_request() {
     Hop& hop = *hops_.front();
     return hop.upstream.socket.write(kSmallAnswer) &&
+           turn_until([&] { return take_message(hop.client); });
+}
+
+bool Rig::ask_cached_request() {
+    Hop& hop = *hops_.front();
+    return hop.client.socket.write(kSmallRequest) &&
            turn_until([&] { return take_message(hop.client); });
 }
 
@@ -456,6 +480,26 @@ void relayed_events_together(benchmark::State& state) {
     relay_events(state, 1, kEventsTogether);
 }
 BENCHMARK(relayed_events_together);
+
+// The same request and answer as small_request, from the cache: no upstream takes part.
+void cached_request(benchmark::State& state) {
+    Rig rig;
+    bool works = rig.start(Step::cache) && rig.open(kSmallRequest) && rig.answer_small_request();
+    for (int i = 0; works && i < kWarmUpRequests; ++i) {
+        works = rig.ask_cached_request();
+    }
+    if (!works) {
+        return fail(state, "no request is answered (is there an io_uring?)");
+    }
+    const Counts before = rig.counts();
+    for (auto _ : state) {
+        if (!rig.ask_cached_request()) {
+            return fail(state, "a request is not answered");
+        }
+    }
+    report(state, before, rig.counts(), 1);
+}
+BENCHMARK(cached_request);
 
 void small_request(benchmark::State& state) {
     Rig rig;

@@ -100,7 +100,7 @@ void Recording::release() {
     last_bytes_ = 0;
 }
 
-ReplyRef Recording::finish() const {
+ReplyRef Recording::finish(std::string_view note) const {
     if (!is_whole_ || !head_) {
         return {};
     }
@@ -112,7 +112,10 @@ ReplyRef Recording::finish() const {
         parts.emplace_back(chunk->bytes(), part);
         left -= part;
     }
-    const ReplyHead head = head_->head();
+    ReplyHead head = head_->head();
+    if (!note.empty()) {
+        head.note = note;
+    }
     // Marks tell the pieces of a stream; the pieces of a whole answer are the network's.
     const bool has_pieces = head.form == ReplyForm::stream;
     return Reply::make(

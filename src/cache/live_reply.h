@@ -71,7 +71,8 @@ public:
     LiveProgress progress() const { return {head_, first_, bytes_}; }
     uint64_t bytes() const { return bytes_; }
     // The finished reply; null when it is not whole or never began.
-    ReplyRef finish() const;
+    // `note`, where it is not empty, takes the place of the head's: what is known at the end only.
+    ReplyRef finish(std::string_view note = {}) const;
 
 private:
     void add_chunk();

@@ -109,6 +109,7 @@ void Lookup::on_progress(const LiveProgress& progress) {
 
 void Lookup::on_complete(const LiveProgress& progress, const ReplyRef& reply) {
     if (reply && !is_committed_) {
+        was_joined_ = true;
         on_hit(reply, Duration());
         return;
     }
@@ -132,6 +133,12 @@ void Lookup::on_failed(const Error& error) {
     if (is_committed_) {
         reader_.fail(error);
         signal_.raise();
+        return;
+    }
+    failures_ += error.kind == ErrorKind::cancelled ? 0 : 1;
+    if (failures_ == kFailuresMax) {
+        error_ = error;
+        settle(LookupState::failed);
         return;
     }
     reader_ = LiveReader(cache_.options().entry_bytes_max);
@@ -199,10 +206,10 @@ void Lookup::on_joiners(uint32_t joiners, uint32_t piece_joiners) {
     signal_.raise();
 }
 
-void Lookup::finish(Keep keep, Duration ttl) {
+void Lookup::finish(Keep keep, Duration ttl, std::string_view note) {
     SLUICE_ASSERT(state_ == LookupState::leads && number_ != 0 && recording_->has_begun());
     const bool is_wanted = keep == Keep::stored || joiners_ > 0;
-    const ReplyRef reply = is_wanted ? recording_->finish() : ReplyRef();
+    const ReplyRef reply = is_wanted ? recording_->finish(note) : ReplyRef();
     cache_.send_complete(owner_, flight_, recording_->progress(), reply,
                          keep == Keep::stored ? ttl : Duration());
     recording_.reset();

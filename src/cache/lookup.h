@@ -1,9 +1,10 @@
 // Lookup: one exchange's question to the cache, and what it may do with the answer.
 //
-// It ends in one of four states. hit: a finished reply. leads: nobody has the answer; the exchange
+// It ends in one of five states. hit: a finished reply. leads: nobody has the answer; the exchange
 // calls the upstream and records what it relays. joined: somebody is getting the answer, which is
-// read as it comes. missed: go alone. The answer raises the exchange's signal; a lookup may be
-// destroyed in any state, and what is on its way to it then finds nobody.
+// read as it comes. missed: go alone. failed: those who led have failed one after another. The
+// answer raises the exchange's signal; a lookup may be destroyed in any state, and what is on its
+// way to it then finds nobody.
 // Lives in the frame of its exchange, on that exchange's shard.
 #pragma once
 
@@ -25,7 +26,7 @@ namespace sluice::cache {
 
 class SharedCache;
 
-enum class LookupState : uint8_t { idle, asked, hit, leads, joined, missed };
+enum class LookupState : uint8_t { idle, asked, hit, leads, joined, missed, failed };
 
 struct AskOptions {
     bool reads_store = true;    // Off for a client who wants a fresh answer.
@@ -51,6 +52,11 @@ public:
     // --- hit.
     const ReplyRef& reply() const { return reply_; }
     Duration age() const { return age_; }
+    // Whether it was another's call that has just ended, not the store.
+    bool was_joined() const { return was_joined_; }
+
+    // --- failed.
+    const Error& error() const { return error_; }
 
     // --- joined. While nothing was taken the state may still change: to hit when the answer is
     // complete and kept, to leads when who led has failed, to missed when it takes too long.
@@ -64,7 +70,8 @@ public:
     void begin(const ReplyHead& head);
     void append(std::string_view piece);
     // Only for a complete, successful answer.
-    void finish(Keep keep, Duration ttl);
+    // `note`, where it is not empty, takes the place of the head's.
+    void finish(Keep keep, Duration ttl, std::string_view note = {});
     // Whoever had nothing of it tries again: one of them leads next.
     void fail(const Error& error);
     // Who would lose the answer if the leader stopped. May lag behind by a message.
@@ -72,11 +79,17 @@ public:
     // Whether appending still serves somebody.
     bool is_recording() const { return recording_.has_value() && !recording_is_pointless(); }
 
+    // What was recorded so far could be kept.
+    bool is_whole() const { return recording_.has_value() && recording_->is_whole(); }
+
     // As the destructor does: detaches, or fails as cancelled when it leads.
     void leave();
 
 private:
     friend class SharedCache;
+
+    // Joiners of a call that failed try once more; an upstream that fails again fails for all.
+    static constexpr uint32_t kFailuresMax = 2;
 
     void flush() override;
     bool recording_is_pointless() const { return !recording_->is_whole() && piece_joiners_ == 0; }
@@ -108,6 +121,9 @@ private:
     uint64_t flight_ = 0;  // In the owner's table, once known.
     ReplyRef reply_;
     Duration age_;
+    Error error_{.kind = ErrorKind::none};  // Of the last leader.
+    uint32_t failures_ = 0;                 // Of leaders; those that left do not count.
+    bool was_joined_ = false;
     LiveReader reader_;
     std::optional<Recording> recording_;
     uint32_t joiners_ = 0;

@@ -98,6 +98,8 @@ public:
     size_t flights() const { return flights_by_number_.size(); }
     size_t lookups() const { return lookups_.size(); }
     uint64_t recording_bytes() const { return budget_.bytes; }
+    // For a recording that no lookup leads.
+    RecordingBudget& recording_budget() { return budget_; }
     // For a file: adds this shard's entries, or takes those of `entries` that it owns, which come
     // latest use first.
     void export_to(std::vector<StoredEntry>& entries);

@@ -13,6 +13,8 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/authenticate.h"
 #include "pipeline/processors/budget.h"
+#include "pipeline/processors/cache.h"
+#include "pipeline/processors/coalesce.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
@@ -43,6 +45,8 @@ constexpr ProcessorKind kind(std::string_view type,
 constexpr auto kKinds = std::to_array<ProcessorKind>({
     kind<pipeline::AuthenticateOptions>("authenticate", Section::processor_authenticate),
     kind<pipeline::BudgetOptions>("budget", Section::processor_budget),
+    kind<pipeline::CacheStepOptions>("cache", Section::processor_cache),
+    kind<pipeline::CoalesceOptions>("coalesce", Section::processor_coalesce),
     kind<pipeline::EnhancerOptions>(
         "enhancer", Section::processor_enhancer, pipeline::OnFailure::skip),
     kind<pipeline::GuardOptions>("guard", Section::processor_guard),

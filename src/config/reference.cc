@@ -121,6 +121,8 @@ constexpr Heading kHeadings[] = {
      "Steps that routes name, in [PROCESSORS.md](PROCESSORS.md) one by one."},
     {Section::processor_authenticate, "", "Processor: authenticate", ""},
     {Section::processor_budget, "", "Processor: budget", ""},
+    {Section::processor_cache, "", "Processor: cache", ""},
+    {Section::processor_coalesce, "", "Processor: coalesce", ""},
     {Section::processor_enhancer, "", "Processor: enhancer", ""},
     {Section::processor_guard, "", "Processor: guard", ""},
     {Section::processor_headers, "", "Processor: headers", ""},

@@ -34,6 +34,10 @@ SectionTable table_of(Section section) {
             return processor_authenticate_section();
         case Section::processor_budget:
             return processor_budget_section();
+        case Section::processor_cache:
+            return processor_cache_section();
+        case Section::processor_coalesce:
+            return processor_coalesce_section();
         case Section::processor_enhancer:
             return processor_enhancer_section();
         case Section::processor_guard:

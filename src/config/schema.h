@@ -20,6 +20,8 @@ inline constexpr Section kSections[] = {
     Section::processor,
     Section::processor_authenticate,
     Section::processor_budget,
+    Section::processor_cache,
+    Section::processor_coalesce,
     Section::processor_enhancer,
     Section::processor_guard,
     Section::processor_headers,

@@ -56,6 +56,8 @@ SectionTable processor_enhancer_section();
 SectionTable processor_guard_section();
 SectionTable processor_authenticate_section();
 SectionTable processor_budget_section();
+SectionTable processor_cache_section();
+SectionTable processor_coalesce_section();
 SectionTable processor_headers_section();
 SectionTable processor_rate_limit_section();
 SectionTable keys_section();

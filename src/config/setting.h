@@ -39,6 +39,8 @@ enum class Section : uint8_t {
     processor_guard,
     processor_authenticate,
     processor_budget,
+    processor_cache,
+    processor_coalesce,
     processor_headers,
     processor_rate_limit,
     keys,    // [keys]: KeyStoreOptions

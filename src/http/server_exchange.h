@@ -34,6 +34,9 @@ namespace sluice::http {
 class BodyTap {
 public:
     virtual void on_body(std::string_view bytes) = 0;
+    // Belongs to the answer, at this place, but is kept from the client: usage that it did not ask
+    // for.
+    virtual void on_hidden(std::string_view bytes) = 0;
 
 protected:
     ~BodyTap() = default;
@@ -99,6 +102,11 @@ public:
     }
     // What is said to the client alone and is no part of the answer: a comment between events.
     void write_aside(Slice data);
+    void show_hidden(std::string_view bytes) {
+        if (tap_ != nullptr) {
+            tap_->on_hidden(bytes);
+        }
+    }
     // From now on; null ends it.
     void set_tap(BodyTap* tap) { tap_ = tap; }
     void write_framed(SliceQueue&& framed) { stream_->write(std::move(framed)); }

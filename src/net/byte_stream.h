@@ -169,6 +169,7 @@ protected:
     void set_failed(const Error& error) {
         if (!failed_) {
             failed_ = true;
+            congested_ = false;  // What is written from now on goes nowhere.
             error_ = error;
             raise();
         }

@@ -217,6 +217,20 @@ void ChainRun::on_body(std::string_view bytes) {
     }
 }
 
+void ChainRun::on_hidden(std::string_view bytes) {
+    for (const Running& running : running_) {
+        if (running.step != nullptr) {
+            running.step->on_hidden_body(context_, bytes);
+        }
+    }
+}
+
+bool ChainRun::has_followers() const {
+    return std::ranges::any_of(running_, [](const Running& running) {
+        return running.step != nullptr && running.step->has_followers();
+    });
+}
+
 void ChainRun::drop(Running& running) {
     running.step->on_end(context_);
     running.step->~Processor();

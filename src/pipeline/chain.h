@@ -93,6 +93,9 @@ public:
     coro::Task<Status> on_reply(std::span<providers::ReplyChoice> choices);
     void on_response_head(const ResponseView& view);
     void on_body(std::string_view bytes) override;
+    void on_hidden(std::string_view bytes) override;
+    // Whether the answer is wanted without its client, too.
+    bool has_followers() const;
     // Ends every step that began; later calls do nothing.
     void end();
 

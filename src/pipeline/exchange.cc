@@ -88,6 +88,24 @@ std::string_view phase_name(Phase phase) {
     return "";
 }
 
+std::string_view cache_outcome_name(CacheOutcome outcome) {
+    switch (outcome) {
+        case CacheOutcome::none:
+            return "";
+        case CacheOutcome::bypass:
+            return "bypass";
+        case CacheOutcome::hit:
+            return "hit";
+        case CacheOutcome::join:
+            return "join";
+        case CacheOutcome::miss:
+            return "miss";
+        case CacheOutcome::store:
+            return "store";
+    }
+    return "";
+}
+
 Exchange::Exchange(Services& services, LocalPtr<Snapshot> snapshot, http::ServerExchange& client)
     : client_(client),
       total_(services.proactor, client.signal()),
@@ -105,7 +123,10 @@ std::optional<Error> Exchange::reason_to_stop() {
             error.kind = ErrorKind::cancelled;
             error.where = "the client left";
         }
-        return error;
+        if (error.kind != ErrorKind::cancelled || !has_followers()) {
+            return error;
+        }
+        is_left_behind_ = true;
     }
     if (total_.has_passed()) {
         return Error{.kind = ErrorKind::total_timeout,
@@ -145,7 +166,7 @@ coro::Task<void> Exchange::run() {
     const Status done = co_await serve();
     const Error error = done ? Error{.kind = ErrorKind::none} : done.error();
     const bool is_unanswered = client_.response_state() == http::ResponseState::none;
-    if (!done && is_unanswered && !client_.is_client_gone()) {
+    if (!done && is_unanswered && (!client_.is_client_gone() || is_left_behind_)) {
         respond_with_error(error);
     }
     if (client_.response_state() != http::ResponseState::finished) {
@@ -403,6 +424,12 @@ void Exchange::finish(const Error& error) {
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
     end_processors();
+    if (is_left_behind_ && error.kind == ErrorKind::none) {
+        record_.status = 499;
+        record_.error = {.kind = ErrorKind::cancelled,
+                         .source = ErrorSource::client,
+                         .where = "the client left, and others got its answer"};
+    }
     intake_.reset();
     services_.telemetry.on_exchange_end(record_);
 }

@@ -37,6 +37,7 @@
 #include "pipeline/client_call.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/held_keys.h"
+#include "pipeline/processor.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/remote_hosts.h"
 #include "pipeline/route_table.h"
@@ -68,7 +69,6 @@ struct ProcessorContext;
 class HeaderEdits;
 class RequestIntake;
 struct RemoteFile;
-struct ResponseView;
 struct Translated;
 
 // What all exchanges of a shard share.
@@ -82,7 +82,7 @@ struct Services {
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.
 };
 
-class Exchange final : public upstream::Patience {
+class Exchange final : public upstream::Patience, private OwnFields {
 public:
     Exchange(Services& services, LocalPtr<Snapshot> snapshot, http::ServerExchange& client);
     ~Exchange();
@@ -106,6 +106,9 @@ private:
     void write_own_fields(http::HeadWriter& writer,
                           const ResponseView& view,
                           bool is_relayed = false);
+    void write_fields(http::HeadWriter& writer, const ResponseView& view) override {
+        write_own_fields(writer, view);
+    }
     void write_server_timing(http::HeadWriter& writer);
     void finish(const Error& error);
     void look_at_half_closed_client();
@@ -124,6 +127,8 @@ private:
     coro::Task<Status> show_reply(providers::WholeReply& reply);
     void write_processors_fields(http::HeadWriter& writer, const ResponseView& view);
     void end_processors();
+    bool hides_usage() const;
+    bool has_followers() const;
     // request_intake.cc
     coro::Task<Status> receive_request(const PathRoutes& path);
     // retry.cc
@@ -233,6 +238,7 @@ private:
     bool strips_usage_ = false;   // We did, and the client must not see it.
     bool request_sent_whole_ = false;
     bool can_send_again_ = false;  // All of the request is held.
+    bool is_left_behind_ = false;  // By its client; goes on for others.
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
     const LocalPtr<HeldKeys> keys_;  // As they were when it began.

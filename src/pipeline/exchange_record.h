@@ -51,6 +51,11 @@ struct ExtraUsage {
     const ExtraUsage* next = nullptr;
 };
 
+// What the response cache, or a call of another exchange, has done for an exchange.
+enum class CacheOutcome : uint8_t { none, bypass, hit, join, miss, store };
+// Empty for none.
+std::string_view cache_outcome_name(CacheOutcome outcome);
+
 struct ExchangeRecord {
     static constexpr uint32_t kNone = UINT32_MAX;
 
@@ -89,6 +94,9 @@ struct ExchangeRecord {
     // What it cost, in millionths of a millionth of a dollar, where whoever meters it knows.
     int64_t cost_pico_usd = 0;
     bool is_priced = false;
+    CacheOutcome cache = CacheOutcome::none;
+    bool is_cached = false;     // No upstream was asked: `usage` is what the answer once cost.
+    bool reply_failed = false;  // The upstream said in its stream that it failed.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

@@ -28,6 +28,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "coro/task.h"
+#include "http/h1_writer.h"
 #include "http/message.h"
 #include "http/server_exchange.h"
 #include "pipeline/client_call.h"
@@ -106,6 +107,22 @@ private:
     const providers::ProviderError* told_ = nullptr;
 };
 
+struct ResponseView {
+    uint16_t status = 0;
+    std::string_view content_type;
+    bool is_encoded = false;   // Compressed, by an upstream that was not asked to.
+    bool hides_usage = false;  // Its usage chunk is asked for, but not for the client.
+};
+
+// Writes the fields that every response of an exchange has, for steps that answer themselves.
+class OwnFields {
+public:
+    virtual void write_fields(http::HeadWriter& writer, const ResponseView& view) = 0;
+
+protected:
+    ~OwnFields() = default;
+};
+
 // What a step sees of its exchange, and may change. A test makes one by hand.
 struct ProcessorContext {
     ProcessorContext(Arena& memory, ExchangeRecord& known)
@@ -126,11 +143,14 @@ struct ProcessorContext {
     bool is_key_counted = false;              // A step has taken of the key's and tenant's rates.
     http::ServerExchange* client = nullptr;
     upstream::Patience* patience = nullptr;  // What a wait goes by.
+    OwnFields* own_fields = nullptr;
     // Only until the request is sent: null from on_response_head on.
     const http::RequestHead* head = nullptr;
     std::string_view upstream_name;
     ClientCall call;
     bool wants_stream = false;
+    // Set by a step: the stream's usage is to be told even where the client did not ask for it.
+    bool records_usage = false;
     // The time of the phase.
     Instant now;
     int64_t wall_clock_ns = 0;  // Since 1970.
@@ -151,11 +171,6 @@ private:
     uint32_t facts_of_ = 0;  // The version of the body that they were counted in.
 };
 
-struct ResponseView {
-    uint16_t status = 0;
-    std::string_view content_type;
-};
-
 class Processor {
 public:
     virtual ~Processor() = default;
@@ -173,7 +188,11 @@ public:
                                          std::span<providers::ReplyChoice> choices);
     virtual void on_response_head(ProcessorContext&, const ResponseView&) {}
     virtual void on_response_body(ProcessorContext&, std::string_view) {}
+    // What the client gets nothing of, in its place: the usage that only records_usage asked for.
+    virtual void on_hidden_body(ProcessorContext&, std::string_view) {}
     virtual void on_end(ProcessorContext&) {}
+    // Others are getting the same answer: it goes on when its own client leaves.
+    virtual bool has_followers() const { return false; }
 };
 
 }  // namespace sluice::pipeline

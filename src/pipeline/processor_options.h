@@ -9,6 +9,8 @@
 #include "pipeline/guard_options.h"
 #include "pipeline/processors/authenticate.h"
 #include "pipeline/processors/budget.h"
+#include "pipeline/processors/cache.h"
+#include "pipeline/processors/coalesce.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
@@ -30,6 +32,8 @@ enum class OnFailure : uint8_t {
 using ProcessorConfig = std::variant<
     AuthenticateOptions,
     BudgetOptions,
+    CacheStepOptions,
+    CoalesceOptions,
     EnhancerOptions,
     GuardOptions,
     HeadersOptions,

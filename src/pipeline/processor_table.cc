@@ -16,8 +16,11 @@
 #include "pipeline/guard_options.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
+#include "pipeline/processor_resources.h"
 #include "pipeline/processors/authenticate.h"
 #include "pipeline/processors/budget.h"
+#include "pipeline/processors/cache.h"
+#include "pipeline/processors/coalesce.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/guard.h"
 #include "pipeline/processors/headers.h"
@@ -76,6 +79,22 @@ private:
     const typename Step::Prepared prepared_;
 };
 
+// For steps that use what the shard has.
+template <class Step, class Options>
+class SharingFactory final : public ProcessorFactory {
+public:
+    SharingFactory(const Options& options, const ProcessorResources& resources)
+        : options_(options), resources_(resources) {}
+    Needs needs() const override { return Step::needs(options_); }
+    Processor& make(Arena& arena) const override {
+        return *new (arena.allocate(sizeof(Step), alignof(Step))) Step(options_, resources_);
+    }
+
+private:
+    const Options& options_;
+    const ProcessorResources resources_;
+};
+
 template <class Options, size_t Index = 0>
 constexpr size_t index_of() {
     if constexpr (std::is_same_v<std::variant_alternative_t<Index, ProcessorConfig>, Options>) {
@@ -114,6 +133,16 @@ constexpr ProcessorType prepared(std::string_view name) {
             }};
 }
 
+template <class Step, class Options>
+constexpr ProcessorType with_resources(std::string_view name) {
+    return {name, index_of<Options>(),
+            [](const ProcessorOptions& options,
+               const ProcessorResources& resources) -> std::unique_ptr<ProcessorFactory> {
+                return std::make_unique<SharingFactory<Step, Options>>(
+                    *std::get_if<Options>(&options.config), resources);
+            }};
+}
+
 // For those that are compiled.
 template <class Options>
 constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::compile) compile) {
@@ -123,6 +152,8 @@ constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::comp
 constexpr auto kTypes = std::to_array<ProcessorType>({
     plain<Authenticate, AuthenticateOptions>("authenticate"),
     prepared<Budget, BudgetOptions>("budget"),
+    with_resources<CacheStep, CacheStepOptions>("cache"),
+    with_resources<Coalesce, CoalesceOptions>("coalesce"),
     made<EnhancerOptions>("enhancer", &compile_enhancer),
     made<GuardOptions>("guard", &compile_guard),
     plain<Headers, HeadersOptions>("headers"),

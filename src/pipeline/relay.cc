@@ -58,7 +58,9 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
         if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
         }
-        if (const std::optional<Error> over = clocks.look(moved)) {
+        // A client that takes nothing is given up; others may want the answer still.
+        const std::optional<Error> over = clocks.look(moved);
+        if (over && (over->kind != ErrorKind::send_timeout || patience.reason_to_stop())) {
             co_return fail(*over);
         }
         if (clocks.is_quiet()) {
@@ -159,7 +161,7 @@ void Relay::take_unframed(http::BodyPiece&& piece) {
 void Relay::frame(http::BodyPiece&& events) {
     if (has_usage_) {
         unframed_.push_back(std::move(events.data));
-        hold({.data = Slice::copy_of(without_usage_chunk(unframed_.to_string()))});
+        hide_usage(unframed_.to_string());
         unframed_.clear();
     } else {
         while (!unframed_.empty()) {
@@ -172,6 +174,22 @@ void Relay::frame(http::BodyPiece&& events) {
     if (held_.size_bytes() >= kReleasedBytesMin) {
         release();
     }
+}
+
+// The client gets the events but for the one that holds nothing else.
+void Relay::hide_usage(std::string_view events) {
+    std::string kept;
+    while (!events.empty()) {
+        const std::string_view event = take_event(events);
+        if (!holds_only_usage(event)) {
+            kept += event;
+            continue;
+        }
+        hold({.data = Slice::copy_of(kept)});
+        kept.clear();
+        client_.show_hidden(event);
+    }
+    hold({.data = Slice::copy_of(kept)});
 }
 
 Status Relay::end() {

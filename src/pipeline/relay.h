@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -53,6 +54,7 @@ private:
     Result<bool> take_pieces();
     void take_unframed(http::BodyPiece&& piece);
     void frame(http::BodyPiece&& events);
+    void hide_usage(std::string_view events);
     Status end();
     void hold(http::BodyPiece&& piece);
     void release();

@@ -65,7 +65,11 @@ Status Exchange::send_response_head() {
     }
     http::HeadWriter writer = client_.begin_response(head.status, head.reason);
     write_response_fields(writer, head, response_edits());
-    write_own_fields(writer, {head.status, head.headers.value(http::HeaderId::content_type)}, true);
+    write_own_fields(writer,
+                     {.status = head.status,
+                      .content_type = head.headers.value(http::HeaderId::content_type),
+                      .is_encoded = is_encoded(head)},
+                     true);
     TRY_VOID(client_.send_head(writer, head.status, framing));
     record_.responded = clock();
     return {};
@@ -119,6 +123,7 @@ coro::Task<Status> Exchange::relay() {
     signal().expect_nothing();
     probe_ = nullptr;
     record_.events = relay.watch().events();
+    record_.reply_failed = relay.watch().saw_error();
     if (event_stream && terminator != Terminator::none) {
         account_stream(relay.watch().usage(), done.has_value());
     } else {

@@ -46,6 +46,7 @@ void Exchange::fill(ProcessorContext& context, const Route& route) {
     context.keys = keys_ ? keys_->table.get() : nullptr;
     context.client = &client_;
     context.patience = this;
+    context.own_fields = this;
     context.head = &client_.head();
     context.upstream_name = route.upstream->options().name;
     context.call = call_;
@@ -164,9 +165,19 @@ void Exchange::write_processors_fields(http::HeadWriter& writer, const ResponseV
     if (chain_ != nullptr) {
         chain_->context().head = nullptr;
         chain_->context().now = clock();
-        chain_->on_response_head(view);
+        ResponseView seen = view;
+        seen.hides_usage = strips_usage_;
+        chain_->on_response_head(seen);
         chain_->context().response_fields.write(writer);
     }
+}
+
+bool Exchange::hides_usage() const {
+    return chain_ != nullptr && chain_->context().records_usage;
+}
+
+bool Exchange::has_followers() const {
+    return chain_ != nullptr && chain_->has_followers();
 }
 
 void Exchange::end_processors() {

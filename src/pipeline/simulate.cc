@@ -22,6 +22,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/request_intake.h"
+#include "pipeline/usage_chunk.h"
 #include "providers/simulated_llm.h"
 #include "providers/simulated_request.h"
 #include "upstream/options.h"
@@ -57,8 +58,10 @@ coro::Task<Status> Exchange::simulate() {
     }
     const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
     const std::string body = intake_->held().to_string();
-    CO_TRY(const auto texts, providers::read_simulated_request(endpoint, body, services_.document,
-                                                               client_.request_arena()));
+    CO_TRY(auto texts, providers::read_simulated_request(endpoint, body, services_.document,
+                                                         client_.request_arena()));
+    strips_usage_ = wants_stream_ && !texts.request.include_usage && hides_usage();
+    texts.request.include_usage = texts.request.include_usage || strips_usage_;
     SimulatedAnswer answer(texts.request, {.tokens = options.tokens,
                                            .embedding_dimensions = options.embedding_dimensions,
                                            .created_s = now_s,
@@ -112,7 +115,11 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
             answer.append_event(events);
             ++record_.events;
         } while (answer.has_event() && answer.pace() == SimulatedPace::at_once);
-        client_.write_body(Slice::copy_of(events));
+        if (strips_usage_ && may_hold_usage(events)) {
+            write_without_usage(client_, events);
+        } else {
+            client_.write_body(Slice::copy_of(events));
+        }
         while (client_.stream().is_congested()) {
             if (const std::optional<Error> stop = reason_to_stop()) {
                 co_return fail(*stop);

@@ -31,6 +31,7 @@
 #include "pipeline/respond_error.h"
 #include "pipeline/service.h"
 #include "pipeline/translated.h"
+#include "pipeline/usage_chunk.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
@@ -247,7 +248,12 @@ private:
             return {};
         }
         TRY_VOID(send_head());
-        exchange_.client_.write_body(text_.take());
+        http::BodyPiece piece = text_.take();
+        if (exchange_.strips_usage_ && may_hold_usage(piece.data.view())) {
+            write_without_usage(exchange_.client_, piece.data.view());
+        } else {
+            exchange_.client_.write_body(std::move(piece));
+        }
         return {};
     }
 
@@ -337,7 +343,8 @@ coro::Task<Status> Exchange::run_transcoding(Transcoding& transcoding) {
         if (const std::optional<Error> stop = reason_to_stop()) {
             co_return fail(*stop);
         }
-        if (const std::optional<Error> over = clocks.look(moved)) {
+        const std::optional<Error> over = clocks.look(moved);
+        if (over && (over->kind != ErrorKind::send_timeout || reason_to_stop())) {
             co_return fail(*over);
         }
         if (clocks.is_quiet()) {

@@ -96,7 +96,8 @@ coro::Task<Status> Exchange::translate() {
         const std::string text = "{\"input_tokens\":" + tokens + "}";
         co_return answer_with_json(200, text);
     }
-    translated.context.include_usage = (*request)->include_usage;
+    strips_usage_ = wants_stream_ && !(*request)->include_usage && hides_usage();
+    translated.context.include_usage = (*request)->include_usage || strips_usage_;
     translated.context.uses_functions = (*request)->uses_functions;
     translated.context.renamed_tools = (*request)->renamed_tools;
     translated.context.echo = (*request)->echo;

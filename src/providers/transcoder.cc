@@ -16,6 +16,7 @@
 #include "providers/provider_error.h"
 #include "providers/reply.h"
 #include "providers/reply_filter.h"
+#include "providers/vendor.h"
 
 namespace sluice::providers {
 
@@ -199,6 +200,70 @@ bool transcode_whole(const ClientDialect& client,
     usage = whole.usage();
     failure = whole.failure();
     return done;
+}
+
+namespace {
+
+// The service whose dialect it is, as it was at first: what is read was written by us or relayed.
+Target target_of(const UpstreamDialect& dialect, bool is_stream) {
+    const bool is_messages = dialect.id == Dialect::messages;
+    return {.vendor = find_vendor(is_messages ? "anthropic" : "openai"), .is_stream = is_stream};
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-function-size): as above.
+bool stream_of_whole(const ClientDialect& client,
+                     const UpstreamDialect& upstream,
+                     const ReplyContext& context,
+                     std::string_view body,
+                     json::TextOutput& output,
+                     Arena& arena) {
+    StreamEncoder& encoder = client.make_stream_encoder(context, output, arena);
+    ReplyOrder order(encoder, arena);
+    const Target target = target_of(upstream, false);
+    ReplyDecoder& decoder = upstream.make_decoder(order, target, arena);
+    if (!decoder.on_whole(body, arena)) {
+        return false;
+    }
+    decoder.on_end();
+    return !order.has_failed();
+}
+
+// NOLINTNEXTLINE(readability-function-size): as above.
+bool whole_of_stream(const ClientDialect& client,
+                     const UpstreamDialect& upstream,
+                     const ReplyContext& context,
+                     std::string_view events,
+                     json::TextOutput& output,
+                     Arena& arena) {
+    ReplyCollector collector(arena);
+    ReplyOrder order(collector, arena);
+    const Target target = target_of(upstream, true);
+    ReplyDecoder& decoder = upstream.make_decoder(order, target, arena);
+    MessageFramer framer(upstream.framing);
+    Arena scratch;
+    WireMessage message;
+    while (!order.is_over()) {
+        const Result<bool> found = framer.next(events, message);
+        if (!found || (*found && !decoder.on_message(message.name, message.data, scratch))) {
+            return false;
+        }
+        if (!*found) {
+            break;
+        }
+        scratch.clear();
+    }
+    decoder.on_end();
+    if (order.has_failed()) {
+        return false;
+    }
+    const Reply reply = collector.reply();
+    if (client.check_reply != nullptr && !client.check_reply(reply, arena)) {
+        return false;
+    }
+    client.encode_reply(reply, context, output, arena);
+    return true;
 }
 
 }  // namespace sluice::providers

@@ -116,4 +116,20 @@ bool transcode_whole(const ClientDialect& client,
                      Usage& usage,
                      ProviderError& failure);
 
+// The same reply in the other form, in one dialect that both sides speak: the events of a reply
+// that came whole, and the whole of one that came in events. False when it does not say all it
+// must.
+bool stream_of_whole(const ClientDialect& client,
+                     const UpstreamDialect& upstream,
+                     const ReplyContext& context,
+                     std::string_view body,
+                     json::TextOutput& output,
+                     Arena& arena);
+bool whole_of_stream(const ClientDialect& client,
+                     const UpstreamDialect& upstream,
+                     const ReplyContext& context,
+                     std::string_view events,
+                     json::TextOutput& output,
+                     Arena& arena);
+
 }  // namespace sluice::providers

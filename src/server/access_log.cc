@@ -234,6 +234,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     if (record.is_stream) {
         members.number("events", record.events);
     }
+    members.token("cache", pipeline::cache_outcome_name(record.cache));
     append_usage(members, record.usage);
     append_processors(members, record);
     append_times(members, record);

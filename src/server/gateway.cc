@@ -15,6 +15,7 @@
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/slice.h"
+#include "cache/shared_cache.h"
 #include "config/config.h"
 #include "coro/task.h"
 #include "http/h1_writer.h"
@@ -51,12 +52,14 @@ Gateway::Gateway(net::Shard& shard,
                  net::ResolverClient& resolver,
                  net::TlsBlocks& tls_blocks,
                  ShardTelemetry& telemetry,
-                 const ProcessState& process)
+                 const ProcessState& process,
+                 const pipeline::ProcessorResources& resources)
     : shard_(shard),
       resolver_(resolver),
       tls_blocks_(tls_blocks),
       telemetry_(telemetry),
       process_(process),
+      resources_(resources),
       services_{.proactor = shard.proactor(),
                 .prng = shard.prng(),
                 .telemetry = telemetry,
@@ -134,7 +137,10 @@ void Gateway::use(RuntimeConfigPtr runtime) {
                         .service = providers[i].get(),
                         .index = i});
     }
-    pipeline::ChainSet chains(config.processors, {.llms = llms, .scopes = &config_->access.scopes});
+    pipeline::ProcessorResources resources = resources_;
+    resources.llms = llms;
+    resources.scopes = &config_->access.scopes;
+    pipeline::ChainSet chains(config.processors, resources);
     use_keys(config_->access.keys);
     for (const pipeline::RouteOptions& options : config.routes) {
         for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
@@ -148,17 +154,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
             }
         }
     }
-    // What the new configuration does not name any more keeps nothing idle.
-    for (const LocalPtr<upstream::Upstream>& old : upstreams_) {
-        bool kept = false;
-        for (const LocalPtr<upstream::Upstream>& current : upstreams) {
-            kept = kept || current.get() == old.get();
-        }
-        if (!kept) {
-            old->pool().retire();
-        }
-    }
-    upstreams_ = std::move(upstreams);
+    replace_upstreams(std::move(upstreams));
     services_.head_scratch.resize(server.http.limits.fields_max);
     telemetry_.use(config);
     LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(providers), std::move(chains),
@@ -170,6 +166,20 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
     snapshot_ = std::move(snapshot);
+}
+
+// What the new configuration does not name any more keeps nothing idle.
+void Gateway::replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams) {
+    for (const LocalPtr<upstream::Upstream>& old : upstreams_) {
+        bool kept = false;
+        for (const LocalPtr<upstream::Upstream>& current : upstreams) {
+            kept = kept || current.get() == old.get();
+        }
+        if (!kept) {
+            old->pool().retire();
+        }
+    }
+    upstreams_ = std::move(upstreams);
 }
 
 void Gateway::use_keys(access::KeyTablePtr keys) {
@@ -234,6 +244,9 @@ void Gateway::answer_preflight(http::ServerExchange& exchange) {
 void Gateway::answer_metrics(http::ServerExchange& exchange) {
     telemetry_.publish_engine();
     publish_upstreams();
+    if (resources_.cache != nullptr) {
+        telemetry_.publish_cache(resources_.cache->statistics());
+    }
     std::string text;
     MetricsText::append(text, process_.metrics);
     http::HeadWriter writer = exchange.begin_response(200);

@@ -20,6 +20,7 @@
 #include "net/tls_blocks.h"
 #include "net/tls_context.h"
 #include "pipeline/exchange.h"
+#include "pipeline/processor_resources.h"
 #include "pipeline/remote_hosts.h"
 #include "pipeline/snapshot.h"
 #include "server/runtime_config.h"
@@ -35,6 +36,8 @@ struct ProcessState {
     // Shards that serve. A shard stays in memory until the last one has ended, because the others
     // may still send it messages.
     std::atomic<uint32_t> running = 0;
+    // Shards that still take messages: one that has ended may own what the others ask for.
+    std::atomic<uint32_t> turning = 0;
     // The metrics of all shards and, after them, of the process; filled before any shard serves.
     std::vector<const MetricStore*> metrics;
 };
@@ -45,7 +48,8 @@ public:
             net::ResolverClient& resolver,
             net::TlsBlocks& tls_blocks,
             ShardTelemetry& telemetry,
-            const ProcessState& process);
+            const ProcessState& process,
+            const pipeline::ProcessorResources& resources);
 
     // Compiles the configuration for this shard; requests that begin from now on go by it.
     // Upstreams whose settings did not change keep their connections.
@@ -69,6 +73,7 @@ private:
     void answer_preflight(http::ServerExchange& exchange);
     void answer_metrics(http::ServerExchange& exchange);
     LocalPtr<upstream::Upstream> upstream_for(size_t index);
+    void replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams);
     LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,
                                                const net::TlsContext& tls,
                                                upstream::Reach reach);
@@ -80,6 +85,7 @@ private:
     net::TlsBlocks& tls_blocks_;
     ShardTelemetry& telemetry_;
     const ProcessState& process_;
+    const pipeline::ProcessorResources resources_;
     pipeline::Services services_;
     RuntimeConfigPtr config_;
     std::vector<LocalPtr<upstream::Upstream>> upstreams_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <expected>
@@ -24,6 +25,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "cache/snapshot_file.h"
 #include "config/config.h"
 #include "config/load.h"
 #include "ledger/lane.h"
@@ -45,6 +47,7 @@
 #include "server/gateway.h"
 #include "server/machine.h"
 #include "server/options.h"
+#include "server/process_cache.h"
 #include "server/process_metrics.h"
 #include "server/reload.h"
 #include "server/runtime_config.h"
@@ -64,6 +67,17 @@ constexpr net::RingOptions kControlRing = {.submission_entries = 64, .completion
 constexpr Duration kDrainLook = Duration::milliseconds(20);
 constexpr Duration kIdleLook = Duration::seconds(1);
 constexpr Duration kControlEndMax = Duration::milliseconds(400);
+constexpr size_t kSecretBytes = 32;
+
+// Of the digest of cache keys: as long as a key of it can be.
+std::string random_secret() {
+    std::string secret;
+    while (secret.size() < kSecretBytes) {
+        const uint64_t word = random_seed();
+        secret.append(reinterpret_cast<const char*>(&word), sizeof word);
+    }
+    return secret;
+}
 
 void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
@@ -122,6 +136,9 @@ private:
     access::Moment moment() {
         return {.now = ring().now(), .unix_ms = ring().wall_clock_ns() / 1'000'000};
     }
+    cache::SnapshotTime snapshot_time() {
+        return {.now = ring().now(), .wall_clock_ns = ring().wall_clock_ns()};
+    }
 
     const CommandLine& line_;
     const config::Environment& environment_;
@@ -141,6 +158,7 @@ private:
     std::unique_ptr<ledger::Ledger> ledger_;  // Null when there is none.
     std::vector<ledger::Lane*> ledger_lanes_;
     std::unique_ptr<net::ShardGroup> group_;
+    std::unique_ptr<ProcessCache> cache_;
     std::unique_ptr<net::Shard> control_;
     std::unique_ptr<Log> log_;
     std::unique_ptr<net::DnsResolver> resolver_;
@@ -254,6 +272,8 @@ bool Process::start_shards() {
     desk_.emplace(*control_, *group_);
     // The control shard sends messages until it has seen the last shard end: none goes before.
     state_.running.fetch_add(1);
+    cache_ = std::make_unique<ProcessCache>(*group_, config().cache, random_secret());
+    cache_->load(snapshot_time());
     state_.metrics.resize(shards);
     metrics_.set_start_time(ring().wall_clock_ns());
     started_at_ = ring().now();
@@ -270,6 +290,7 @@ bool Process::start_shards() {
                 .log = *shard_lanes_[i],
                 .access_log = access_lanes_[i],
                 .ledger = ledger_lanes_[i],
+                .cache = cache_.get(),
             },
             *resolver_));
         if (const std::optional<Error> error = runners_.back()->start()) {
@@ -279,6 +300,7 @@ bool Process::start_shards() {
             return false;
         }
     }
+    cache_->forget_loaded();
     return true;
 }
 
@@ -479,6 +501,9 @@ void Process::stop() {
     }
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->join();
+    }
+    if (draining_) {
+        cache_->save(snapshot_time());
     }
     if (control_ != nullptr) {
         stop_control();

@@ -27,6 +27,7 @@
 #include "net/tls_blocks.h"
 #include "net/tls_context.h"
 #include "net/tls_stream.h"
+#include "pipeline/processor_resources.h"
 #include "server/gateway.h"
 #include "server/options.h"
 #include "server/runtime_config.h"
@@ -68,7 +69,7 @@ ShardBody::ShardBody(const ShardPlan& plan,
       names_(std::move(names)),
       resolver_(proactor_, names_.get(), {}),
       telemetry_(*shard_, plan.access_log, plan.config->config.server.access_log.format),
-      gateway_(*shard_, resolver_, tls_blocks_, telemetry_, plan.process),
+      gateway_(*shard_, resolver_, tls_blocks_, telemetry_, plan.process, open_cache()),
       connections_(gateway_),
       scope_(proactor_.ready()),
       listener_(
@@ -99,6 +100,22 @@ ShardState ShardBody::state_of(const net::Shard& shard) {
     return body == nullptr ? ShardState()
                            : ShardState{.connections = body->clients_,
                                         .exchanges = body->telemetry_.open_exchanges()};
+}
+
+// Before the gateway, whose processors use it.
+pipeline::ProcessorResources ShardBody::open_cache() {
+    if (plan_.cache == nullptr) {
+        return {};
+    }
+    cache_.emplace(*shard_, plan_.cache->group());
+    cache_->import_from(plan_.cache->loaded());
+    return {.cache = &*cache_, .cache_keys = &plan_.cache->keys()};
+}
+
+void ShardBody::hand_over_cache() {
+    if (cache_) {
+        plan_.cache->collect(*cache_);
+    }
 }
 
 Result<net::Address> ShardBody::listen(const net::Address& address) {
@@ -208,6 +225,9 @@ void ShardBody::keep_house() {
     log_.set_time(proactor_.ring().wall_clock_ns());
     telemetry_.publish_engine();
     gateway_.publish_upstreams();
+    if (cache_) {
+        telemetry_.publish_cache(cache_->statistics());
+    }
     if (std::exchange(pauses_told_, listener_.pauses()) != listener_.pauses()) {
         SLUICE_LOG(warning, "server",
                    "new connections wait: the limit of connections or descriptors is reached",

@@ -15,6 +15,7 @@
 #include "base/log_writer.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "cache/shared_cache.h"
 #include "coro/scope.h"
 #include "coro/signal.h"
 #include "coro/task.h"
@@ -30,8 +31,10 @@
 #include "net/timer_wheel.h"
 #include "net/tls_blocks.h"
 #include "net/tls_context.h"
+#include "pipeline/processor_resources.h"
 #include "server/gateway.h"
 #include "server/options.h"
+#include "server/process_cache.h"
 #include "server/runtime_config.h"
 #include "server/telemetry.h"
 
@@ -49,6 +52,7 @@ struct ShardPlan {
     LogFormat log_format = LogFormat::human;
     LogLane* access_log = nullptr;
     ledger::Lane* ledger = nullptr;  // Null when there is none.
+    ProcessCache* cache = nullptr;   // Null: processors that need one let everything pass.
 };
 
 // How a shard is at a moment.
@@ -79,6 +83,8 @@ public:
     static ShardState state_of(const net::Shard& shard);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void begin_drain(Duration deadline);
+    // After the end, while the other shards may still run.
+    void hand_over_cache();
 
     // --- Turning: look() before each turn, which waits for wait_max() at most.
     net::Proactor& proactor() { return proactor_; }
@@ -103,6 +109,7 @@ private:
     coro::Task<void> serve_connection(net::StreamPtr stream);
     coro::Task<net::StreamPtr> secure(net::StreamPtr plain);
     bool give_to_emptier_shard(int fd);
+    pipeline::ProcessorResources open_cache();
     void keep_house();
     void give_back_memory();
     bool look_at_drain();
@@ -116,6 +123,7 @@ private:
     net::ResolverClient resolver_;
     net::TlsBlocks tls_blocks_;
     ShardTelemetry telemetry_;
+    std::optional<cache::SharedCache> cache_;
     Gateway gateway_;
     http::ServerConnections connections_;
     IntrusiveList<Handshake> handshakes_;

@@ -29,6 +29,9 @@ namespace sluice::server {
 
 namespace {
 
+// How soon a shard that has ended finds that the last one has, too.
+constexpr Duration kEndedTurn = Duration::milliseconds(10);
+
 void pin_to(uint32_t core) {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -84,16 +87,22 @@ void ShardRunner::run(std::latch& made) {
     ShardBody body(plan_, std::move(*shard), std::move(names));
     body_ = &body;
     plan_.process.running.fetch_add(1);
+    plan_.process.turning.fetch_add(1);
     made.count_down();
     while (!body.look()) {
         body.proactor().turn(body.wait_max());
     }
     ended_.store(true, std::memory_order_release);
-    uint32_t left = plan_.process.running.fetch_sub(1) - 1;
-    plan_.process.running.notify_all();
+    plan_.process.running.fetch_sub(1);
+    while (plan_.process.running.load() > 0) {
+        body.proactor().turn(kEndedTurn);
+    }
+    body.hand_over_cache();
+    uint32_t left = plan_.process.turning.fetch_sub(1) - 1;
+    plan_.process.turning.notify_all();
     while (left > 0) {
-        plan_.process.running.wait(left);
-        left = plan_.process.running.load();
+        plan_.process.turning.wait(left);
+        left = plan_.process.turning.load();
     }
 }
 

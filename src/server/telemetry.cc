@@ -14,6 +14,7 @@
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "cache/response_cache.h"
 #include "config/config.h"
 #include "net/buffer_ring.h"
 #include "net/proactor.h"
@@ -74,7 +75,8 @@ ShardTelemetry::ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLog
       exchanges_(store_.gauge(MetricId::exchanges, {shard_name_})),
       connections_(store_.gauge(MetricId::client_connections, {shard_name_})),
       connections_total_(store_.counter(MetricId::client_connections_total, {shard_name_})),
-      moved_(store_.counter(MetricId::connections_moved_total, {shard_name_})) {}
+      moved_(store_.counter(MetricId::connections_moved_total, {shard_name_})),
+      cache_joins_(store_.counter(MetricId::cache_joins_total, {shard_name_})) {}
 
 ShardTelemetry::~ShardTelemetry() = default;
 
@@ -140,10 +142,15 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     series.request_bytes.add(record.request_body_bytes);
     series.response_bytes.add(record.response_body_bytes);
     series.events.add(record.events);
-    series.prompt.add(record.usage.prompt_tokens);
-    series.cached.add(record.usage.cached_tokens);
-    series.completion.add(record.usage.completion_tokens);
-    series.reasoning.add(record.usage.reasoning_tokens);
+    if (!record.is_cached) {
+        series.prompt.add(record.usage.prompt_tokens);
+        series.cached.add(record.usage.cached_tokens);
+        series.completion.add(record.usage.completion_tokens);
+        series.reasoning.add(record.usage.reasoning_tokens);
+    }
+    if (record.cache == pipeline::CacheOutcome::join) {
+        cache_joins_.add();
+    }
     if (is_cancelled) {
         store_
             .counter(MetricId::cancels_total,
@@ -237,6 +244,16 @@ void ShardTelemetry::on_connection_moved() {
 
 void ShardTelemetry::publish_accept_pauses(uint64_t pauses) {
     store_.counter(MetricId::accept_pauses_total, {shard_name_}).publish(pauses);
+}
+
+void ShardTelemetry::publish_cache(const cache::CacheStatistics& statistics) {
+    store_.counter(MetricId::cache_hits_total, {shard_name_}).publish(statistics.hits);
+    store_.counter(MetricId::cache_misses_total, {shard_name_}).publish(statistics.misses);
+    store_.counter(MetricId::cache_stores_total, {shard_name_}).publish(statistics.stores);
+    store_.counter(MetricId::cache_evictions_total, {shard_name_}).publish(statistics.evictions);
+    store_.gauge(MetricId::cache_bytes, {shard_name_}).set(static_cast<int64_t>(statistics.bytes));
+    store_.gauge(MetricId::cache_entries, {shard_name_})
+        .set(static_cast<int64_t>(statistics.entries));
 }
 
 void ShardTelemetry::publish_engine() {

@@ -11,6 +11,7 @@
 
 #include "base/log_writer.h"
 #include "base/metrics.h"
+#include "cache/response_cache.h"
 #include "config/config.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
@@ -40,6 +41,8 @@ public:
     void on_request_refused(const pipeline::ExchangeRecord& record);
     // Publishes what the engine counts by itself.
     void publish_engine();
+    // Of this shard's part of the cache.
+    void publish_cache(const cache::CacheStatistics& statistics);
 
     MetricStore& store() { return store_; }
 
@@ -64,6 +67,7 @@ private:
     Gauge& connections_;
     Counter& connections_total_;
     Counter& moved_;
+    Counter& cache_joins_;
 };
 
 }  // namespace sluice::server

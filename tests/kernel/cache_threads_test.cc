@@ -98,7 +98,8 @@ public:
             case LookupState::joined:
                 return follow();
             default:
-                return lookup_.state() == LookupState::missed;
+                return lookup_.state() == LookupState::missed ||
+                       lookup_.state() == LookupState::failed;
         }
     }
 

@@ -33,6 +33,7 @@ namespace {
 
 // Nobody writes them out: the lane fills up and drops.
 constexpr size_t kLogLaneBytes = 4096;
+constexpr std::string_view kCacheSecret = "the same in every world";
 
 class Call final : public net::Message {
 public:
@@ -71,7 +72,8 @@ SimulatedGateway::SimulatedGateway(World& world,
     : world_(world),
       log_writer_(LogWriterOptions()),
       log_(make_lane(log_writer_)),
-      group_(config.server.shards) {
+      group_(config.server.shards),
+      cache_(group_, config.cache, kCacheSecret) {
     set_log_level(LogLevel::error);
     const uint32_t count = config.server.shards;
     net::ProactorOptions control_options;
@@ -91,6 +93,7 @@ SimulatedGateway::SimulatedGateway(World& world,
             .group = group_,
             .process = process_,
             .log = log_,
+            .cache = &cache_,
         }));
         Member& member = *shards_.back();
         auto shard =

@@ -18,6 +18,7 @@
 #include "net/shard.h"
 #include "server/access_control.h"
 #include "server/gateway.h"
+#include "server/process_cache.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "sim/simulated_names.h"
@@ -64,6 +65,7 @@ private:
     LogLane& log_;
     server::ProcessState process_;
     net::ShardGroup group_;
+    server::ProcessCache cache_;
     std::unique_ptr<net::Shard> control_;
     std::unique_ptr<server::AccessControl> access_;
     std::vector<std::unique_ptr<Member>> shards_;

@@ -113,6 +113,10 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
               member_count<pipeline::AuthenticateOptions>());
     EXPECT_EQ(settings_of(Section::processor_budget, pipeline::BudgetOptions()),
               member_count<pipeline::BudgetOptions>());
+    EXPECT_EQ(settings_of(Section::processor_cache, pipeline::CacheStepOptions()),
+              member_count<pipeline::CacheStepOptions>());
+    EXPECT_EQ(settings_of(Section::processor_coalesce, pipeline::CoalesceOptions()),
+              member_count<pipeline::CoalesceOptions>());
     EXPECT_EQ(settings_of(Section::processor_enhancer, pipeline::EnhancerOptions()),
               member_count<pipeline::EnhancerOptions>());
     // `file_words` is what was found under words_file.
