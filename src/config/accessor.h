@@ -106,22 +106,22 @@ constexpr ValueType value_type() {
 
 template <auto... Path>
 constexpr Accessor member() {
-    using Place = Member<Path...>;
-    using Object = typename Place::Object;
-    using Type = typename Place::Type;
+    using Reached = Member<Path...>;
+    using Object = typename Reached::Object;
+    using Type = typename Reached::Type;
     Accessor access;
     access.type = value_type<Type>();
     if constexpr (std::is_enum_v<Type>) {
         access.choices = ChoiceNames<Type>::kNames;
     }
     access.get = [](const void* object) {
-        return value_from<Type>(Place::of(*static_cast<const Object*>(object)));
+        return value_from<Type>(Reached::of(*static_cast<const Object*>(object)));
     };
     access.set = [](void* object, const Value& value) {
-        value_into<Type>(Place::of(*static_cast<Object*>(object)), value);
+        value_into<Type>(Reached::of(*static_cast<Object*>(object)), value);
     };
     access.address = [](const void* object) -> const void* {
-        return &Place::of(*static_cast<const Object*>(object));
+        return &Reached::of(*static_cast<const Object*>(object));
     };
     return access;
 }

@@ -15,6 +15,7 @@
 #include "pipeline/processors/budget.h"
 #include "pipeline/processors/cache.h"
 #include "pipeline/processors/coalesce.h"
+#include "pipeline/processors/cost_meter.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
@@ -47,6 +48,7 @@ constexpr auto kKinds = std::to_array<ProcessorKind>({
     kind<pipeline::BudgetOptions>("budget", Section::processor_budget),
     kind<pipeline::CacheStepOptions>("cache", Section::processor_cache),
     kind<pipeline::CoalesceOptions>("coalesce", Section::processor_coalesce),
+    kind<pipeline::CostMeterOptions>("cost_meter", Section::processor_cost_meter),
     kind<pipeline::EnhancerOptions>(
         "enhancer", Section::processor_enhancer, pipeline::OnFailure::skip),
     kind<pipeline::GuardOptions>("guard", Section::processor_guard),

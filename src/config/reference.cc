@@ -123,6 +123,7 @@ constexpr Heading kHeadings[] = {
     {Section::processor_budget, "", "Processor: budget", ""},
     {Section::processor_cache, "", "Processor: cache", ""},
     {Section::processor_coalesce, "", "Processor: coalesce", ""},
+    {Section::processor_cost_meter, "", "Processor: cost_meter", ""},
     {Section::processor_enhancer, "", "Processor: enhancer", ""},
     {Section::processor_guard, "", "Processor: guard", ""},
     {Section::processor_headers, "", "Processor: headers", ""},

@@ -38,6 +38,8 @@ SectionTable table_of(Section section) {
             return processor_cache_section();
         case Section::processor_coalesce:
             return processor_coalesce_section();
+        case Section::processor_cost_meter:
+            return processor_cost_meter_section();
         case Section::processor_enhancer:
             return processor_enhancer_section();
         case Section::processor_guard:

@@ -22,6 +22,7 @@ inline constexpr Section kSections[] = {
     Section::processor_budget,
     Section::processor_cache,
     Section::processor_coalesce,
+    Section::processor_cost_meter,
     Section::processor_enhancer,
     Section::processor_guard,
     Section::processor_headers,

@@ -52,6 +52,7 @@ SectionTable admin_section();
 SectionTable llm_section();
 SectionTable route_section();
 SectionTable processor_section();
+SectionTable processor_cost_meter_section();
 SectionTable processor_enhancer_section();
 SectionTable processor_guard_section();
 SectionTable processor_authenticate_section();

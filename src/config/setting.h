@@ -35,6 +35,7 @@ enum class Section : uint8_t {
     llm,          // [llm.NAME]: UpstreamOptions
     route,        // [[route]]: RouteOptions
     processor,    // [processor.NAME]: ProcessorOptions; each type has a section besides.
+    processor_cost_meter,
     processor_enhancer,
     processor_guard,
     processor_authenticate,

@@ -43,4 +43,22 @@ ClientCall client_call(http::Method method, std::string_view path) {
     return {};
 }
 
+std::string_view operation_name(Operation operation) {
+    switch (operation) {
+        case Operation::chat:
+            return "chat";
+        case Operation::completions:
+            return "completions";
+        case Operation::embeddings:
+            return "embeddings";
+        case Operation::responses:
+            return "responses";
+        case Operation::models:
+            return "models";
+        case Operation::count_tokens:
+            return "count_tokens";
+    }
+    return "";
+}
+
 }  // namespace sluice::pipeline

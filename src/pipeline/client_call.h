@@ -28,4 +28,7 @@ inline bool has_reply_text(const ClientCall& call) {
 
 ClientCall client_call(http::Method method, std::string_view path);
 
+// As the configuration and the ledger call it.
+std::string_view operation_name(providers::Operation operation);
+
 }  // namespace sluice::pipeline

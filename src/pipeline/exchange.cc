@@ -29,6 +29,7 @@
 #include "pipeline/chain.h"
 #include "pipeline/client_call.h"
 #include "pipeline/cors.h"
+#include "pipeline/exchange_cost.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
 #include "pipeline/output_text.h"
@@ -184,6 +185,7 @@ Status Exchange::begin() {
     record_.method = arena.copy(head.method_text);
     record_.path = arena.copy(head.path.substr(0, kLoggedPathBytesMax));
     call_ = client_call(head.method, head.path);
+    record_.operation = call_.is_known ? operation_name(call_.operation) : record_.path;
     record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),
                                            snapshot_->accepts_request_ids, services_.prng, arena);
     if (!snapshot_->cors.allowed_origins.empty()) {
@@ -223,6 +225,7 @@ coro::Task<Status> Exchange::serve() {
     record_.route = route_->index;
     record_.upstream = route_->upstream_index;
     const upstream::UpstreamOptions& options = route_->upstream->options();
+    record_.upstream_name = options.name;
     total_.set(Duration::milliseconds(options.timeouts.total_ms));
     if (route_->chain != nullptr) {
         CO_TRY(const bool answers, co_await run_processors());
@@ -413,6 +416,13 @@ void Exchange::write_server_timing(http::HeadWriter& writer) {
     writer.field(HeaderId::server_timing, {text.data(), at});
 }
 
+// By the prices of the time when it began.
+void Exchange::price() {
+    constexpr int64_t kSecondNs = 1'000'000'000;
+    const int64_t now_s = services_.proactor.ring().wall_clock_ns() / kSecondNs;
+    price_exchange(record_, *snapshot_, now_s - (clock() - record_.began).us() / 1'000'000);
+}
+
 void Exchange::finish(const Error& error) {
     lease_.drop();
     record_.error = error;
@@ -423,6 +433,7 @@ void Exchange::finish(const Error& error) {
     }
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
+    price();
     end_processors();
     if (is_left_behind_ && error.kind == ErrorKind::none) {
         record_.status = 499;

@@ -111,6 +111,7 @@ private:
     }
     void write_server_timing(http::HeadWriter& writer);
     void finish(const Error& error);
+    void price();
     void look_at_half_closed_client();
     // run_processors.cc
     void begin_chain(const Route& route);

@@ -48,7 +48,10 @@ struct ExtraUsage {
     std::string_view upstream_name;
     std::string_view model;  // The upstream's name.
     Usage usage;
-    const ExtraUsage* next = nullptr;
+    ExtraUsage* next = nullptr;
+    // As in the record of the exchange, whose cost has it in its sum.
+    int64_t cost_pico_usd = 0;
+    bool is_priced = false;
 };
 
 // What the response cache, or a call of another exchange, has done for an exchange.
@@ -65,6 +68,8 @@ struct ExchangeRecord {
     std::string_view path;
     std::string_view model;           // As the client wrote it.
     std::string_view upstream_model;  // Empty when it is the same.
+    std::string_view operation;       // "chat", or the path where it is none that we know.
+    std::string_view upstream_name;   // Empty before one was chosen.
     std::string_view key_name;        // Of the virtual key that was shown; empty without one.
     std::string_view key_id;
     std::string_view tenant;
@@ -89,11 +94,14 @@ struct ExchangeRecord {
     uint64_t response_body_bytes = 0;
     uint64_t events = 0;
     Usage usage;
-    const ExtraUsage* extra_usages = nullptr;  // The latest first.
-    GuardRecord guard;
-    // What it cost, in millionths of a millionth of a dollar, where whoever meters it knows.
+    ExtraUsage* extra_usages = nullptr;  // The latest first.
+    // From finish() on, before the processors' on_end (exchange_cost.h). 10^-12 dollars, with what
+    // processors have asked of other models; what has no price is not in it.
     int64_t cost_pico_usd = 0;
-    bool is_priced = false;
+    bool is_priced = false;          // All of it is known. Nothing that was used costs nothing.
+    bool is_cost_estimated = false;  // It goes by counts of tokens that are an estimate.
+    std::string_view price_version;
+    GuardRecord guard;
     CacheOutcome cache = CacheOutcome::none;
     bool is_cached = false;     // No upstream was asked: `usage` is what the answer once cost.
     bool reply_failed = false;  // The upstream said in its stream that it failed.

@@ -11,6 +11,7 @@
 #include "pipeline/processors/budget.h"
 #include "pipeline/processors/cache.h"
 #include "pipeline/processors/coalesce.h"
+#include "pipeline/processors/cost_meter.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/headers.h"
 #include "pipeline/processors/logging.h"
@@ -34,6 +35,7 @@ using ProcessorConfig = std::variant<
     BudgetOptions,
     CacheStepOptions,
     CoalesceOptions,
+    CostMeterOptions,
     EnhancerOptions,
     GuardOptions,
     HeadersOptions,

@@ -21,6 +21,7 @@
 #include "pipeline/processors/budget.h"
 #include "pipeline/processors/cache.h"
 #include "pipeline/processors/coalesce.h"
+#include "pipeline/processors/cost_meter.h"
 #include "pipeline/processors/enhancer.h"
 #include "pipeline/processors/guard.h"
 #include "pipeline/processors/headers.h"
@@ -154,6 +155,7 @@ constexpr auto kTypes = std::to_array<ProcessorType>({
     prepared<Budget, BudgetOptions>("budget"),
     with_resources<CacheStep, CacheStepOptions>("cache"),
     with_resources<Coalesce, CoalesceOptions>("coalesce"),
+    plain<CostMeter, CostMeterOptions>("cost_meter"),
     made<EnhancerOptions>("enhancer", &compile_enhancer),
     made<GuardOptions>("guard", &compile_guard),
     plain<Headers, HeadersOptions>("headers"),

@@ -19,6 +19,7 @@
 #include "pipeline/credential_keeper.h"
 #include "pipeline/google_token.h"
 #include "providers/dialect.h"
+#include "providers/price_table.h"
 #include "providers/translation.h"
 #include "providers/vendor.h"
 #include "upstream/key_ring.h"
@@ -50,25 +51,6 @@ UnsupportedPolicy policy_of(upstream::UnsupportedParameters setting) {
             break;
     }
     return UnsupportedPolicy::drop;
-}
-
-// What the configuration calls an operation.
-std::string_view operation_name(Operation operation) {
-    switch (operation) {
-        case Operation::chat:
-            return "chat";
-        case Operation::completions:
-            return "completions";
-        case Operation::embeddings:
-            return "embeddings";
-        case Operation::responses:
-            return "responses";
-        case Operation::models:
-            return "models";
-        case Operation::count_tokens:
-            return "count_tokens";
-    }
-    return "";
 }
 
 bool asks_streams_for_usage(upstream::StreamUsage setting, const Vendor& vendor) {
@@ -122,6 +104,7 @@ Vendor configured_vendor(const UpstreamOptions& options) {
 Service::Service(const UpstreamOptions& options, upstream::KeyRing& keys)
     : options_(options),
       vendor_(configured_vendor(options)),
+      price_prefixes_(providers::price_prefixes(vendor_.name)),
       keys_(keys),
       policy_(policy_of(options.vendor.unsupported_parameters)),
       asks_for_usage_(asks_streams_for_usage(options.vendor.stream_usage, vendor_)) {

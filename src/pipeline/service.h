@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,8 @@ public:
     Service& operator=(const Service&) = delete;
 
     const providers::Vendor& vendor() const { return vendor_; }
+    // What a file of prices puts before the names of its models.
+    std::span<const std::string_view> price_prefixes() const { return price_prefixes_; }
 
     // The reply can go to the client as it comes, and the request to the upstream.
     bool relays(const ClientCall& call) const;
@@ -97,6 +100,7 @@ private:
 
     const upstream::UpstreamOptions& options_;
     providers::Vendor vendor_;
+    std::span<const std::string_view> price_prefixes_;
     upstream::KeyRing& keys_;
     std::unique_ptr<GoogleToken> google_;
     std::unique_ptr<AwsRole> aws_role_;

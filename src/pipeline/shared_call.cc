@@ -56,19 +56,9 @@ bool has_usage_chunk(const ClientCall& call) {
            call.dialect == providers::Dialect::completions;
 }
 
-std::string_view operation_name(Operation operation) {
-    switch (operation) {
-        case Operation::chat:
-            return "chat";
-        case Operation::completions:
-            return "completions";
-        case Operation::embeddings:
-            return "embeddings";
-        case Operation::responses:
-            return "responses";
-        default:
-            return "";
-    }
+bool has_shareable_answer(Operation operation) {
+    return operation == Operation::chat || operation == Operation::completions ||
+           operation == Operation::embeddings || operation == Operation::responses;
 }
 
 void add_fields(const http::HeaderMap& headers, std::string_view name, std::string& to) {
@@ -89,7 +79,7 @@ void tell(ProcessorContext& context, std::string_view outcome) {
 }  // namespace
 
 bool is_shareable(ProcessorContext& context, const json::Value& body) {
-    if (!context.call.is_known || operation_name(context.call.operation).empty() ||
+    if (!context.call.is_known || !has_shareable_answer(context.call.operation) ||
         !body.is_object()) {
         return false;
     }

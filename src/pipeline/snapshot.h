@@ -12,6 +12,7 @@
 #include "pipeline/options.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
+#include "providers/price_table.h"
 
 namespace sluice::pipeline {
 
@@ -40,6 +41,8 @@ public:
     http::ServerConnectionOptions connections;
     CorsPolicy cors;
     RemoteContentOptions remote_content;
+    const providers::PriceTable* prices = nullptr;  // Part of `keep_alive`; null prices nothing.
+    bool trusts_reported_costs = false;  // What an upstream says of the cost counts instead.
     bool accepts_request_ids = true;
     bool sends_server_timing = true;
 };

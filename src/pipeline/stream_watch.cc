@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/arena.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "http/sse_framer.h"
@@ -22,6 +23,8 @@ namespace {
 constexpr std::string_view kData = "data:";
 constexpr std::string_view kEvent = "event:";
 constexpr uint16_t kNumberBytesMax = 20;
+// Of an amount of money, which may have as many digits as a double.
+constexpr uint16_t kAmountBytesMax = 32;
 
 std::string_view take_line(std::string_view& rest) {
     const size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
@@ -72,6 +75,8 @@ void merge_messages_usage(std::string_view object, Usage& usage) {
         part.cache_write_tokens > 0 ? part.cache_write_tokens : usage.cache_write_tokens;
     usage.cache_write_1h_tokens =
         part.cache_write_1h_tokens > 0 ? part.cache_write_1h_tokens : usage.cache_write_1h_tokens;
+    usage.reported_cost_pico =
+        part.reported_cost_pico >= 0 ? part.reported_cost_pico : usage.reported_cost_pico;
     usage.is_known = usage.is_known || part.is_known;
 }
 
@@ -95,6 +100,9 @@ constexpr json::WatchList kUsageWatchList = {
     {.path = "input_tokens_details/cache_write_tokens", .text_bytes_max = kNumberBytesMax},
     {.path = "cache_creation"},
     {.path = "cache_creation/ephemeral_1h_input_tokens", .text_bytes_max = kNumberBytesMax},
+    {.path = "cost", .text_bytes_max = kAmountBytesMax},
+    {.path = "cost/total_cost", .text_bytes_max = kAmountBytesMax},
+    {.path = "cost_in_usd_ticks", .text_bytes_max = kNumberBytesMax},
 };
 
 enum UsageField : uint8_t {
@@ -111,6 +119,9 @@ enum UsageField : uint8_t {
     prompt_cache_write = 14,
     input_cache_write = 15,
     cache_creation_1h = 17,
+    cost = 18,
+    total_cost = 19,
+    cost_ticks = 20,
 };
 
 uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
@@ -121,6 +132,22 @@ uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField othe
         }
     }
     return 0;
+}
+
+// As providers::reported_cost() reads it.
+int64_t reported_cost(const json::FieldWatch& watch) {
+    constexpr int kTickPlaces = 10;  // Of a dollar.
+    constexpr std::pair<UsageField, int> kFields[] = {
+        {UsageField::cost_ticks, kPicoPlaces - kTickPlaces},
+        {UsageField::cost, kPicoPlaces},
+        {UsageField::total_cost, kPicoPlaces}};
+    for (const auto& [which, places] : kFields) {
+        const json::Field field = watch.field(which);
+        if (field.type == json::ValueType::number) {
+            return parse_scaled(field.text, places).value_or(-1);
+        }
+    }
+    return -1;
 }
 
 }  // namespace
@@ -262,6 +289,7 @@ Usage read_usage(std::string_view object) {
             first_of(watch, UsageField::cache_creation_1h, UsageField::cache_creation_1h),
         .reasoning_tokens =
             first_of(watch, UsageField::completion_reasoning, UsageField::output_reasoning),
+        .reported_cost_pico = reported_cost(watch),
         .is_known = true,
     };
 }

@@ -33,6 +33,7 @@ struct Usage {
     uint64_t cache_write_tokens = 0;
     uint64_t cache_write_1h_tokens = 0;  // Of those: kept for an hour.
     uint64_t reasoning_tokens = 0;
+    int64_t reported_cost_pico = -1;  // 10^-12 dollars, where the upstream names what it cost.
     bool is_known = false;
     bool is_estimated = false;  // The stream did not come to the point of telling it.
 };

@@ -171,6 +171,7 @@ struct Usage {
     int64_t image_completion_tokens = -1;
     int64_t accepted_prediction_tokens = -1;
     int64_t rejected_prediction_tokens = -1;
+    int64_t reported_cost_pico = -1;  // 10^-12 dollars, where the upstream names what it cost.
 
     bool is_known() const { return prompt_tokens >= 0 || completion_tokens >= 0; }
     int64_t total() const {

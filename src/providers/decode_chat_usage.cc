@@ -6,6 +6,7 @@
 
 #include "json/tree.h"
 #include "providers/canonical.h"
+#include "providers/cost.h"
 #include "providers/decode_chat_reply.h"
 #include "providers/usage_details.h"
 
@@ -24,7 +25,8 @@ int64_t count(const Value& value) {
 Usage read_chat_usage(const Value& usage) {
     Usage counts = {.prompt_tokens = count(usage["prompt_tokens"]),
                     .completion_tokens = count(usage["completion_tokens"]),
-                    .total_tokens = count(usage["total_tokens"])};
+                    .total_tokens = count(usage["total_tokens"]),
+                    .reported_cost_pico = reported_cost(usage)};
     for (const UsageDetail& detail : kPromptDetails) {
         counts.*detail.count = count(usage["prompt_tokens_details"][detail.name]);
     }

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -25,6 +26,7 @@ namespace {
 using pipeline::ExchangeRecord;
 
 constexpr size_t kTextBytesMax = 256;
+constexpr int kDollarPlacesMin = 6;
 
 // What a text needs that holds a character: bits.
 constexpr uint8_t kNeedsEscapes = 1;
@@ -99,6 +101,13 @@ public:
     void number(std::string_view name, uint64_t value) {
         begin(name);
         at_ = std::to_chars(at_, end_, value).ptr;
+    }
+    // Dollars, all of their places.
+    void dollars(std::string_view name, int64_t pico) {
+        std::string text;
+        append_scaled(text, pico, kPicoPlaces, kDollarPlacesMin);
+        begin(name);
+        put(text);
     }
     void flag(std::string_view name, bool value) {
         begin(name);
@@ -190,6 +199,13 @@ void append_processors(Members& members, const ExchangeRecord& record) {
     members.number("enhancer_completion_tokens", completion_tokens);
 }
 
+// What was not asked of anybody costs nothing, which needs no words.
+void append_cost(Members& members, const ExchangeRecord& record) {
+    if (record.is_priced && (record.usage.is_known || record.extra_usages != nullptr)) {
+        members.dollars("cost_usd", record.cost_pico_usd);
+    }
+}
+
 void append_times(Members& members, const ExchangeRecord& record) {
     members.milliseconds("total_ms", record.began, record.ended);
     members.milliseconds("receive_ms", record.began, record.received);
@@ -237,6 +253,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     members.token("cache", pipeline::cache_outcome_name(record.cache));
     append_usage(members, record.usage);
     append_processors(members, record);
+    append_cost(members, record);
     append_times(members, record);
     if (record.attempts > 0) {
         members.flag("reused", record.connection_reused);

@@ -163,6 +163,8 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
                       .max_age_s = server.cors_max_age_s};
     snapshot->remote_content = server.remote_content;
+    snapshot->prices = &config_->prices;
+    snapshot->trusts_reported_costs = config.prices.trust_reported;
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
     snapshot_ = std::move(snapshot);
@@ -282,6 +284,7 @@ void Gateway::refuse(http::ServerExchange& exchange, const Error& error) {
     record.client = exchange.stream().peer_address();
     record.status = answer.status;
     record.error = error;
+    record.is_priced = true;  // Nobody was asked for anything.
     record.response_body_bytes = body.size();
     record.began = exchange.started_at();
     record.responded = record.ended = shard_.proactor().ring().now();

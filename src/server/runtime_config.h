@@ -28,8 +28,6 @@ struct RuntimeConfig {
     // Likewise; each holds what is known of its keys, for all shards.
     std::vector<std::unique_ptr<upstream::KeyRing>> keys;
     AccessTables access;  // Who may ask, and what is counted.
-    // Towards hosts that requests name. Empty when nothing is fetched from such, or when there are
-    // no authorities to trust, which keeps nobody from serving everything else.
     // Towards hosts that requests name, and webhooks. Empty when there are none of them, or no
     // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;

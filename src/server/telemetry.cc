@@ -16,11 +16,13 @@
 #include "base/time.h"
 #include "cache/response_cache.h"
 #include "config/config.h"
+#include "ledger/lane.h"
 #include "net/buffer_ring.h"
 #include "net/proactor.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
 #include "server/access_log.h"
+#include "server/ledger_entry.h"
 #include "server/options.h"
 
 namespace sluice::server {
@@ -41,7 +43,9 @@ struct ShardTelemetry::RouteSeries {
           prompt(store.counter(MetricId::tokens_total, {route, upstream, "prompt"})),
           cached(store.counter(MetricId::tokens_total, {route, upstream, "cached"})),
           completion(store.counter(MetricId::tokens_total, {route, upstream, "completion"})),
-          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})) {
+          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})),
+          cost(store.counter(MetricId::cost_micro_usd_total, {route, upstream})),
+          unpriced(store.counter(MetricId::unpriced_exchanges_total, {route, upstream})) {
         // Begin at zero, for whoever watches how they grow; the others appear with their first one.
         store.counter(
             MetricId::retries_total,
@@ -65,12 +69,18 @@ struct ShardTelemetry::RouteSeries {
     Counter& cached;
     Counter& completion;
     Counter& reasoning;
+    Counter& cost;
+    Counter& unpriced;
 };
 
-ShardTelemetry::ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLogFormat format)
+ShardTelemetry::ShardTelemetry(net::Shard& shard,
+                               LogLane* access_log,
+                               AccessLogFormat format,
+                               ledger::Lane* ledger)
     : shard_(shard),
       access_log_(access_log),
       line_(format),
+      ledger_(ledger),
       shard_name_(std::to_string(shard.index())),
       exchanges_(store_.gauge(MetricId::exchanges, {shard_name_})),
       connections_(store_.gauge(MetricId::client_connections, {shard_name_})),
@@ -110,6 +120,10 @@ void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
     exchanges_.add(-1);
     count(record);
     log(record);
+    if (ledger_ != nullptr) {
+        ledger_->add(ledger_entry(record, shard_.proactor().ring().now(),
+                                  shard_.proactor().ring().wall_clock_ns(), shard_.prng().next()));
+    }
 }
 
 void ShardTelemetry::on_request_refused(const pipeline::ExchangeRecord& record) {
@@ -151,6 +165,7 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (record.cache == pipeline::CacheOutcome::join) {
         cache_joins_.add();
     }
+    count_cost(series, record);
     if (is_cancelled) {
         store_
             .counter(MetricId::cancels_total,
@@ -176,6 +191,32 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (record.guard.has_matched() || record.extra_usages != nullptr) {
         count_processors(series, record);
     }
+}
+
+void ShardTelemetry::count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record) {
+    if (!record.is_priced) {
+        series.unpriced.add();
+    }
+    int64_t own = record.cost_pico_usd;
+    for (const auto* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
+        own -= extra->cost_pico_usd;
+        add_cost(
+            store_.counter(MetricId::cost_micro_usd_total, {series.route, extra->upstream_name}),
+            extra->cost_pico_usd);
+    }
+    add_cost(series.cost, own);
+}
+
+// A request may cost less than the unit, so what is left over is kept for the next one.
+void ShardTelemetry::add_cost(Counter& counter, int64_t pico_usd) {
+    constexpr int64_t kPicoPerMicro = 1'000'000;
+    if (pico_usd <= 0) {
+        return;
+    }
+    int64_t& rest = pico_rests_[&counter];
+    rest += pico_usd % kPicoPerMicro;
+    counter.add(static_cast<uint64_t>(pico_usd / kPicoPerMicro + rest / kPicoPerMicro));
+    rest %= kPicoPerMicro;
 }
 
 // Rare things, so their series are looked up.

@@ -1,10 +1,12 @@
-// ShardTelemetry: what one shard's exchanges add to the metrics and to the access log.
+// ShardTelemetry: what one shard's exchanges add to the metrics, the access log and the ledger.
 //
 // Series are looked up when a snapshot arrives and kept as references, so an exchange that ends
-// costs some additions and one formatted line. One shard; the cells are read by scrapes.
+// costs some additions and one formatted line, and an entry of the ledger where there is one. One
+// shard; the cells are read by scrapes.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "base/metrics.h"
 #include "cache/response_cache.h"
 #include "config/config.h"
+#include "ledger/lane.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
 #include "server/access_log.h"
@@ -22,8 +25,11 @@ namespace sluice::server {
 
 class ShardTelemetry final : public pipeline::Telemetry {
 public:
-    // `access_log`: null when it is off.
-    ShardTelemetry(net::Shard& shard, LogLane* access_log, AccessLogFormat format);
+    // `access_log`, `ledger`: null when it is off.
+    ShardTelemetry(net::Shard& shard,
+                   LogLane* access_log,
+                   AccessLogFormat format,
+                   ledger::Lane* ledger);
     ~ShardTelemetry();
 
     // Names of routes and upstreams from now on.
@@ -53,16 +59,21 @@ private:
     void count(const pipeline::ExchangeRecord& record);
     void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
     void count_processors(const RouteSeries& series, const pipeline::ExchangeRecord& record);
+    void count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record);
+    void add_cost(Counter& counter, int64_t pico_usd);
     void log(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;
     LogLane* access_log_;
     AccessLogLine line_;
+    ledger::Lane* ledger_;
     const std::string shard_name_;
     MetricStore store_;
     std::vector<std::string> route_names_;
     std::vector<std::string> upstream_names_;
     std::vector<std::unique_ptr<RouteSeries>> series_;  // One per route; the last is for none.
+    // What is not yet a millionth of a dollar, by the counter of cost that it belongs to.
+    std::map<const Counter*, int64_t> pico_rests_;
     Gauge& exchanges_;
     Gauge& connections_;
     Counter& connections_total_;

@@ -83,7 +83,10 @@ void account(ProcessorContext& context,
              .usage = {.prompt_tokens = counted(usage.prompt_tokens),
                        .completion_tokens = counted(usage.completion_tokens),
                        .cached_tokens = counted(usage.cached_tokens),
+                       .cache_write_tokens = counted(usage.cache_write_tokens),
+                       .cache_write_1h_tokens = counted(usage.cache_write_1h_tokens),
                        .reasoning_tokens = counted(usage.reasoning_tokens),
+                       .reported_cost_pico = usage.reported_cost_pico,
                        .is_known = usage.is_known()},
              .next = context.record.extra_usages};
     context.record.extra_usages = &extra;

@@ -117,6 +117,8 @@ TEST(Schema, NamesEveryMemberOfProcessors) {
               member_count<pipeline::CacheStepOptions>());
     EXPECT_EQ(settings_of(Section::processor_coalesce, pipeline::CoalesceOptions()),
               member_count<pipeline::CoalesceOptions>());
+    EXPECT_EQ(settings_of(Section::processor_cost_meter, pipeline::CostMeterOptions()),
+              member_count<pipeline::CostMeterOptions>());
     EXPECT_EQ(settings_of(Section::processor_enhancer, pipeline::EnhancerOptions()),
               member_count<pipeline::EnhancerOptions>());
     // `file_words` is what was found under words_file.

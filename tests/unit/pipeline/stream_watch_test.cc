@@ -144,6 +144,15 @@ TEST(StreamWatch, ReadsWhatWasWrittenToACache) {
     EXPECT_EQ(anthropic.cache_write_1h_tokens, 15U);
 }
 
+TEST(StreamWatch, ReadsWhatTheUpstreamSaysThatItCosts) {
+    EXPECT_EQ(read_usage("{\"prompt_tokens\":1}").reported_cost_pico, -1);
+    EXPECT_EQ(read_usage("{\"cost\":0.00014}").reported_cost_pico, 140'000'000);
+    EXPECT_EQ(read_usage("{\"cost\":{\"total_cost\":0.006}}").reported_cost_pico, 6'000'000'000);
+    EXPECT_EQ(read_usage("{\"cost_in_usd_ticks\":37756000}").reported_cost_pico, 3'775'600'000);
+    EXPECT_EQ(read_usage("{\"cost\":0.000012345678901234567}").reported_cost_pico, 12'345'679);
+    EXPECT_EQ(read_usage("{\"cost\":null}").reported_cost_pico, -1);
+}
+
 TEST(StreamWatch, CountsEventsAndFindsTheLastUsage) {
     const std::string_view stream =
         "data: {\"usage\":null}\n\n: comment\n\n"

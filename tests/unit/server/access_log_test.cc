@@ -65,13 +65,32 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
     }
 }
 
+TEST(AccessLog, SaysWhatItHasCostToTheLastPlace) {
+    pipeline::ExchangeRecord record = usual();
+    record.usage = {.prompt_tokens = 5, .completion_tokens = 2, .is_known = true};
+    record.cost_pico_usd = 1'000'000'000'001;
+    for (const AccessLogFormat format : {AccessLogFormat::human, AccessLogFormat::json}) {
+        const std::string_view member = format == AccessLogFormat::json
+                                            ? R"(,"cost_usd":1.000000000001,)"
+                                            : " cost_usd=1.000000000001 ";
+        record.is_priced = true;
+        EXPECT_NE(line_of(record, format).find(member), std::string::npos);
+        record.is_priced = false;
+        EXPECT_EQ(line_of(record, format).find("cost_usd"), std::string::npos);
+    }
+    record = usual();
+    record.is_priced = true;
+    EXPECT_EQ(line_of(record, AccessLogFormat::human).find("cost_usd"), std::string::npos)
+        << "nobody was asked for anything";
+}
+
 TEST(AccessLog, SaysWhatProcessorsDid) {
-    const pipeline::ExtraUsage first = {
+    pipeline::ExtraUsage first = {
         .upstream = 1,
         .upstream_name = "helper",
         .model = "small",
         .usage = {.prompt_tokens = 1, .completion_tokens = 2, .is_known = true}};
-    const pipeline::ExtraUsage second = {
+    pipeline::ExtraUsage second = {
         .upstream = 1,
         .upstream_name = "helper",
         .model = "small",
