@@ -34,7 +34,7 @@ void report(benchmark::State& state, uint64_t allocations_before) {
 }
 
 std::string secret_of(int64_t number) {
-    std::string digits = std::to_string(number);
+    const std::string digits = std::to_string(number);
     return "sk-sluice-" + std::string(40 - digits.size(), 'A') + digits;
 }
 
@@ -53,6 +53,7 @@ void authenticate_one_of(benchmark::State& state) {
     constexpr size_t kAsked = 1'024;
     const KeyTable table = table_of(state.range(0));
     std::vector<std::string> secrets;
+    secrets.reserve(kAsked);
     for (size_t i = 0; i < kAsked; ++i) {
         secrets.push_back(secret_of(static_cast<int64_t>(i * 7919) % state.range(0)));
     }

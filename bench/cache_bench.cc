@@ -174,7 +174,7 @@ void hit_across(benchmark::State& state, size_t together) {
         owner.turn(Duration());  // Sends the answers.
         asker.turn(Duration());
         for (std::optional<Lookup>& lookup : lookups) {
-            take_reply(state, *lookup);
+            take_reply(state, lookup.value());
             lookup.reset();
         }
     }
@@ -224,6 +224,7 @@ void store_and_evict(benchmark::State& state) {
     ResponseCache store({.bytes_max = 1 << 22, .entries_max = 1000, .entry_bytes_max = 1 << 20});
     const KeyMaker maker("s");
     std::vector<KeyRef> keys;
+    keys.reserve(5000);
     for (size_t i = 0; i < 5000; ++i) {
         keys.push_back(made_key(maker, request(200, i)));
     }

@@ -14,13 +14,16 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <stdlib.h>
 
 #include "allocation_count.h"
 #include "base/log.h"
 #include "ledger/entry.h"
+#include "ledger/lane.h"
 #include "ledger/ledger.h"
 #include "ledger/options.h"
 #include "ledger/store.h"
+#include "providers/canonical.h"
 #include "providers/cost.h"
 #include "providers/price_table.h"
 
@@ -61,6 +64,7 @@ void report(benchmark::State& state, uint64_t allocations_before) {
 void find_price(benchmark::State& state) {
     const providers::PriceTable table = make_table();
     std::vector<std::string> names;
+    names.reserve(kModels);
     for (uint32_t i = 0; i < kModels; ++i) {
         names.push_back(model_name(i * 7 % kModels));
     }

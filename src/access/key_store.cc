@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,10 +65,11 @@ std::expected<std::vector<KeyRecord>, Errors> KeyStore::read_file() const {
     if (!content) {
         return fails(fmt::format("{} {}", options_.file, content.error()));
     }
-    if (!*content) {
+    const std::optional<std::string>& text = *content;
+    if (!text) {
         return {};
     }
-    KeyFileContent read = read_key_file(**content);
+    KeyFileContent read = read_key_file(*text);
     if (!read.errors.empty()) {
         Errors errors;
         append_problems(options_.file, read.errors, errors);
@@ -91,7 +93,7 @@ std::expected<KeyStore::KeyPtr, Errors> KeyStore::make_key(KeyRecord record,
 }
 
 std::expected<void, Errors> KeyStore::load(std::vector<KeyRecord> configured,
-                                           std::vector<TenantRecord> tenants,
+                                           const std::vector<TenantRecord>& tenants,
                                            const Moment& moment) {
     auto stored = read_file();
     if (!stored) {

@@ -36,7 +36,7 @@ public:
     // At the start and at every reload: these keys and tenants instead of the former ones, and the
     // file anew. With an error everything stays as it was.
     std::expected<void, Errors> load(std::vector<KeyRecord> configured,
-                                     std::vector<TenantRecord> tenants,
+                                     const std::vector<TenantRecord>& tenants,
                                      const Moment& moment);
 
     // What shards look up. Never null.

@@ -36,9 +36,10 @@ public:
     template <class T>
     std::span<T> allocate_array(size_t count) {
         static_assert(std::is_trivially_destructible_v<T>);
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers, where T is one.
         auto* items = static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
         for (size_t i = 0; i < count; ++i) {
-            new (items + i) T();
+            new (static_cast<void*>(items + i)) T();
         }
         return {items, count};
     }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -216,7 +217,7 @@ bool read_fields(std::string_view text, Fields& fields) {
 }  // namespace
 
 bool is_left_out(std::string_view member) {
-    return std::ranges::binary_search(kLeftOut, member);
+    return std::binary_search(std::begin(kLeftOut), std::end(kLeftOut), member);
 }
 
 void CacheKey::dispose(const CacheKey* key) {
@@ -261,8 +262,9 @@ KeyRef KeyMaker::restore(std::string_view text) const {
 KeyRef KeyMaker::finish(void* memory, size_t room_bytes, size_t text_bytes) const {
     SLUICE_ASSERT(text_bytes <= room_bytes);
     if (room_bytes - text_bytes > text_bytes / kSlackPart) {
-        memory = std::realloc(memory, sizeof(CacheKey) + text_bytes);
-        SLUICE_ASSERT(memory != nullptr);
+        void* const shrunk = std::realloc(memory, sizeof(CacheKey) + text_bytes);
+        SLUICE_ASSERT(shrunk != nullptr);
+        memory = shrunk;
     }
     auto* const key = new (memory) CacheKey();
     key->memory_bytes_ = allocated_bytes(memory);

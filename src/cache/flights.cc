@@ -15,7 +15,7 @@
 #include "cache/reply.h"
 #include "cache/response_cache.h"
 #include "cache/shared_cache.h"
-#include "cache/shared_calls.h"
+#include "cache/shared_calls.h"  // IWYU pragma: keep; the templates that messages are made of.
 
 namespace sluice::cache {
 
@@ -72,7 +72,9 @@ void SharedCache::take_off(Place asker, const KeyRef& key) {
 }
 
 void SharedCache::join(Flight& flight, Place asker) {
-    const auto position = std::ranges::upper_bound(flight.joiners, asker.shard, {}, &Place::shard);
+    const auto position =
+        std::upper_bound(flight.joiners.begin(), flight.joiners.end(), asker.shard,
+                         [](uint32_t shard, const Place& other) { return shard < other.shard; });
     flight.joiners.insert(position, asker);
     flight.piece_joiners += asker.wants_pieces ? 1 : 0;
     tell_leader(flight);

@@ -15,7 +15,6 @@
 #include "cache/reply.h"
 #include "cache/shared_cache.h"
 #include "coro/signal.h"
-#include "net/proactor.h"
 #include "net/timer_wheel.h"
 
 namespace sluice::cache {
@@ -167,7 +166,7 @@ void Lookup::on_lead(uint64_t flight) {
 
 void Lookup::begin(const ReplyHead& head) {
     SLUICE_ASSERT(state_ == LookupState::leads && recording_.has_value());
-    recording_->begin(head, cache_.now());
+    recording().begin(head, cache_.now());
     publish_soon();
 }
 
@@ -175,12 +174,12 @@ void Lookup::append(std::string_view piece) {
     if (!is_recording()) {
         return;
     }
-    recording_->append(piece, cache_.now());
+    recording().append(piece, cache_.now());
     publish_soon();
 }
 
 void Lookup::publish_soon() {
-    const bool overflowed = !recording_->is_whole() && !told_of_overflow_;
+    const bool overflowed = !recording().is_whole() && !told_of_overflow_;
     if (piece_joiners_ > 0 || overflowed) {
         cache_.flush_at_end_of_turn(*this);
     }
@@ -190,27 +189,27 @@ void Lookup::flush() {
     if (state_ != LookupState::leads || number_ == 0) {
         return;
     }
-    told_of_overflow_ = !recording_->is_whole();
-    cache_.send_progress(owner_, flight_, recording_->progress(), recording_->is_whole());
+    told_of_overflow_ = !recording().is_whole();
+    cache_.send_progress(owner_, flight_, recording().progress(), recording().is_whole());
     if (recording_is_pointless()) {
-        recording_->release();
+        recording().release();
     }
 }
 
 void Lookup::on_joiners(uint32_t joiners, uint32_t piece_joiners) {
     joiners_ = joiners;
     piece_joiners_ = piece_joiners;
-    if (recording_->has_begun()) {
+    if (recording().has_begun()) {
         publish_soon();
     }
     signal_.raise();
 }
 
 void Lookup::finish(Keep keep, Duration ttl, std::string_view note) {
-    SLUICE_ASSERT(state_ == LookupState::leads && number_ != 0 && recording_->has_begun());
+    SLUICE_ASSERT(state_ == LookupState::leads && number_ != 0 && recording().has_begun());
     const bool is_wanted = keep == Keep::stored || joiners_ > 0;
-    const ReplyRef reply = is_wanted ? recording_->finish(note) : ReplyRef();
-    cache_.send_complete(owner_, flight_, recording_->progress(), reply,
+    const ReplyRef reply = is_wanted ? recording().finish(note) : ReplyRef();
+    cache_.send_complete(owner_, flight_, recording().progress(), reply,
                          keep == Keep::stored ? ttl : Duration());
     recording_.reset();
     cache_.lookups_.remove(std::exchange(number_, 0));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/slice_queue.h"
 #include "base/time.h"
@@ -92,7 +93,15 @@ private:
     static constexpr uint32_t kFailuresMax = 2;
 
     void flush() override;
-    bool recording_is_pointless() const { return !recording_->is_whole() && piece_joiners_ == 0; }
+    Recording& recording() {
+        SLUICE_ASSERT(recording_.has_value());
+        return *recording_;
+    }
+    const Recording& recording() const {
+        SLUICE_ASSERT(recording_.has_value());
+        return *recording_;
+    }
+    bool recording_is_pointless() const { return !recording().is_whole() && piece_joiners_ == 0; }
     void ask_owner();
     void settle(LookupState state);
     void publish_soon();

@@ -13,7 +13,7 @@
 #include "cache/options.h"
 #include "cache/reply.h"
 #include "cache/response_cache.h"
-#include "cache/shared_calls.h"
+#include "cache/shared_calls.h"  // IWYU pragma: keep; the templates that messages are made of.
 #include "net/shard.h"
 
 namespace sluice::cache {

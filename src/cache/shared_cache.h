@@ -177,7 +177,9 @@ private:
     void tell(Place place, Function function);
     // Runs `function` with each lookup of `joiners`, a message for each shard.
     template <class Function>
-    void tell_all(std::span<const Place> joiners, bool only_pieces, Function function);
+    void tell_all(std::span<const Place> joiners, bool only_pieces, const Function& function);
+    template <class Function>
+    void each_lookup(std::span<const uint64_t> numbers, const Function& function);
 
     void begin_walk(Walk walk);
     void go_on(Walk walk);

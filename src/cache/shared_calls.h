@@ -54,7 +54,18 @@ void SharedCache::tell(Place place, Function function) {
 }
 
 template <class Function>
-void SharedCache::tell_all(std::span<const Place> joiners, bool only_pieces, Function function) {
+void SharedCache::each_lookup(std::span<const uint64_t> numbers, const Function& function) {
+    for (const uint64_t number : numbers) {
+        if (Lookup* const lookup = lookups_.find(number); lookup != nullptr) {
+            function(*lookup);
+        }
+    }
+}
+
+template <class Function>
+void SharedCache::tell_all(std::span<const Place> joiners,
+                           bool only_pieces,
+                           const Function& function) {
     for (size_t at = 0; at < joiners.size();) {
         const uint32_t shard = joiners[at].shard;
         std::vector<uint64_t> numbers;
@@ -67,11 +78,7 @@ void SharedCache::tell_all(std::span<const Place> joiners, bool only_pieces, Fun
             continue;
         }
         run_on(shard, [numbers = std::move(numbers), function](SharedCache& part) {
-            for (const uint64_t number : numbers) {
-                if (Lookup* const lookup = part.lookups_.find(number); lookup != nullptr) {
-                    function(*lookup);
-                }
-            }
+            part.each_lookup(numbers, function);
         });
     }
 }

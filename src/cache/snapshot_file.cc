@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -79,7 +80,8 @@ private:
 using Entries = std::expected<std::vector<StoredEntry>, std::string>;
 
 std::unexpected<std::string> failed(const char* what) {
-    return std::unexpected(std::string(what) + ": " + std::strerror(errno));
+    return std::unexpected(std::string(what) + ": " +
+                           std::error_code(errno, std::generic_category()).message());
 }
 
 std::expected<uint64_t, std::string> write_records(const File& file,

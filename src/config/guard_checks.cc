@@ -84,6 +84,7 @@ private:
             return;
         }
         std::vector<std::string_view> names;
+        names.reserve(config_.upstreams.size());
         for (const upstream::UpstreamOptions& upstream : config_.upstreams) {
             names.emplace_back(upstream.name);
         }

@@ -324,22 +324,33 @@ void Loader::apply_overrides() {
 
 }  // namespace
 
+namespace {
+
+void add_from_environment(Section section,
+                          const Setting& setting,
+                          const Environment& environment,
+                          std::vector<Override>& to) {
+    std::vector<std::string> names = environments_of(section, setting);
+    // The name that follows from the key wins over a second one, so it comes last.
+    for (auto name = names.rbegin(); name != names.rend(); ++name) {
+        std::optional<std::string> value = environment(*name);
+        // Kubernetes sets SLUICE_PORT=tcp://10.0.0.1:3000 in every pod beside a service of our
+        // name.
+        const bool is_meant =
+            value && (setting.access.type != ValueType::integer || !value->contains("://"));
+        if (is_meant) {
+            to.push_back({section, &setting, *std::move(value), std::move(*name)});
+        }
+    }
+}
+
+}  // namespace
+
 std::vector<Override> environment_overrides(const Environment& environment) {
     std::vector<Override> overrides;
     for (const Section section : kFlagSections) {
         for (const Setting& setting : settings(section)) {
-            std::vector<std::string> names = environments_of(section, setting);
-            // The name that follows from the key wins over a second one, so it comes last.
-            for (auto name = names.rbegin(); name != names.rend(); ++name) {
-                std::optional<std::string> value = environment(*name);
-                // Kubernetes sets SLUICE_PORT=tcp://10.0.0.1:3000 in every pod beside a service of
-                // our name.
-                const bool is_meant =
-                    value && (setting.access.type != ValueType::integer || !value->contains("://"));
-                if (is_meant) {
-                    overrides.push_back({section, &setting, *std::move(value), std::move(*name)});
-                }
-            }
+            add_from_environment(section, setting, environment, overrides);
         }
     }
     for (const NamedOverride& named : named_overrides()) {

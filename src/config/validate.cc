@@ -10,14 +10,23 @@
 
 #include <fmt/format.h>
 
+#include "base/result.h"
 #include "config/checks.h"
+#include "config/config.h"
+#include "config/diagnostics.h"
 #include "config/nearest.h"
+#include "config/places.h"
 #include "config/read_file.h"
+#include "http/options.h"
 #include "http/url.h"
 #include "ledger/options.h"
 #include "net/endpoint.h"
+#include "net/options.h"
+#include "pipeline/options.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/enhancer.h"
+#include "server/options.h"
+#include "upstream/options.h"
 
 namespace sluice::config {
 
@@ -259,6 +268,7 @@ void Validator::route(const RouteOptions& route, size_t index) {
 
 void Validator::route_processors(const RouteOptions& route, const std::string& path) {
     std::vector<std::string_view> names;
+    names.reserve(config_.processors.size());
     for (const pipeline::ProcessorOptions& processor : config_.processors) {
         names.emplace_back(processor.name);
     }

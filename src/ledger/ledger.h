@@ -60,7 +60,8 @@ public:
 
 private:
     friend class Lane;
-    // What the writer's thread is doing, as far as a shard must know; a futex.
+    // What the writer's thread is doing, as far as a shard must know; a futex, which has four
+    // bytes. NOLINTNEXTLINE(performance-enum-size)
     enum Phase : uint32_t {
         working,
         asleep,     // Until there is an entry.

@@ -90,6 +90,7 @@ void add_words(std::vector<std::string> words, std::vector<TextRule>& to) {
 std::expected<std::unique_ptr<TextRules>, std::string> compile_guard_rules(
     const GuardOptions& options) {
     std::vector<TextRule> rules;
+    rules.reserve(options.patterns.size());
     for (size_t i = 0; i < options.patterns.size(); ++i) {
         rules.push_back({"pattern-" + std::to_string(i + 1), options.patterns[i]});
     }

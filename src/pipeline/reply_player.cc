@@ -252,8 +252,8 @@ coro::Task<Status> ReplyPlayer::follow(cache::Lookup& lookup) {
             end_stream();
             break;
         }
-        if (reader.error()) {
-            const Error error = *reader.error();
+        if (const std::optional<Error> failure = reader.error()) {
+            const Error error = *failure;
             break_off(error);
             co_return fail(error);
         }

@@ -87,12 +87,13 @@ coro::Task<Status> Exchange::ask() {
         }
         const ProviderError* const told = refusal_;
         CO_TRY(const bool again, co_await goes_again(done.error()));
-        if (!again) {
-            if (refused.can_pass && refusal_ == told) {
-                CO_TRY_VOID(pass_refusal(refused));
-            }
-            co_return done;
+        if (again) {
+            continue;
         }
+        if (refused.can_pass && refusal_ == told) {
+            CO_TRY_VOID(pass_refusal(refused));
+        }
+        co_return done;
     }
 }
 

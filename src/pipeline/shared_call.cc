@@ -30,7 +30,6 @@
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "providers/dialect.h"
-#include "providers/provider_error.h"
 #include "providers/vendor.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
@@ -152,7 +151,7 @@ Verdict SharedCall::ask(ProcessorContext& context,
         return go_alone(context, true);
     }
     lookup_.emplace(*resources_.cache, context.client->signal());
-    lookup_->ask(key_, {.reads_store = plan.reads_store,
+    lookup().ask(key_, {.reads_store = plan.reads_store,
                         .coalesces = plan.coalesces,
                         .wants_pieces = context.wants_stream});
     const std::optional<Verdict> verdict = look(context);
@@ -173,7 +172,7 @@ coro::Task<Verdict> SharedCall::wait(ProcessorContext& context) {
 }
 
 std::optional<Verdict> SharedCall::look(ProcessorContext& context) {
-    switch (lookup_->state()) {
+    switch (lookup().state()) {
         case LookupState::idle:
         case LookupState::asked:
             return std::nullopt;
@@ -188,22 +187,22 @@ std::optional<Verdict> SharedCall::look(ProcessorContext& context) {
         case LookupState::failed:
             break;
     }
-    const Error error = lookup_->error();
+    const Error error = lookup().error();
     return context.refuse(error.kind, provider_error_for(error, {}, context.arena));
 }
 
 Verdict SharedCall::take_hit(ProcessorContext& context) {
-    const bool is_too_old = plan_.age_max && lookup_->age() > *plan_.age_max;
+    const bool is_too_old = plan_.age_max.has_value() && lookup().age() > *plan_.age_max;
     player_.emplace(context, wish_);
-    if (is_too_old || !player_->can_play(lookup_->reply())) {
+    if (is_too_old || !player().can_play(lookup().reply())) {
         return go_alone(context, true);
     }
-    const bool is_joined = lookup_->was_joined();
+    const bool is_joined = lookup().was_joined();
     context.record.cache = is_joined ? CacheOutcome::join : CacheOutcome::hit;
     context.record.is_cached = true;
     tell(context, is_joined ? "JOIN" : "HIT");
     if (!is_joined) {
-        const auto age_s = static_cast<uint64_t>(lookup_->age().ms() / 1000);
+        const auto age_s = static_cast<uint64_t>(lookup().age().ms() / 1000);
         context.response_fields.set("age", context.arena.copy(std::to_string(age_s)));
     }
     return Verdict::answer();
@@ -211,7 +210,7 @@ Verdict SharedCall::take_hit(ProcessorContext& context) {
 
 // A stream can be read while it comes. Everybody else waits for the end, which is told as a hit.
 std::optional<Verdict> SharedCall::look_at_joined(ProcessorContext& context) {
-    const cache::LiveReader& reader = lookup_->reader();
+    const cache::LiveReader& reader = lookup().reader();
     if (reader.has_ended()) {
         // It was too large to be kept, and nothing of it was read.
         return go_alone(context, false);
@@ -226,7 +225,7 @@ std::optional<Verdict> SharedCall::look_at_joined(ProcessorContext& context) {
     if (wish_.wants_chunk && !ReplyNote::read(head.note).tells_usage) {
         return go_alone(context, false);
     }
-    lookup_->commit();
+    lookup().commit();
     player_.emplace(context, wish_);
     context.record.cache = CacheOutcome::join;
     context.record.is_cached = true;
@@ -235,14 +234,14 @@ std::optional<Verdict> SharedCall::look_at_joined(ProcessorContext& context) {
 }
 
 coro::Task<Status> SharedCall::answer(ProcessorContext& /*context*/) {
-    if (lookup_->state() == LookupState::hit) {
-        return player_->play(lookup_->reply(), plan_.pace);
+    if (lookup().state() == LookupState::hit) {
+        return player().play(lookup().reply(), plan_.pace);
     }
-    return player_->follow(*lookup_);
+    return player().follow(lookup());
 }
 
 Verdict SharedCall::lead(ProcessorContext& context) {
-    recorder_.use(*lookup_);
+    recorder_.use(lookup());
     context.record.cache = CacheOutcome::miss;
     context.records_usage = wish_.needs_chunk && !wish_.wants_chunk;
     if (plan_.tells_all) {
@@ -303,7 +302,7 @@ void SharedCall::on_hidden_body(ProcessorContext& /*context*/, std::string_view 
 }
 
 bool SharedCall::has_followers() const {
-    return lookup_ && lookup_->state() == LookupState::leads && recorder_.is_in_use() &&
+    return lookup_.has_value() && lookup_->state() == LookupState::leads && recorder_.is_in_use() &&
            lookup_->joiners() > 0;
 }
 
@@ -311,7 +310,7 @@ bool SharedCall::has_followers() const {
 // it is the upstream's; one of this exchange alone means nothing to them, and one of them leads
 // next.
 void SharedCall::on_end(ProcessorContext& context) {
-    const bool leads = lookup_ && lookup_->state() == LookupState::leads;
+    const bool leads = lookup_ && lookup().state() == LookupState::leads;
     if (!leads && !recording_) {
         return;
     }
@@ -341,14 +340,14 @@ void SharedCall::end_lead(ProcessorContext& context, bool is_told, bool is_kept)
     if (!is_told) {
         const bool is_upstreams =
             record.error.source == ErrorSource::upstream && record.error.kind != ErrorKind::none;
-        lookup_->fail(is_upstreams ? record.error : kLeaderLeft);
+        lookup().fail(is_upstreams ? record.error : kLeaderLeft);
         return;
     }
-    if (is_kept && lookup_->is_whole()) {
+    if (is_kept && lookup().is_whole()) {
         record.cache = CacheOutcome::store;
     }
     const std::string note = recorder_.note(record.usage, wish_.needs_chunk).text();
-    lookup_->finish(is_kept ? cache::Keep::stored : cache::Keep::only_for_joiners, plan_.ttl, note);
+    lookup().finish(is_kept ? cache::Keep::stored : cache::Keep::only_for_joiners, plan_.ttl, note);
 }
 
 }  // namespace sluice::pipeline

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/assert.h"
 #include "base/time.h"
 #include "cache/cache_key.h"
 #include "cache/live_reply.h"
@@ -84,6 +85,15 @@ private:
     Verdict lead(ProcessorContext& context);
     Verdict go_alone(ProcessorContext& context, bool records);
     void end_lead(ProcessorContext& context, bool is_told, bool is_kept);
+    // From begin() on, until it goes alone.
+    cache::Lookup& lookup() {
+        SLUICE_ASSERT(lookup_.has_value());
+        return *lookup_;
+    }
+    ReplyPlayer& player() {
+        SLUICE_ASSERT(player_.has_value());
+        return *player_;
+    }
 
     const ProcessorResources resources_;
     SharingPlan plan_;

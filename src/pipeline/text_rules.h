@@ -27,7 +27,8 @@ struct TextRule {
 };
 
 struct TextRulesLimits {
-    uint64_t memory_bytes_max = 8U * 1024 * 1024;  // For each expression, and for all together.
+    uint64_t memory_bytes_max =
+        uint64_t{8} * 1024 * 1024;  // For each expression, and for all together.
     // Of a match that is not complete, so much is waited for.
     uint32_t hold_bytes_max = 256;
 };

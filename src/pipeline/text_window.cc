@@ -13,7 +13,11 @@ namespace {
 
 // Where the character before `at` begins.
 size_t character_before(std::string_view text, size_t at) {
-    while (at > 0 && (static_cast<unsigned char>(text[--at]) & 0xC0U) == 0x80) {
+    while (at > 0) {
+        --at;
+        if ((static_cast<unsigned char>(text[at]) & 0xC0U) != 0x80) {
+            break;
+        }
     }
     return at;
 }

@@ -144,8 +144,8 @@ std::expected<std::vector<FoundRate>, std::string> gather(const json::Value& obj
         if (!rate) {
             return std::unexpected(rate.error());
         }
-        if (*rate) {
-            found.push_back({*name, **rate});
+        if (const auto& amount = *rate; amount.has_value()) {
+            found.push_back({*name, *amount});
         }
     }
     return found;
@@ -207,6 +207,7 @@ std::vector<PriceBracket> make_brackets(std::span<const FoundRate> found) {
     std::ranges::sort(thresholds);
     thresholds.erase(std::ranges::unique(thresholds).begin(), thresholds.end());
     std::vector<PriceBracket> brackets;
+    brackets.reserve(thresholds.size());
     for (const int64_t above : thresholds) {
         brackets.push_back(make_bracket(found, above, above));
     }

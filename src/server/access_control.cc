@@ -14,9 +14,10 @@
 #include "access/scope_limits.h"
 #include "access/scope_set.h"
 #include "config/config.h"
+#include "pipeline/options.h"
 #include "pipeline/processor_options.h"
-#include "pipeline/processor_table.h"
 #include "pipeline/processors/rate_limit.h"
+#include "upstream/options.h"
 
 namespace sluice::server {
 

@@ -1,10 +1,8 @@
 // The table of endpoints, and finding one.
 #include "server/admin_api.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>

@@ -54,7 +54,7 @@ Result<std::string> send_and_read(const net::Endpoint& endpoint, std::string_vie
     TRY(const auto stream, net::BlockingStream::connect(endpoint, kPatience));
     TRY_VOID(stream->send(request));
     std::string reply;
-    std::array<char, 16 * 1024> piece;
+    std::array<char, size_t{16} * 1024> piece;
     while (reply.size() < kReplyBytesMax) {
         TRY(const size_t got, stream->receive(piece));
         if (got == 0) {

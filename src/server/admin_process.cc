@@ -1,5 +1,4 @@
 // Endpoints about the process itself: health, status, configuration, reload.
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>

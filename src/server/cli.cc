@@ -12,13 +12,16 @@
 
 #include "base/assert.h"
 #include "config/checks.h"
+#include "config/environment.h"
 #include "config/flag_names.h"
+#include "config/load.h"
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/print.h"
 #include "config/provider_reference.h"
 #include "config/reference.h"
 #include "config/schema.h"
+#include "config/setting.h"
 #include "server/admin_commands.h"
 #include "server/runtime_config.h"
 #include "server/usage_command.h"
@@ -196,7 +199,7 @@ void Parser::option(std::string_view text) {
         line_.admin_address = value;
     } else if (named != nullptr) {
         config::add_overrides(*named, value, std::string(name), line_.overrides);
-    } else if (!is_config) {
+    } else if (found && !is_config) {
         line_.overrides.push_back(
             {found->section, found->setting, std::string(value), std::string(name)});
     } else if (value.empty()) {

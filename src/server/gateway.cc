@@ -14,6 +14,7 @@
 #include "base/local_ptr.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
+#include "base/result.h"
 #include "base/slice.h"
 #include "cache/shared_cache.h"
 #include "config/config.h"
@@ -25,13 +26,21 @@
 #include "http/types.h"
 #include "net/resolver.h"
 #include "net/shard.h"
+#include "net/tls_blocks.h"
+#include "net/tls_context.h"
+#include "pipeline/chain.h"
 #include "pipeline/cors.h"
 #include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
 #include "pipeline/held_keys.h"
 #include "pipeline/llm_target.h"
+#include "pipeline/options.h"
+#include "pipeline/processor_resources.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "pipeline/snapshot.h"
+#include "server/options.h"
+#include "server/runtime_config.h"
 #include "server/telemetry.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
@@ -131,6 +140,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     }
     std::vector<pipeline::Route> routes;
     std::vector<pipeline::LlmTarget> llms;
+    llms.reserve(upstreams.size());
     for (uint32_t i = 0; i < upstreams.size(); ++i) {
         llms.push_back({.name = config.upstreams[i].name,
                         .upstream = upstreams[i],

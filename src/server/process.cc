@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "access/limit_book.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_writer.h"
@@ -27,6 +28,7 @@
 #include "base/time.h"
 #include "cache/snapshot_file.h"
 #include "config/config.h"
+#include "config/environment.h"
 #include "config/load.h"
 #include "ledger/lane.h"
 #include "ledger/ledger.h"
@@ -34,6 +36,7 @@
 #include "net/dns_resolver.h"
 #include "net/endpoint.h"
 #include "net/file_watch.h"
+#include "net/options.h"
 #include "net/proactor.h"
 #include "net/ring.h"
 #include "net/shard.h"
@@ -51,6 +54,7 @@
 #include "server/process_metrics.h"
 #include "server/reload.h"
 #include "server/runtime_config.h"
+#include "server/shard_body.h"
 #include "server/shard_runner.h"
 #include "server/signals.h"
 
@@ -129,7 +133,10 @@ private:
     ReloadReport reload() override;
     const config::Config& config() const override { return config_->config; }
     std::span<const MetricStore* const> metrics() const override { return state_.metrics; }
-    ShardDesk& shards() override { return *desk_; }
+    ShardDesk& shards() override {
+        SLUICE_ASSERT(desk_.has_value());
+        return *desk_;
+    }
 
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }

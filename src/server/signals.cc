@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 
-#include <pthread.h>
+#include <bits/types/sigset_t.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -2,7 +2,6 @@
 // what the file says, and can be read back; how a file of AWS is laid out makes no difference.
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 

@@ -191,6 +191,7 @@ void run_shard(Process& process, uint32_t index) {
 TEST(CacheThreads, EveryAnswerIsWholeAndNothingIsLeft) {
     Process process;
     std::vector<std::thread> threads;
+    threads.reserve(kShards);
     for (uint32_t i = 0; i < kShards; ++i) {
         threads.emplace_back([&process, i] { run_shard(process, i); });
     }

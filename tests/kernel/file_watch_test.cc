@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <stdlib.h>
+
 #include "base/time.h"
 #include "gtest/gtest.h"
 #include "net/proactor.h"
@@ -18,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class FileWatchTest : public testing::Test {
 protected:
     FileWatchTest() : proactor_(Proactor::create({}).value()) {

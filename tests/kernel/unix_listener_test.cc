@@ -3,12 +3,14 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@ namespace {
 
 constexpr uint32_t kBacklog = 8;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class UnixListenerTest : public testing::Test {
 protected:
     UnixListenerTest() {
@@ -80,7 +83,7 @@ TEST_F(UnixListenerTest, RefusesTheFileOfALivingOne) {
 }
 
 TEST_F(UnixListenerTest, LeavesAFileThatIsNoSocketAlone) {
-    std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path_.c_str(), "w"), &std::fclose);
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path_.c_str(), "w"), &std::fclose);
     ASSERT_NE(file, nullptr);
     EXPECT_FALSE(UnixListener::open(path_, kBacklog));
     EXPECT_TRUE(exists());

@@ -10,7 +10,6 @@
 #include "base/prng.h"
 #include "base/slice_queue.h"
 #include "base/time.h"
-#include "cache/cache_key.h"
 #include "cache/lookup.h"
 #include "cache/reply.h"
 #include "cache/response_cache.h"

@@ -3,7 +3,6 @@
 // waits longer than he must; one call at a time is made for a key; and in the end nothing is left.
 #include "sim/cache_run.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

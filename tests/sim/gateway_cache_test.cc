@@ -14,7 +14,6 @@
 #include "gtest/gtest.h"
 #include "net/address.h"
 #include "pipeline/options.h"
-#include "pipeline/processor_options.h"
 #include "pipeline/processors/cache.h"
 #include "pipeline/processors/coalesce.h"
 #include "sim/actors.h"
@@ -76,7 +75,7 @@ config::Config config_of(Prng& prng) {
 
 std::string event_of(uint32_t question, size_t number) {
     return R"(data: {"choices":[{"index":0,"delta":{"content":")" + std::to_string(question) + "." +
-           std::to_string(number) + std::string(20 * question, '.') + "\"}}]}\n\n";
+           std::to_string(number) + std::string(size_t{20} * question, '.') + "\"}}]}\n\n";
 }
 
 std::string stream_of(uint32_t question) {
@@ -168,6 +167,7 @@ private:
         UpstreamAnswer answer;
         if (is_stream(question)) {
             std::vector<std::string> events;
+            events.reserve(kEvents);
             for (size_t i = 0; i < kEvents; ++i) {
                 events.push_back(event_of(question, i));
             }

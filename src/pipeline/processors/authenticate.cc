@@ -14,7 +14,6 @@
 #include "http/header_names.h"
 #include "http/message.h"
 #include "http/server_exchange.h"
-#include "http/types.h"
 #include "pipeline/options.h"
 #include "pipeline/processor.h"
 #include "pipeline/route_table.h"

@@ -16,7 +16,6 @@
 #include "pipeline/price_estimate.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
-#include "pipeline/processor_table.h"
 
 namespace sluice::pipeline {
 

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "base/time.h"

@@ -1,10 +1,7 @@
 // The same as the cache does on a miss, without the cache. Tenants never share a call.
 #include "pipeline/processors/coalesce.h"
 
-#include "base/error.h"
-#include "base/result.h"
 #include "cache/cache_key.h"
-#include "json/tree.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/processor.h"
 #include "pipeline/shared_call.h"

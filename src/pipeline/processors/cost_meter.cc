@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "json/tree.h"
 #include "json/unescape.h"
-#include "json/writer.h"
 #include "pipeline/client_call.h"
 #include "pipeline/exchange_cost.h"
 #include "pipeline/header_edits.h"

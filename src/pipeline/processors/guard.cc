@@ -107,7 +107,7 @@ Verdict Guard::on_request(ProcessorContext& context) {
     if (is_ambiguous(**tree, context.arena)) {
         return refuse_ambiguous(context);
     }
-    Verdict verdict = look_at_texts(context, texts_of(**tree, context, parts_));
+    const Verdict verdict = look_at_texts(context, texts_of(**tree, context, parts_));
     const bool goes_on = verdict.kind() == Verdict::Kind::proceed;
     return goes_on && !parts_.options.webhook_url.empty() ? Verdict::wait() : verdict;
 }

@@ -26,7 +26,6 @@
 #include "pipeline/processor.h"
 #include "pipeline/processors/guard.h"
 #include "pipeline/remote_hosts.h"
-#include "providers/vendor.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -83,7 +82,7 @@ coro::Task<Result<WebhookAnswer>> ask_webhook(ProcessorContext& context,
                                               std::span<const std::string_view> texts) {
     const std::optional<http::WebUrl> url = http::parse_web_url(parts.options.webhook_url);
     upstream::Upstream* const upstream = url ? webhook_of(context, parts, *url) : nullptr;
-    if (upstream == nullptr) {
+    if (!url || upstream == nullptr) {
         co_return fail(webhook_error("the webhook's certificate cannot be verified"));
     }
     const LocalPtr<upstream::Upstream> held(parts.webhook);

@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "base/time.h"
 #include "json/tree.h"
 #include "json/unescape.h"

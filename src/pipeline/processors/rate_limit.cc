@@ -21,7 +21,6 @@
 #include "pipeline/options.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
-#include "pipeline/processor_table.h"
 #include "pipeline/route_table.h"
 
 namespace sluice::pipeline {

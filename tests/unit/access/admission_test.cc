@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "access/budget.h"
 #include "access/limit_book.h"
 #include "access/options.h"
 #include "access/scope_limits.h"
@@ -229,7 +230,7 @@ TEST(Concurrency, ASlotGivesItselfBackOnce) {
     ASSERT_TRUE(slot.is_held());
     EXPECT_FALSE(limit.try_enter().is_held());
     ConcurrencyLimit::Slot moved = std::move(slot);
-    slot.release();
+    slot.release();  // NOLINT(bugprone-use-after-move): of one that holds nothing any more.
     EXPECT_EQ(limit.in_flight(), 1);
     moved = {};
     EXPECT_EQ(limit.in_flight(), 0);

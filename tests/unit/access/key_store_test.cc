@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "access/key_file.h"
+#include "access/gcra.h"
 #include "access/key_json.h"
 #include "access/key_table.h"
 #include "access/limit_book.h"
@@ -54,6 +54,7 @@ KeyRecord draft_of(std::string_view name) {
     return draft;
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class KeyStoreTest : public testing::Test {
 protected:
     KeyStoreTest() {
@@ -74,8 +75,8 @@ protected:
     // The first error of a load.
     std::string load_error(KeyStore& store,
                            std::vector<KeyRecord> configured = {},
-                           std::vector<TenantRecord> tenants = {}) {
-        const auto loaded = store.load(std::move(configured), std::move(tenants), kMoment);
+                           const std::vector<TenantRecord>& tenants = {}) {
+        const auto loaded = store.load(std::move(configured), tenants, kMoment);
         return loaded ? "" : loaded.error().front();
     }
     AccessReason reason_of(const KeyStore& store, std::string_view secret) {

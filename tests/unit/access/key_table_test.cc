@@ -59,7 +59,7 @@ TEST(Secret, EveryCharacterIsAsLikely) {
     size_t total = 0;
     for (uint64_t seed = 1; seed <= 5'000; ++seed) {
         for (const char c : make_secret(random_bytes(seed))->secret.reveal().substr(10)) {
-            ++counts[static_cast<size_t>(c)];
+            ++counts[static_cast<unsigned char>(c)];
             ++total;
         }
     }
@@ -83,6 +83,7 @@ TEST(Secret, OthersAreNotShown) {
 
 TEST(KeyTable, FindsEachOfManyAndNothingElse) {
     std::vector<KeyTable::KeyPtr> keys;
+    keys.reserve(3'000);
     for (int i = 0; i < 3'000; ++i) {
         keys.push_back(key_of("secret-" + std::to_string(i)));
     }

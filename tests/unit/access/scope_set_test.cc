@@ -65,6 +65,7 @@ TEST(ScopeSet, ManyThreadsMakeNoTwinsAndNotTooMany) {
     ScopeSet set(ScopeKind::model, kMax, kMoment);
     set.configure({.concurrency_max = 3}, kMoment);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&set, t] {
             for (int i = 0; i < 1000; ++i) {

@@ -167,7 +167,7 @@ TEST_F(CacheKeyTest, ShardsAreHitEvenly) {
         ++counts[owner_of(key("{\"n\":" + std::to_string(i) + "}")->shard_hash(), 3)];
     }
     for (const int count : counts) {
-        EXPECT_NEAR(count, kKeys / 3, 150);
+        EXPECT_NEAR(count, kKeys / 3.0, 150);
     }
 }
 

@@ -25,6 +25,7 @@ struct Item {
 void compare_with_a_map(const KeyMaker& maker, uint32_t keys, uint32_t operations) {
     Prng prng(7);
     std::vector<KeyRef> made;
+    made.reserve(keys);
     for (uint32_t i = 0; i < keys; ++i) {
         made.push_back(made_key(maker, i));
     }

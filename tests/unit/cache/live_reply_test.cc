@@ -164,7 +164,7 @@ TEST(LiveReplyTest, AReaderWhoFallsTooFarBehindIsCutOff) {
 }
 
 TEST(LiveReplyTest, AllRecordingsShareABudget) {
-    RecordingBudget budget{.bytes_max = 3 * 4096};
+    RecordingBudget budget{.bytes_max = uint64_t{3} * 4096};
     Recording first(budget, kMuch);
     Recording second(budget, kMuch);
     first.begin(kStream, kNow);

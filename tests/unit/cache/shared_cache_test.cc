@@ -343,6 +343,7 @@ TEST_F(SharedCacheTest, JoinersAreLimited) {
     const KeyRef key = key_of(0);
     const auto leader = ask(0, key);
     std::vector<std::unique_ptr<Asker>> askers;
+    askers.reserve(4);
     for (uint32_t i = 0; i < 4; ++i) {
         askers.push_back(ask(i % kShards, key));
     }

@@ -51,7 +51,7 @@ TEST(LedgerSection, RefusesWhatMakesNoSense) {
 }
 
 TEST(LedgerSection, AChangeNeedsARestart) {
-    Config running = config_of(load(with_rest("[ledger]\npath = \"a.db\"\n")));
+    const Config running = config_of(load(with_rest("[ledger]\npath = \"a.db\"\n")));
     Config next = running;
     next.ledger.path = "b.db";
     next.prices.builtin = false;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "config/load.h"
 #include "config/processor_kinds.h"
 #include "config/schema.h"
 #include "config/setting.h"
@@ -18,6 +19,7 @@ namespace sluice::config {
 namespace {
 
 std::string read_page(std::string_view name) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it.
     const char* const data = std::getenv("SLUICE_TEST_DATA");
     const std::string folder = data == nullptr ? "tests/data" : data;
     std::ifstream file(fmt::format("{}/../../docs/{}", folder, name));

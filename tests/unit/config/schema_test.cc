@@ -16,11 +16,19 @@
 
 #include "access/options.h"
 #include "cache/options.h"
-#include "config/config.h"
 #include "config/flag_names.h"
 #include "config/processor_kinds.h"
 #include "config/setting.h"
+#include "http/limits.h"
+#include "http/options.h"
+#include "ledger/options.h"
+#include "net/options.h"
+#include "pipeline/options.h"
+#include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
+#include "providers/price_options.h"
+#include "server/options.h"
+#include "upstream/options.h"
 
 namespace sluice::config {
 namespace {

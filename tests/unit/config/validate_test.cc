@@ -2,15 +2,14 @@
 
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/load.h"
 #include "pipeline/guard_options.h"
-#include "pipeline/processor_options.h"
 #include "pipeline/processors/system_prompt.h"
 #include "unit/config/helpers.h"
 

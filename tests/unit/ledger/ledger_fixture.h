@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <span>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ledger/entry.h"
@@ -14,12 +15,18 @@
 
 namespace sluice::ledger::test {
 
+// What nothing of a test can do without is not there.
+[[noreturn]] inline void give_up(std::string_view why) {
+    std::cerr << why << '\n';
+    std::abort();
+}
+
 class Folder {
 public:
     Folder() {
         std::string pattern = (std::filesystem::temp_directory_path() / "sluice-XXXXXX").string();
         if (mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error("mkdtemp");
+            give_up("mkdtemp");
         }
         path_ = pattern;
     }
@@ -68,17 +75,17 @@ inline std::vector<Entry> sample_entries(uint64_t first, uint64_t count) {
     return entries;
 }
 
-// The rows of a question to a ledger; throws what went wrong.
+// The rows of a question to a ledger; ends the test program where there are none.
 inline ReportSource::Rows ask(const LedgerOptions& options,
                               const std::string& sql,
                               std::span<const std::string> parameters = {}) {
     auto source = open_report_source(options);
     if (!source) {
-        throw std::runtime_error(source.error());
+        give_up(source.error());
     }
     auto rows = (*source)->ask(sql, parameters);
     if (!rows) {
-        throw std::runtime_error(rows.error());
+        give_up(rows.error());
     }
     return *rows;
 }

@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "base/log.h"
-#include "base/log_writer.h"
 #include "gtest/gtest.h"
 #include "ledger/entry.h"
 #include "ledger/lane.h"
@@ -245,12 +244,14 @@ TEST_F(LedgerTest, ManyShardsLoseNothing) {
     options_.queue_entries_max = 1'024;
     make();
     std::vector<Lane*> lanes;
+    lanes.reserve(kShards);
     for (uint64_t i = 0; i < kShards; ++i) {
         lanes.push_back(&ledger_->add_lane());
     }
     ledger_->start();
     std::atomic<uint64_t> added = 0;
     std::vector<std::thread> shards;
+    shards.reserve(kShards);
     for (uint64_t i = 0; i < kShards; ++i) {
         shards.emplace_back([&, i] {
             for (uint64_t n = 0; n < kEach; ++n) {

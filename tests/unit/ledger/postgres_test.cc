@@ -1,5 +1,6 @@
 // The ledger in a real PostgreSQL, which the test starts in a folder of its own and ends by its id.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -8,12 +9,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,10 +25,10 @@
 #include "base/secret.h"
 #include "gtest/gtest.h"
 #include "ledger/entry.h"
+#include "ledger/lane.h"
 #include "ledger/ledger.h"
 #include "ledger/options.h"
 #include "ledger/report.h"
-#include "ledger/report_source.h"
 #include "ledger/store.h"
 #include "ledger_fixture.h"
 
@@ -51,8 +55,10 @@ std::filesystem::path programs() {
 
 // PostgreSQL refuses to run as root.
 const passwd* servant() {
+    // NOLINTBEGIN(concurrency-mt-unsafe): no other thread is there yet.
     const passwd* const user = getpwnam("postgres");
     return user != nullptr ? user : getpwnam("nobody");
+    // NOLINTEND(concurrency-mt-unsafe)
 }
 
 pid_t start(const std::vector<std::string>& command) {
@@ -71,6 +77,7 @@ pid_t start(const std::vector<std::string>& command) {
         _exit(126);
     }
     std::vector<char*> arguments;
+    arguments.reserve(command.size());
     for (const std::string& argument : command) {
         arguments.push_back(const_cast<char*>(argument.c_str()));
     }
@@ -128,17 +135,17 @@ protected:
     static void SetUpTestSuite() {
         const std::filesystem::path bin = programs();
         if (!bin.empty()) {
-            server_ = std::make_unique<Server>(bin);
-            server_->run();
+            server = std::make_unique<Server>(bin);
+            server->run();
         }
     }
-    static void TearDownTestSuite() { server_.reset(); }
+    static void TearDownTestSuite() { server.reset(); }
     void SetUp() override {
-        if (server_ == nullptr) {
+        if (server == nullptr) {
             GTEST_SKIP() << "the package postgresql is not installed";
         }
-        ASSERT_TRUE(server_->is_made()) << "initdb failed";
-        options_ = server_->options();
+        ASSERT_TRUE(server->is_made()) << "initdb failed";
+        options_ = server->options();
         auto store = open_store(options_);
         ASSERT_TRUE(store) << store.error();
         store_ = std::move(*store);
@@ -151,7 +158,7 @@ protected:
     }
     std::string count() { return ask_one(options_, "SELECT COUNT(*) FROM sluice_usage"); }
 
-    static inline std::unique_ptr<Server> server_;
+    static inline std::unique_ptr<Server> server;
     LedgerOptions options_;
     std::unique_ptr<Store> store_;
 };
@@ -236,10 +243,10 @@ TEST_F(PostgresTest, AServerThatGoesAndComesBackLosesNothing) {
     };
     ASSERT_TRUE(lane.add(sample_entry(1)));
     ASSERT_TRUE(wait_for((*ledger)->counters().written, 1));
-    server_->stop();
+    server->stop();
     ASSERT_TRUE(lane.add(sample_entry(2)));
     EXPECT_TRUE(wait_for((*ledger)->counters().failures, 1));
-    server_->run();
+    server->run();
     ASSERT_TRUE(lane.add(sample_entry(3)));
     EXPECT_TRUE(wait_for((*ledger)->counters().written, 3));
     (*ledger)->stop();

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 
 #include "gtest/gtest.h"
-#include "ledger/columns.h"
 #include "ledger/entry.h"
 #include "ledger/sqlite_database.h"
 #include "ledger/store.h"

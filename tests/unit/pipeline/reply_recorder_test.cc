@@ -10,7 +10,6 @@
 #include "cache/live_reply.h"
 #include "cache/reply.h"
 #include "gtest/gtest.h"
-#include "pipeline/processor.h"
 #include "pipeline/reply_note.h"
 
 namespace sluice::pipeline {

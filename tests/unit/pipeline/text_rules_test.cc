@@ -224,6 +224,7 @@ TEST(GuardRules, ReadsLists) {
 
 TEST(GuardRules, TakesThousandsOfWords) {
     std::vector<std::string> words;
+    words.reserve(3000);
     for (int i = 0; i < 3000; ++i) {
         words.push_back("word" + std::to_string(i * 7919 % 100000));
     }

@@ -7,12 +7,14 @@
 
 #include "access/admission.h"
 #include "access/limit_book.h"
+#include "access/options.h"
 #include "access/scope_limits.h"
+#include "access/scope_set.h"
 #include "access/virtual_key.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "crypto/digest.h"
-#include "pipeline/processor_options.h"
+#include "pipeline/processors/rate_limit.h"
 
 namespace sluice::server {
 namespace {

@@ -10,9 +10,12 @@
 
 #include "admin_fixture.h"
 #include "base/arena.h"
+#include "base/error.h"
+#include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "config/diagnostics.h"
 #include "http/types.h"
 #include "json/tree.h"
 #include "server/admin_openapi.h"
@@ -58,7 +61,9 @@ public:
                    : schema;
     }
     // What the schema names is there, and what is there is named by it.
-    void expect_fits(const json::Value& value, const json::Value& unresolved, std::string place) {
+    void expect_fits(const json::Value& value,
+                     const json::Value& unresolved,
+                     const std::string& place) {
         const json::Value& schema = resolve(unresolved);
         const json::Value& properties = schema["properties"];
         if (properties.is_present()) {

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "cache/options.h"
 #include "gtest/gtest.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/processor.h"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/error.h"
 #include "gtest/gtest.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/processor.h"
@@ -49,7 +50,7 @@ TEST_F(CoalesceTest, OneLeadsAndOthersWait) {
     leader.made.answer(leader.step, "{}", "application/json");
     EXPECT_EQ(part_->flights(), 0U);
     EXPECT_EQ(part_->statistics().entries, 0U);
-    Asked next(*this, kBody, false);
+    const Asked next(*this, kBody, false);
     EXPECT_EQ(next.kind(), Kind::proceed);
 }
 
@@ -76,14 +77,14 @@ TEST_F(CoalesceTest, OnlyWhatIsTheSameEachTime) {
     EXPECT_EQ(second.kind(), Kind::proceed);
     EXPECT_EQ(part_->flights(), 0U);
     options_.any = true;
-    Asked third(*this, R"({"model":"m"})", false);
+    const Asked third(*this, R"({"model":"m"})", false);
     const Asked fourth(*this, R"({"model":"m"})", false);
     EXPECT_EQ(fourth.kind(), Kind::wait);
 }
 
 TEST_F(CoalesceTest, AnErrorOfTheLeaderAloneIsToldToNobody) {
     Asked leader(*this, kBody, false);
-    Asked follower(*this, kBody, false);
+    const Asked follower(*this, kBody, false);
     ASSERT_EQ(follower.kind(), Kind::wait);
     leader.made.record.error = {.kind = ErrorKind::rate_limited, .source = ErrorSource::client};
     leader.made.answer(leader.step, R"({"error":{}})", "application/json");

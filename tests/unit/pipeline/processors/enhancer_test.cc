@@ -8,7 +8,6 @@
 
 #include "base/arena.h"
 #include "http/types.h"
-#include "json/tree.h"
 #include "pipeline/client_call.h"
 #include "pipeline/prompt_texts.h"
 #include "pipeline/request_body.h"

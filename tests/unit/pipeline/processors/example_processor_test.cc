@@ -54,6 +54,7 @@ TEST(ExampleProcessor, BoundsWhatIsInFlight) {
 }
 
 std::string read(const std::string& path) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it.
     const char* const data = std::getenv("SLUICE_TEST_DATA");
     std::ifstream file(std::string(data == nullptr ? "tests/data" : data) + "/../" + path);
     EXPECT_TRUE(file) << path;

@@ -21,6 +21,7 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
 #include "pipeline/processors/guard_webhook.h"
+#include "providers/canonical.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
 #include "providers/reply_filter.h"
@@ -68,6 +69,7 @@ public:
     void on_error(const providers::ProviderError& failure) override { error = failure.code; }
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class GuardTest : public testing::Test {
 protected:
     GuardTest() : context_(arena_, record_) {

@@ -46,8 +46,9 @@ protected:
         return record;
     }
 
-    void load(std::vector<access::KeyRecord> keys, std::vector<access::TenantRecord> tenants = {}) {
-        const auto loaded = store_.load(std::move(keys), std::move(tenants), kMoment);
+    void load(std::vector<access::KeyRecord> keys,
+              const std::vector<access::TenantRecord>& tenants = {}) {
+        const auto loaded = store_.load(std::move(keys), tenants, kMoment);
         ASSERT_TRUE(loaded) << loaded.error().front();
         table_ = store_.table();
     }

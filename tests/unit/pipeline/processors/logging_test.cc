@@ -10,11 +10,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/time.h"
+#include "pipeline/exchange_record.h"
 #include "unit/pipeline/processors/step_test.h"
 
 namespace sluice::pipeline {
@@ -30,6 +32,7 @@ constexpr std::string_view kBody =
     R"(\nkeep it"}]},)"
     R"({"role":"assistant","content":"No."}],"tools":[{"type":"function"}]})";
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class LoggingTest : public StepTest {
 protected:
     LoggingTest() {

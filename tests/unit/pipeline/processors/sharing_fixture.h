@@ -74,7 +74,7 @@ protected:
         }
         // The upstream's answer goes by, and the exchange ends.
         void answer(Processor& step, std::string_view body, std::string_view type) {
-            ResponseView view{.status = 200, .content_type = type};
+            const ResponseView view{.status = 200, .content_type = type};
             step.on_response_head(context, view);
             step.on_response_body(context, body);
             http::HeadWriter writer = client.begin_response(200);

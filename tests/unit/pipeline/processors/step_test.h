@@ -27,6 +27,7 @@ inline constexpr std::string_view kMessages = "/v1/messages";
 inline constexpr std::string_view kResponses = "/v1/responses";
 inline constexpr std::string_view kCompletions = "/v1/completions";
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as fixtures are.
 class StepTest : public testing::Test {
 protected:
     StepTest() {
