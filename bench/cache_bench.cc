@@ -174,7 +174,9 @@ void hit_across(benchmark::State& state, size_t together) {
         owner.turn(Duration());  // Sends the answers.
         asker.turn(Duration());
         for (std::optional<Lookup>& lookup : lookups) {
-            take_reply(state, lookup.value());
+            if (lookup) {
+                take_reply(state, *lookup);
+            }
             lookup.reset();
         }
     }
