@@ -94,7 +94,12 @@ void Gcra::configure(const RateShape& shape, Instant now) {
     numbers.burst.store(after.burst, std::memory_order_release);
     numbers.limit.store(after.limit, std::memory_order_release);
     generation_.store(next, std::memory_order_release);
-    if (before.interval_ticks == 0 || after.interval_ticks == 0) {
+    if (before.interval_ticks == 0) {
+        return;
+    }
+    if (after.interval_ticks == 0) {
+        // Nothing is counted from now on; a limit that comes again begins full.
+        arrival_ticks_.store(origin_ticks(now), std::memory_order_relaxed);
         return;
     }
     const int64_t origin = origin_ticks(now);

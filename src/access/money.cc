@@ -1,56 +1,33 @@
-// Twelve decimals, the trailing zeros of which are not written.
+// Stricter than a number of JSON: no sign, no exponent, no digit that would be lost.
 #include "access/money.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "access/options.h"
-#include "base/text.h"
+#include "base/decimal.h"
 
 namespace sluice::access {
 
-namespace {
-
-constexpr size_t kDecimals = 12;
-
-}  // namespace
+static_assert(kPicodollarsPerDollar == kPicoPerDollar);
 
 std::optional<int64_t> parse_dollars(std::string_view text) {
-    const size_t point = text.find('.');
-    const std::optional<uint64_t> whole = parse_decimal(text.substr(0, point));
-    if (!whole || *whole > static_cast<uint64_t>(kDollarsMax)) {
+    const size_t point = std::min(text.find('.'), text.size());
+    const bool is_plain = text.find_first_not_of("0123456789.") == std::string_view::npos;
+    if (!is_plain || text.size() - point > size_t{kPicoPlaces} + 1) {
         return std::nullopt;
     }
-    int64_t sum = static_cast<int64_t>(*whole) * kPicodollarsPerDollar;
-    if (point != std::string_view::npos) {
-        std::string decimals(text.substr(point + 1));
-        if (decimals.empty() || decimals.size() > kDecimals) {
-            return std::nullopt;
-        }
-        decimals.resize(kDecimals, '0');
-        const std::optional<uint64_t> part = parse_decimal(decimals);
-        if (!part) {
-            return std::nullopt;
-        }
-        sum += static_cast<int64_t>(*part);
-    }
-    return sum <= kPicodollarsMax ? std::optional(sum) : std::nullopt;
+    const std::optional<int64_t> sum = parse_scaled(text, kPicoPlaces);
+    return sum && *sum <= kPicodollarsMax ? sum : std::nullopt;
 }
 
 std::string format_dollars(int64_t picodollars) {
-    const bool is_negative = picodollars < 0;
-    const int64_t sum = is_negative ? -picodollars : picodollars;
-    std::string text = fmt::format("{}{}.{:012}", is_negative ? "-" : "",
-                                   sum / kPicodollarsPerDollar, sum % kPicodollarsPerDollar);
-    text.resize(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') {
-        text.pop_back();
-    }
+    std::string text;
+    append_scaled(text, picodollars, kPicoPlaces, 0);
     return text;
 }
 

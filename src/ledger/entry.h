@@ -32,8 +32,8 @@ struct Entry {
     EntryId id;
     int64_t started_at_ns = 0;  // Since 1970.
 
-    BoundedText<64> key_id;  // Names the client's key; never the key itself.
-    BoundedText<64> tenant;
+    BoundedText<128> key_id;  // Names the client's key; never the key itself.
+    BoundedText<128> tenant;
     BoundedText<32> operation;  // "chat", or the path where it is no operation that we know.
     BoundedText<96> model;      // As asked for.
     BoundedText<48> provider;   // The upstream's name.

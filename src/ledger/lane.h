@@ -39,8 +39,9 @@ private:
           capacity_(std::bit_ceil(std::max<size_t>(entries_max, 2))),
           entries_(std::make_unique_for_overwrite<Entry[]>(capacity_)) {}
 
-    // Producer. The number of entries in the ring, or 0 when there was no room.
-    size_t push(const Entry& entry) {
+    // Producer. The number of entries in the ring, or 0 when there was no room; below
+    // `hurry_entries` it may be too high.
+    size_t push(const Entry& entry, size_t hurry_entries) {
         const uint64_t head = head_.load(std::memory_order_relaxed);
         if (head - known_tail_ == capacity_) {
             known_tail_ = tail_.load(std::memory_order_acquire);
@@ -52,6 +53,9 @@ private:
         }
         entries_[head & (capacity_ - 1)] = entry;
         head_.store(head + 1, std::memory_order_release);
+        if (head + 1 - known_tail_ >= hurry_entries) {
+            known_tail_ = tail_.load(std::memory_order_acquire);
+        }
         return head + 1 - known_tail_;
     }
 

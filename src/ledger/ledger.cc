@@ -64,7 +64,7 @@ int64_t wall_clock_ns() {
 }  // namespace
 
 bool Lane::add(const Entry& entry) {
-    const size_t waiting = push(entry);
+    const size_t waiting = push(entry, ledger_.hurry_entries_);
     ledger_.wake(waiting == 0 ? capacity_ : waiting);
     return waiting != 0;
 }
@@ -177,11 +177,12 @@ void Ledger::flush() {
     const auto end = Clock::now() + std::chrono::milliseconds(options_.flush_timeout_ms);
     while (has_entries() || !batch_.empty()) {
         take_batch();
-        if (write_batch()) {
-            continue;
-        }
+        const bool is_written = write_batch();
         if (Clock::now() >= end) {
             break;
+        }
+        if (is_written) {
+            continue;
         }
         futex_wait(is_stopping_, 1, kRetryDelayMsMin);
     }

@@ -105,8 +105,12 @@ Written PostgresStore::failed(const PostgresError& error) {
     // What is wrong with the data stays wrong (SQLSTATE classes: data, integrity). All else, such
     // as a table that somebody is changing, a right that is missing or a disk that is full, may
     // end.
-    return error.state.starts_with("22") || error.state.starts_with("23") ? Written::refused
-                                                                          : Written::later;
+    if (error.state.starts_with("22") || error.state.starts_with("23")) {
+        return Written::refused;
+    }
+    // The next attempt looks anew whether the tables are there, and who is the primary.
+    connection_.close();
+    return Written::later;
 }
 
 // Connected, with the tables there.

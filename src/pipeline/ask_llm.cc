@@ -124,6 +124,12 @@ private:
         if (CredentialKeeper* keeper = service.credentials()) {
             CO_TRY_VOID(co_await keeper->ensure(services_.proactor, patience_));
         }
+        const upstream::KeyRing::Choice choice =
+            service.keys().choose(question_.model, 0, services_.proactor.now());
+        if (service.keys().size() > 0 && choice.key == nullptr) {
+            co_return fail(llm_error("every key of the model's provider rests"));
+        }
+        key_ = choice.key;
         FetchRequest request;
         request.method = http::Method::post;
         request.target = http::join_target(
@@ -151,9 +157,7 @@ private:
         headers.push_back({"accept", "application/json"});
         headers.push_back({"user-agent", "sluice"});
         headers.push_back({"x-request-id", question_.request_id});
-        const upstream::KeyRing::Choice choice =
-            target_.service->keys().choose(question_.model, 0, services_.proactor.now());
-        target_.service->add_fields(headers, choice.key);
+        target_.service->add_fields(headers, key_);
         for (const upstream::HeaderOption& extra : target_.upstream->options().headers) {
             headers.push_back({extra.name, extra.value});
         }
@@ -189,10 +193,11 @@ private:
             .id_seed = services_.prng.next()};
         const providers::SimulatedAnswer answer(texts.request, settings);
         net::Deadline thought(services_.proactor, patience_.signal());
-        thought.set(
+        const Duration time =
             Duration::milliseconds(options.time_to_first_token_ms +
-                                   int64_t{answer.tokens_to_make()} * options.inter_token_time_ms));
-        while (!thought.has_passed()) {
+                                   int64_t{answer.tokens_to_make()} * options.inter_token_time_ms);
+        thought.set(time);
+        while (time.ns() > 0 && !thought.has_passed()) {
             if (const std::optional<Error> stop = patience_.reason_to_stop()) {
                 co_return fail(*stop);
             }
@@ -210,6 +215,7 @@ private:
     const LlmQuestion& question_;
     providers::Translation translation_;
     json::ArenaText body_;
+    const upstream::Key* key_ = nullptr;  // Null where none is needed.
     const providers::UpstreamDialect* dialect_ = nullptr;
     providers::Target towards_;
 };

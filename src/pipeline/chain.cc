@@ -120,6 +120,7 @@ Status ChainRun::run_early(size_t count) {
 }
 
 coro::Task<Result<bool>> ChainRun::run_request() {
+    body_seen_ = context_.body.version();
     for (size_t i = 0; i < running_.size(); ++i) {
         CO_TRY_VOID(begin(i));
         Running& running = running_[i];
@@ -135,6 +136,7 @@ coro::Task<Result<bool>> ChainRun::run_request() {
             co_return true;
         }
         CO_TRY_VOID(settle(i, verdict));
+        follow_body();
     }
     if (chain_->needs().response_text) {
         collect_filters();
@@ -166,8 +168,20 @@ coro::Task<Status> ChainRun::on_reply(std::span<providers::ReplyChoice> choices)
     co_return Status();
 }
 
+// Steps see the request as the one before has left it.
+void ChainRun::follow_body() {
+    if (context_.body.version() == body_seen_ || context_.body.empty()) {
+        return;
+    }
+    body_seen_ = context_.body.version();
+    if (const auto tree = context_.body.tree()) {
+        context_.wants_stream = (**tree)["stream"].is_true();
+    }
+}
+
 Status ChainRun::settle(size_t index, const Verdict& verdict) {
     if (verdict.kind() == Verdict::Kind::refuse) {
+        context_.record.is_refused_by_step = true;
         told_ = verdict.told();
         return fail(verdict.error());
     }

@@ -109,6 +109,7 @@ private:
     };
 
     Status begin(size_t index);
+    void follow_body();
     void collect_filters();
     // What comes of a verdict: the exchange goes on, or fails. A step that failed and may be
     // skipped is ended.
@@ -119,6 +120,7 @@ private:
     const Chain* chain_;
     std::span<Running> running_;
     ProcessorContext context_;
+    uint32_t body_seen_ = 0;  // The version of the body that the context goes by.
     Processor* answering_ = nullptr;
     std::span<providers::ReplyFilter*> filters_;
     const providers::ProviderError* told_ = nullptr;

@@ -32,6 +32,12 @@ const providers::Price* find_price(const Snapshot& snapshot,
                                   .reply_model = asked});
 }
 
+const providers::Price* price_of(const ExchangeRecord& record, const Snapshot& snapshot) {
+    const std::string_view model =
+        record.upstream_model.empty() ? record.model : record.upstream_model;
+    return find_price(snapshot, record.upstream, model, record.model);
+}
+
 int64_t clamped(uint64_t tokens) {
     return static_cast<int64_t>(std::min<uint64_t>(tokens, INT64_MAX));
 }
@@ -65,7 +71,8 @@ providers::Cost cost_of(const Snapshot& snapshot,
 // No upstream has done anything for it that is billed: none got the request, it was turned away
 // there, or nobody takes money for what was asked.
 bool is_free(const ExchangeRecord& record) {
-    return record.operation == operation_name(providers::Operation::models) ||
+    return record.method != "POST" ||
+           record.operation == operation_name(providers::Operation::models) ||
            record.operation == operation_name(providers::Operation::count_tokens) ||
            record.attempts == 0 || !record.sent.is_set() ||
            record.upstream_status >= kFirstErrorStatus;
@@ -80,16 +87,22 @@ bool has_price(const Snapshot& snapshot,
     return find_price(snapshot, upstream, upstream_model, asked) != nullptr;
 }
 
+int64_t expected_cost(const ExchangeRecord& record,
+                      const Snapshot& snapshot,
+                      const Usage& usage,
+                      int64_t at_s) {
+    return cost_of(snapshot, price_of(record, snapshot), usage, at_s).pico;
+}
+
 void price_exchange(ExchangeRecord& record, const Snapshot& snapshot, int64_t at_s) {
     record.cost_pico_usd = 0;
     record.is_cost_estimated = record.usage.is_known && record.usage.is_estimated;
     record.price_version = snapshot.prices == nullptr ? "" : snapshot.prices->version();
-    if (record.usage.is_known) {
-        const std::string_view model =
-            record.upstream_model.empty() ? record.model : record.upstream_model;
-        const providers::Price* const price =
-            find_price(snapshot, record.upstream, model, record.model);
-        const providers::Cost cost = cost_of(snapshot, price, record.usage, at_s);
+    if (record.is_cached) {
+        record.is_priced = true;  // No upstream was asked.
+    } else if (record.usage.is_known) {
+        const providers::Cost cost =
+            cost_of(snapshot, price_of(record, snapshot), record.usage, at_s);
         record.is_priced = cost.is_priced();
         record.cost_pico_usd = cost.pico;
     } else {

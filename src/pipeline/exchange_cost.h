@@ -19,6 +19,13 @@ bool has_price(const Snapshot& snapshot,
                std::string_view upstream_model,
                std::string_view asked);
 
+// What a usage that is expected of the record's model and upstream would cost, in 10^-12 dollars; 0
+// where there is no price.
+int64_t expected_cost(const ExchangeRecord& record,
+                      const Snapshot& snapshot,
+                      const Usage& usage,
+                      int64_t at_s);
+
 // Writes the cost into the record and its extra usages. `at_s`: when the exchange began, since
 // 1970.
 void price_exchange(ExchangeRecord& record, const Snapshot& snapshot, int64_t at_s);

@@ -73,8 +73,9 @@ struct ExchangeRecord {
     std::string_view key_name;        // Of the virtual key that was shown; empty without one.
     std::string_view key_id;
     std::string_view tenant;
-    std::string_view key_refusal;  // Why the key was turned away, an access::AccessReason.
-    std::string_view limit_scope;  // Whose limit refused it: "key", "model"; and which limit.
+    std::string_view key_refusal;     // Why the key was turned away, an access::AccessReason.
+    bool is_refused_by_step = false;  // A processor turned it away.
+    std::string_view limit_scope;     // Whose limit refused it: "key", "model"; and which limit.
     std::string_view limit;
     uint32_t route = kNone;
     uint32_t upstream = kNone;

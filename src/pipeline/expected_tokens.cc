@@ -68,16 +68,7 @@ int64_t used_tokens(const ExchangeRecord& record, int64_t estimate) {
 }
 
 bool was_refused_before_it_began(const ExchangeRecord& record) {
-    switch (record.error.kind) {
-        case ErrorKind::rate_limited:
-        case ErrorKind::over_budget:
-        case ErrorKind::unauthorized:
-        case ErrorKind::forbidden:
-        case ErrorKind::blocked:
-            return record.error.source == ErrorSource::client && !record.sent.is_set();
-        default:
-            return false;
-    }
+    return record.is_refused_by_step && !record.sent.is_set();
 }
 
 }  // namespace sluice::pipeline

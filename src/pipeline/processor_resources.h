@@ -12,7 +12,6 @@
 
 #include "access/scope_set.h"
 #include "pipeline/llm_target.h"
-#include "pipeline/price_estimate.h"
 
 namespace sluice::cache {
 class KeyMaker;
@@ -27,8 +26,7 @@ using ScopeSets = std::map<std::string, access::ScopeSetPtr, std::less<>>;
 struct ProcessorResources {
     std::span<const LlmTarget> llms = {};  // Only while steps are compiled; targets are copied.
     const ScopeSets* scopes = nullptr;
-    const PriceEstimate* prices = nullptr;  // Null: nobody knows what anything costs.
-    cache::SharedCache* cache = nullptr;    // Null: there is none.
+    cache::SharedCache* cache = nullptr;  // Null: there is none.
     const cache::KeyMaker* cache_keys = nullptr;
 
     // Null when the processor counts nothing of its own.

@@ -152,7 +152,7 @@ constexpr ProcessorType made(std::string_view name, decltype(ProcessorType::comp
 
 constexpr auto kTypes = std::to_array<ProcessorType>({
     plain<Authenticate, AuthenticateOptions>("authenticate"),
-    prepared<Budget, BudgetOptions>("budget"),
+    plain<Budget, BudgetOptions>("budget"),
     with_resources<CacheStep, CacheStepOptions>("cache"),
     with_resources<Coalesce, CoalesceOptions>("coalesce"),
     plain<CostMeter, CostMeterOptions>("cost_meter"),

@@ -126,7 +126,8 @@ coro::Task<Status> Exchange::relay() {
     record_.reply_failed = relay.watch().saw_error();
     if (event_stream && terminator != Terminator::none) {
         account_stream(relay.watch().usage(), done.has_value());
-    } else {
+    } else if (call_.is_known) {
+        // What other calls fetch was accounted for when it was made.
         record_.usage = relay.watch().usage();
     }
     if (!done) {

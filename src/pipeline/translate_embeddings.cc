@@ -57,6 +57,10 @@ coro::Task<Status> Exchange::translate_embeddings() {
             co_return fail(keep_refusal(done.error()));
         }
         replace_body(encoded.take());
+        // What the calls before this one have used stands, whatever becomes of it.
+        record_.usage.prompt_tokens =
+            static_cast<uint64_t>(std::max<int64_t>(reply.prompt_tokens, 0));
+        record_.usage.is_known = first > 0;
         CO_TRY_VOID(co_await ask());
         CO_TRY(const std::string_view answer,
                co_await read_reply(route_->service->reply_bytes_max()));

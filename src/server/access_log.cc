@@ -201,7 +201,8 @@ void append_processors(Members& members, const ExchangeRecord& record) {
 
 // What was not asked of anybody costs nothing, which needs no words.
 void append_cost(Members& members, const ExchangeRecord& record) {
-    if (record.is_priced && (record.usage.is_known || record.extra_usages != nullptr)) {
+    const bool is_asked = record.usage.is_known && !record.is_cached;
+    if (record.is_priced && (is_asked || record.extra_usages != nullptr)) {
         members.dollars("cost_usd", record.cost_pico_usd);
     }
 }

@@ -75,6 +75,14 @@ Stats collect(std::span<const MetricStore* const> stores) {
     return stats;
 }
 
+uint64_t total(const std::map<Labels, MetricSum>& sums) {
+    uint64_t all = 0;
+    for (const auto& [labels, sum] : sums) {
+        all += sum.counter;
+    }
+    return all;
+}
+
 uint64_t in_flight(std::span<const MetricStore* const> stores) {
     int64_t all = 0;
     for (const auto& [labels, sum] : MetricSums::of(MetricId::exchanges, stores)) {
@@ -150,9 +158,21 @@ coro::Task<AdminAnswer> answer_stats(AdminCall& call) {
         .key("in_flight")
         .unsigned_integer(in_flight(stores));
     write_served(writer, stats.all);
-    // Nothing is cached and no price is known: both are said in the form that they will have.
-    writer.key("cost_usd").null().key("cache").begin_object();
-    writer.key("hits").unsigned_integer(0).key("misses").unsigned_integer(0).end_object();
+    constexpr double kMicro = 1e6;
+    const auto costs = MetricSums::of(MetricId::cost_micro_usd_total, stores);
+    writer.key("cost_usd");
+    if (costs.empty()) {
+        writer.null();
+    } else {
+        writer.number(static_cast<double>(total(costs)) / kMicro);
+    }
+    writer.key("cache")
+        .begin_object()
+        .key("hits")
+        .unsigned_integer(total(MetricSums::of(MetricId::cache_hits_total, stores)))
+        .key("misses")
+        .unsigned_integer(total(MetricSums::of(MetricId::cache_misses_total, stores)))
+        .end_object();
     writer.key("routes");
     write_each(writer, "route", stats.routes);
     writer.key("upstreams");

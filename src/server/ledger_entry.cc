@@ -52,7 +52,7 @@ ledger::Entry ledger_entry(const ExchangeRecord& record,
     ledger::Entry entry;
     entry.started_at_ns = wall_clock_ns - (now - record.began).us() * 1000;
     entry.id = ledger::EntryId::make(entry.started_at_ns, random);
-    entry.key_id = record.key_name;
+    entry.key_id = record.key_id;
     entry.tenant = record.tenant;
     entry.operation = record.operation;
     entry.model = record.model;

@@ -22,7 +22,6 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/log_writer.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -51,8 +50,10 @@
 #include "server/machine.h"
 #include "server/options.h"
 #include "server/process_cache.h"
+#include "server/process_logs.h"
 #include "server/process_metrics.h"
 #include "server/reload.h"
+#include "server/restore_budgets.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "server/shard_runner.h"
@@ -62,7 +63,6 @@ namespace sluice::server {
 
 namespace {
 
-constexpr size_t kApplicationLogBytesMax = size_t{256} * 1024;
 // The control shard carries no traffic but that of the admin API.
 constexpr net::BufferRingOptions kControlBuffers = {
     .block_bytes = 4096, .blocks_max = 16, .window_blocks = 4};
@@ -102,7 +102,6 @@ public:
           loaded_(std::move(*loaded.config)),
           source_(std::move(loaded.source)),
           admin_listen_is_chosen_(loaded.sets_admin_listen),
-          log_writer_({}),
           signals_(&on_signal, this) {}
 
     int run();
@@ -119,6 +118,7 @@ private:
     void announce();
     void loop();
     void stop();
+    void stop_asking();
     void stop_control();
 
     static void on_signal(void* owner, uint32_t number);
@@ -157,11 +157,7 @@ private:
     const bool admin_listen_is_chosen_;
     ProcessState state_;
     ProcessMetrics metrics_;
-    LogWriter log_writer_;
-    LogLane* control_lane_ = nullptr;
-    LogLane* ledger_log_lane_ = nullptr;
-    std::vector<LogLane*> shard_lanes_;
-    std::vector<LogLane*> access_lanes_;
+    ProcessLogs logs_;
     std::unique_ptr<ledger::Ledger> ledger_;  // Null when there is none.
     std::vector<ledger::Lane*> ledger_lanes_;
     std::unique_ptr<net::ShardGroup> group_;
@@ -198,32 +194,11 @@ bool Process::make_config() {
 }
 
 bool Process::open_logs() {
-    const uint32_t shards = options().shards;
-    const Result<LogWriter::Sink> application = log_writer_.add_sink("stderr");
-    if (!application) {
-        print_error("standard error cannot be written to");
+    if (const auto opened = logs_.open(options()); !opened) {
+        print_error(opened.error());
         return false;
     }
-    control_lane_ = &log_writer_.add_lane(*application, kApplicationLogBytesMax);
-    for (uint32_t i = 0; i < shards; ++i) {
-        shard_lanes_.push_back(&log_writer_.add_lane(*application, kApplicationLogBytesMax));
-    }
-    ledger_log_lane_ = &log_writer_.add_lane(*application, kApplicationLogBytesMax);
-    access_lanes_.resize(shards, nullptr);
-    const AccessLogOptions& access = options().access_log;
-    if (access.target != "off") {
-        const Result<LogWriter::Sink> sink = log_writer_.add_sink(access.target);
-        if (!sink) {
-            print_error("access_log.target: " + access.target +
-                        " cannot be opened: " + system_text(sink.error()));
-            return false;
-        }
-        for (LogLane*& lane : access_lanes_) {
-            lane = &log_writer_.add_lane(*sink, access.buffer_bytes_max);
-        }
-    }
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
-    log_writer_.start();
     return true;
 }
 
@@ -232,7 +207,7 @@ bool Process::open_ledger() {
     if (!config().ledger.enabled()) {
         return true;
     }
-    auto opened = ledger::Ledger::open(config().ledger, ledger_log_lane_, LogFormat::human);
+    auto opened = ledger::Ledger::open(config().ledger, &logs_.ledger(), LogFormat::human);
     if (!opened) {
         print_error("ledger: " + opened.error());
         return false;
@@ -242,6 +217,11 @@ bool Process::open_ledger() {
         lane = &ledger_->add_lane();
     }
     ledger_->start();
+    if (const auto problem = restore_budgets(*access_, config().ledger, moment())) {
+        print_error(
+            "warning: ledger: budgets begin anew, as what they have spent cannot be read: " +
+            *problem);
+    }
     return true;
 }
 
@@ -260,7 +240,7 @@ bool Process::start_control() {
 }
 
 bool Process::start_resolver() {
-    log_ = std::make_unique<Log>(*control_lane_, LogFormat::human);
+    log_ = std::make_unique<Log>(logs_.control(), LogFormat::human);
     log_->set_time(ring().wall_clock_ns());
     Result<std::unique_ptr<net::DnsResolver>> resolver = net::DnsResolver::create(*control_, {});
     if (!resolver) {
@@ -294,8 +274,8 @@ bool Process::start_shards() {
                 .config = config_,
                 .group = *group_,
                 .process = state_,
-                .log = *shard_lanes_[i],
-                .access_log = access_lanes_[i],
+                .log = logs_.shard(i),
+                .access_log = logs_.access(i),
                 .ledger = ledger_lanes_[i],
                 .cache = cache_.get(),
             },
@@ -397,7 +377,7 @@ void Process::on_config_change(void* owner) {
 void Process::handle_signal(uint32_t number) {
     log_->set_time(ring().wall_clock_ns());
     if (number == SIGHUP) {
-        log_writer_.reopen();
+        logs_.reopen();
         reload();
         return;
     }
@@ -470,11 +450,7 @@ bool Process::have_all_ended() const {
 }
 
 void Process::publish_logs() {
-    uint64_t dropped = control_lane_->dropped();
-    for (const LogLane* lane : shard_lanes_) {
-        dropped += lane->dropped();
-    }
-    metrics_.publish_logs(dropped, log_writer_.counters().write_errors);
+    metrics_.publish_logs(logs_.dropped(), logs_.write_errors());
     if (ledger_ != nullptr) {
         metrics_.publish_ledger(*ledger_);
     }
@@ -502,6 +478,9 @@ void Process::stop() {
             control_->proactor().turn(kDrainLook);
         }
     }
+    if (control_ != nullptr) {
+        stop_asking();
+    }
     if (group_ != nullptr) {
         state_.running.fetch_sub(1);
         state_.running.notify_all();
@@ -518,16 +497,13 @@ void Process::stop() {
     if (ledger_ != nullptr) {
         ledger_->stop();
     }
-    log_writer_.stop();
+    logs_.close();
 }
 
-// What was answered last gets a moment to be read; then what is left is cut.
-void Process::stop_control() {
-    net::Proactor& proactor = control_->proactor();
+// Whoever may ask the shards for something ends before they do. What was answered last gets a
+// moment to be read; then what is left is cut.
+void Process::stop_asking() {
     signals_.stop();
-    if (resolver_ != nullptr) {
-        resolver_->shut_down();
-    }
     if (file_watch_) {
         file_watch_->stop();
     }
@@ -535,18 +511,32 @@ void Process::stop_control() {
         admin_->stop();
     }
     const auto is_over = [&] {
-        return proactor.objects() == 0 && signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
+        return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
                (!file_watch_ || file_watch_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;
     while (!is_over()) {
+        control_->proactor().turn(kDrainLook);
+        control_->mailbox().deliver_all();
+        if (admin_ && !is_cut && ring().now() >= cut_at) {
+            is_cut = true;
+            admin_->abort();
+        }
+    }
+}
+
+void Process::stop_control() {
+    net::Proactor& proactor = control_->proactor();
+    if (resolver_ != nullptr) {
+        resolver_->shut_down();
+    }
+    const Instant cut_at = ring().now() + kControlEndMax;
+    bool is_cut = false;
+    while (proactor.objects() > 0) {
         proactor.turn(kDrainLook);
         if (!is_cut && ring().now() >= cut_at) {
             is_cut = true;
-            if (admin_) {
-                admin_->abort();
-            }
             proactor.cut_lingering();
         }
     }

@@ -55,6 +55,10 @@ void SignalWatch::read() {
 
 void SignalWatch::on_read(net::Op& op, int32_t result, uint32_t /*flags*/) {
     auto& watch = op.owner_as<SignalWatch>();
+    // One that has come before its cancel did must neither be handled any more nor read on.
+    if (watch.is_stopped_) {
+        return;
+    }
     if (result == static_cast<int32_t>(sizeof watch.signal_)) {
         watch.on_signal_(watch.owner_, watch.signal_.ssi_signo);
     }
@@ -64,6 +68,7 @@ void SignalWatch::on_read(net::Op& op, int32_t result, uint32_t /*flags*/) {
 }
 
 void SignalWatch::stop() {
+    is_stopped_ = true;
     if (op_.pending > 0) {
         ring_->cancel(op_);
     }

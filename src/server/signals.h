@@ -37,6 +37,7 @@ private:
     net::Op op_;
     signalfd_siginfo signal_ = {};
     int fd_ = -1;
+    bool is_stopped_ = false;
 };
 
 }  // namespace sluice::server

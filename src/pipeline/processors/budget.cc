@@ -1,40 +1,35 @@
 // Reserving and settling.
 #include "pipeline/processors/budget.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <string_view>
-#include <variant>
 
 #include "access/admission.h"
 #include "access/limit_book.h"
 #include "access/scope_limits.h"
 #include "access/virtual_key.h"
 #include "base/log.h"
+#include "pipeline/exchange_cost.h"
 #include "pipeline/expected_tokens.h"
 #include "pipeline/limit_words.h"
-#include "pipeline/price_estimate.h"
 #include "pipeline/processor.h"
-#include "pipeline/processor_options.h"
+#include "pipeline/stream_watch.h"
 
 namespace sluice::pipeline {
 
-Budget::Prepared::Prepared(const ProcessorOptions& options, const ProcessorResources& resources)
-    : options_(*std::get_if<BudgetOptions>(&options.config)), prices_(resources.prices) {}
-
 int64_t Budget::estimate(ProcessorContext& context) const {
-    if (prepared_.prices_ == nullptr) {
+    if (context.snapshot == nullptr) {
         return 0;
     }
-    const ExpectedTokens tokens =
-        expected_tokens(context, prepared_.options_.answer_tokens_default);
-    const ExchangeRecord& record = context.record;
-    const PricedDemand demand = {
-        .upstream = context.upstream_name,
-        .model = record.upstream_model.empty() ? record.model : record.upstream_model,
-        .prompt_tokens = tokens.prompt,
-        .completion_tokens = tokens.completion};
-    return prepared_.prices_->picodollars(demand).value_or(0);
+    constexpr int64_t kSecondNs = 1'000'000'000;
+    const ExpectedTokens tokens = expected_tokens(context, options_.answer_tokens_default);
+    const Usage usage = {.prompt_tokens = tokens.prompt,
+                         .completion_tokens = tokens.completion,
+                         .is_known = true,
+                         .is_estimated = true};
+    return expected_cost(context.record, *context.snapshot, usage,
+                         context.wall_clock_ns / kSecondNs);
 }
 
 Verdict Budget::on_request(ProcessorContext& context) {
@@ -62,14 +57,19 @@ Verdict Budget::on_request(ProcessorContext& context) {
     return Verdict::proceed();
 }
 
-// What nobody priced has cost nothing that could be charged.
+// What has no price is not in the cost, so it cannot be charged. Of an exchange that was made and
+// of which nobody told the usage, what was expected counts.
 void Budget::on_end(ProcessorContext& context) {
     if (!is_admitted_) {
         return;
     }
     is_admitted_ = false;
     const access::Moment moment = moment_of(context);
-    const int64_t cost = context.record.is_priced ? context.record.cost_pico_usd : 0;
+    const ExchangeRecord& record = context.record;
+    const bool is_untold =
+        !record.usage.is_known && !record.is_priced && used_tokens(record, 1) > 0;
+    const int64_t cost =
+        is_untold ? std::max(record.cost_pico_usd, demand_.cost_picodollars) : record.cost_pico_usd;
     admission_.settle(moment.now, moment.unix_s(), 0, cost);
 }
 

@@ -10,13 +10,9 @@
 
 #include "access/admission.h"
 #include "access/scope_limits.h"
-#include "pipeline/price_estimate.h"
 #include "pipeline/processor.h"
 
 namespace sluice::pipeline {
-
-struct ProcessorOptions;
-struct ProcessorResources;
 
 struct BudgetOptions {
     // Of an answer whose request sets no limit, for the reservation.
@@ -27,19 +23,9 @@ struct BudgetOptions {
 
 class Budget final : public Processor {
 public:
-    class Prepared {
-    public:
-        Prepared(const ProcessorOptions& options, const ProcessorResources& resources);
-        // A prompt has to be counted where its price is known.
-        Needs needs() const { return {.body = prices_ != nullptr}; }
-
-    private:
-        friend class Budget;
-        const BudgetOptions& options_;
-        const PriceEstimate* prices_;
-    };
-
-    explicit Budget(const Prepared& prepared) : prepared_(prepared) {}
+    explicit Budget(const BudgetOptions& options) : options_(options) {}
+    // A prompt has to be counted to be priced.
+    static Needs needs(const BudgetOptions&) { return {.body = true}; }
 
     Verdict on_request(ProcessorContext& context) override;
     void on_end(ProcessorContext& context) override;
@@ -47,7 +33,7 @@ public:
 private:
     int64_t estimate(ProcessorContext& context) const;
 
-    const Prepared& prepared_;
+    const BudgetOptions& options_;
     std::array<access::ScopeLimits*, 2> scopes_ = {};
     access::Demand demand_;
     access::Admission admission_;

@@ -91,10 +91,10 @@ providers::ReplyFilter* CostMeter::reply_filter(ProcessorContext& context) {
     return &reply_.emplace();
 }
 
-void CostMeter::on_response_head(ProcessorContext& context, const ResponseView& /*view*/) {
+void CostMeter::on_response_head(ProcessorContext& context, const ResponseView& view) {
     ExchangeRecord& record = context.record;
-    if (options_.response_header.empty() || context.snapshot == nullptr || record.is_stream ||
-        context.wants_stream || !record.usage.is_known) {
+    if (view.status != 200 || options_.response_header.empty() || context.snapshot == nullptr ||
+        record.is_stream || context.wants_stream || !record.usage.is_known) {
         return;
     }
     price_exchange(record, *context.snapshot, context.wall_clock_ns / kSecondNs);
@@ -103,61 +103,6 @@ void CostMeter::on_response_head(ProcessorContext& context, const ResponseView& 
         append_scaled(text, record.cost_pico_usd, kPicoPlaces, kPlacesMin);
         context.response_fields.set(options_.response_header, context.arena.copy(text));
     }
-}
-
-void MeteredReply::on_start(const providers::ReplyStart& start) {
-    has_started_ = true;
-    next().on_start(start);
-}
-
-void MeteredReply::on_text(uint32_t choice, json::Text text) {
-    next().on_text(choice, text);
-}
-
-void MeteredReply::on_reasoning(uint32_t choice, json::Text text) {
-    next().on_reasoning(choice, text);
-}
-
-void MeteredReply::on_thinking_block(uint32_t choice, const providers::ThinkingBlock& block) {
-    next().on_thinking_block(choice, block);
-}
-
-void MeteredReply::on_refusal(uint32_t choice, json::Text text) {
-    next().on_refusal(choice, text);
-}
-
-void MeteredReply::on_tool_call(uint32_t choice,
-                                uint32_t call,
-                                const providers::ToolCallStart& start) {
-    next().on_tool_call(choice, call, start);
-}
-
-void MeteredReply::on_arguments(uint32_t choice, uint32_t call, json::Text fragment) {
-    next().on_arguments(choice, call, fragment);
-}
-
-void MeteredReply::on_logprobs(uint32_t choice, std::string_view json) {
-    next().on_logprobs(choice, json);
-}
-
-void MeteredReply::on_extension(uint32_t choice, const providers::Member& member) {
-    next().on_extension(choice, member);
-}
-
-void MeteredReply::on_finish(uint32_t choice, providers::FinishReason reason) {
-    next().on_finish(choice, reason);
-}
-
-void MeteredReply::on_usage(const providers::Usage& usage) {
-    next().on_usage(usage);
-}
-
-void MeteredReply::on_end() {
-    next().on_end();
-}
-
-void MeteredReply::on_error(const providers::ProviderError& error) {
-    next().on_error(error);
 }
 
 }  // namespace sluice::pipeline

@@ -32,30 +32,8 @@ struct CostMeterOptions {
 };
 
 // Lets everything pass; what it is for is that the reply is read before it is written.
-class MeteredReply final : public providers::ReplyFilter {
-public:
-    bool has_started() const override { return has_started_; }
-    const providers::ProviderError* refusal() const override { return nullptr; }
-
-    void on_start(const providers::ReplyStart& start) override;
-    void on_text(uint32_t choice, json::Text text) override;
-    void on_reasoning(uint32_t choice, json::Text text) override;
-    void on_thinking_block(uint32_t choice, const providers::ThinkingBlock& block) override;
-    void on_refusal(uint32_t choice, json::Text text) override;
-    void on_tool_call(uint32_t choice,
-                      uint32_t call,
-                      const providers::ToolCallStart& start) override;
-    void on_arguments(uint32_t choice, uint32_t call, json::Text fragment) override;
-    void on_logprobs(uint32_t choice, std::string_view json) override;
-    void on_extension(uint32_t choice, const providers::Member& member) override;
-    void on_finish(uint32_t choice, providers::FinishReason reason) override;
-    void on_usage(const providers::Usage& usage) override;
-    void on_end() override;
-    void on_error(const providers::ProviderError& error) override;
-
-private:
-    bool has_started_ = false;
-};
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
+class MeteredReply final : public providers::ReplyFilter {};
 
 class CostMeter final : public Processor {
 public:

@@ -146,6 +146,23 @@ TEST_F(LedgerTest, AFullBatchIsNotWaitedFor) {
     EXPECT_TRUE(script_.wait_for_entries(16));
 }
 
+// The lane has seen a batch go by, and must not take that for entries that still wait.
+TEST_F(LedgerTest, AFewEntriesWaitForTheInterval) {
+    options_.batch_interval_ms = 600'000;
+    options_.batch_rows_max = 16;
+    make().start();
+    for (uint64_t n = 0; n < 16; ++n) {
+        lane_->add(sample_entry(n));
+    }
+    EXPECT_TRUE(script_.wait_for_entries(16));
+    for (uint64_t n = 16; n < 24; ++n) {
+        lane_->add(sample_entry(n));
+    }
+    ledger_->stop();
+    EXPECT_EQ(script_.entries_, 24U);
+    EXPECT_EQ(script_.batches_.size(), 2U);
+}
+
 TEST_F(LedgerTest, NoBatchIsLargerThanTheLimit) {
     options_.batch_rows_max = 10;
     make();

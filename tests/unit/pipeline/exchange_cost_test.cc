@@ -22,6 +22,7 @@ ExchangeRecord answered(std::string_view model) {
     ExchangeRecord record;
     record.operation = "chat";
     record.model = model;
+    record.method = "POST";
     record.upstream = 0;
     record.attempts = 1;
     record.status = record.upstream_status = 200;
@@ -91,6 +92,24 @@ TEST_F(ExchangeCostTest, WhatNoUpstreamDidCostsNothing) {
     silent.operation = "models";
     EXPECT_TRUE(priced(silent).is_priced);
     EXPECT_EQ(silent.cost_pico_usd, 0);
+}
+
+// What it once cost is known, and was paid then.
+TEST_F(ExchangeCostTest, AnAnswerGivenAgainCostsNothing) {
+    ExchangeRecord record = answered("small");
+    record.is_cached = true;
+    EXPECT_TRUE(priced(record).is_priced);
+    EXPECT_EQ(record.cost_pico_usd, 0);
+    record = answered("without any price");
+    record.is_cached = true;
+    EXPECT_TRUE(priced(record).is_priced);
+}
+
+TEST_F(ExchangeCostTest, WhatIsOnlyFetchedCostsNothing) {
+    ExchangeRecord record = answered("small");
+    record.usage = {};
+    record.method = "GET";
+    EXPECT_TRUE(priced(record).is_priced);
 }
 
 TEST_F(ExchangeCostTest, AnEstimateIsMarkedAsOne) {

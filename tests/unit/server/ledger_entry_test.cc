@@ -23,6 +23,7 @@ ExchangeRecord sample() {
     record.operation = "chat";
     record.model = "m";
     record.upstream_name = "up";
+    record.key_id = "key_1";
     record.key_name = "team";
     record.tenant = "acme";
     record.status = 200;
@@ -57,11 +58,22 @@ Ending ending_of(uint16_t status, ErrorKind kind) {
     return entry_of(record).ending;
 }
 
+TEST(LedgerEntry, SaysWhoseAnswerItWas) {
+    ExchangeRecord record = sample();
+    record.is_cached = true;
+    record.cache = pipeline::CacheOutcome::hit;
+    EXPECT_EQ(entry_of(record).ending, Ending::cached);
+    record.cache = pipeline::CacheOutcome::join;
+    EXPECT_EQ(entry_of(record).ending, Ending::coalesced);
+    record.error.kind = ErrorKind::cancelled;
+    EXPECT_EQ(entry_of(record).ending, Ending::aborted);
+}
+
 TEST(LedgerEntry, HasEveryMember) {
     const ledger::Entry entry = entry_of(sample());
     EXPECT_EQ(entry.started_at_ns, kWallClockNs - 1'500'000'000);
     EXPECT_EQ(entry.id, ledger::EntryId::make(entry.started_at_ns, 9));
-    EXPECT_EQ(entry.key_id.view(), "team");
+    EXPECT_EQ(entry.key_id.view(), "key_1");
     EXPECT_EQ(entry.tenant.view(), "acme");
     EXPECT_EQ(entry.operation.view(), "chat");
     EXPECT_EQ(entry.model.view(), "m");

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,10 +13,10 @@
 #include "access/budget.h"
 #include "access/options.h"
 #include "base/error.h"
-#include "pipeline/price_estimate.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
+#include "unit/pipeline/priced_snapshot.h"
 #include "unit/pipeline/processors/keys_fixture.h"
 
 namespace sluice::pipeline {
@@ -25,34 +26,26 @@ using access::kPicodollarsPerDollar;
 using testing::HasSubstr;
 
 // A dollar for a thousand tokens of an answer, and nothing for prompts.
-class Prices final : public PriceEstimate {
-public:
-    std::optional<int64_t> picodollars(const PricedDemand& demand) const override {
-        if (demand.model != "m" || demand.upstream != "up") {
-            return std::nullopt;
-        }
-        return static_cast<int64_t>(demand.completion_tokens) * kPicodollarsPerDollar / 1000;
-    }
-};
+constexpr std::string_view kPrices =
+    R"({"m":{"litellm_provider":"openai","input_cost_per_token":0,"output_cost_per_token":0.001}})";
 
 class BudgetTest : public KeysTest {
 protected:
     void SetUp() override {
         KeysTest::SetUp();
         processor_ = {.name = "money", .type = "budget", .config = BudgetOptions()};
-        compile(&prices_);
+        factory_ = find_processor_type("budget")->compile(processor_, {});
         access::KeyRecord record = key("ci", "sk-0123456789-0123456789");
         record.budget = {.hard_picodollars = kPicodollarsPerDollar,
                          .soft_picodollars = kPicodollarsPerDollar / 2,
                          .period = access::BudgetPeriod::month};
         load({record});
     }
-    void compile(const PriceEstimate* prices) {
-        factory_ = find_processor_type("budget")->compile(processor_, {.prices = prices});
-    }
 
     Asking& asking_for(int tokens) {
         Asking& asking = ask_as("ci");
+        asking.record.upstream = 0;
+        asking.context.snapshot = &snapshot_.get();
         asking.context.body.take_text(R"({"model":"m","messages":[],"max_tokens":)" +
                                       std::to_string(tokens) + "}");
         return asking;
@@ -71,7 +64,7 @@ protected:
         return ask_as("ci").context.key->limits->budget().status(kMoment.unix_s());
     }
 
-    Prices prices_;
+    PricedSnapshot snapshot_{"openai", kPrices};
     ProcessorOptions processor_;
     std::unique_ptr<ProcessorFactory> factory_;
     Processor* step_ = nullptr;
@@ -107,12 +100,12 @@ TEST_F(BudgetTest, ParallelRequestsDoNotSlipUnderTheLimit) {
     step_ = held;
     end(first, std::nullopt);
     EXPECT_EQ(status().reserved_picodollars, 0);
-    EXPECT_EQ(status().spent_picodollars, 0) << "nobody has said what it cost";
+    EXPECT_EQ(status().spent_picodollars, 7 * kPicodollarsPerDollar / 10)
+        << "nobody has said what it cost, so what was expected counts";
 }
 
 TEST_F(BudgetTest, CountsWithoutPricesToo) {
-    compile(nullptr);
-    EXPECT_FALSE(factory_->needs().body);
+    snapshot_.get().prices = nullptr;
     Asking& first = asking_for(300);
     EXPECT_EQ(begin(first).kind(), Verdict::Kind::proceed);
     EXPECT_EQ(status().reserved_picodollars, 0);

@@ -139,9 +139,11 @@ TEST_F(RateLimitTest, WhatAnotherStepRefusesHasUsedNothing) {
     configure();
     Asking& asking = ask_as("ci");
     EXPECT_EQ(begin(asking).kind(), Verdict::Kind::proceed);
-    asking.record.error = {.kind = ErrorKind::over_budget, .source = ErrorSource::client};
+    asking.record.error = {.kind = ErrorKind::invalid_field, .source = ErrorSource::client};
+    asking.record.is_refused_by_step = true;
     end(asking);
     EXPECT_EQ(run(ask_as("ci")), "");
+    EXPECT_NE(run(ask_as("ci")), "");
 }
 
 TEST_F(RateLimitTest, TakesTokensByEstimateAndCorrectsThem) {
