@@ -90,9 +90,10 @@ void SharedCache::join(Flight& flight, Place asker) {
 
 void SharedCache::tell_leader(const Flight& flight) {
     const auto joiners = static_cast<uint32_t>(flight.joiners.size());
-    tell(flight.leader, [joiners, piece_joiners = flight.piece_joiners](Lookup& lookup) {
-        lookup.on_joiners(joiners, piece_joiners);
-    });
+    tell(flight.leader,
+         [joiners, piece_joiners = flight.piece_joiners, is_open = flight.is_open](Lookup& lookup) {
+             lookup.on_joiners(joiners, piece_joiners, is_open);
+         });
 }
 
 void SharedCache::send_leave(uint32_t owner, uint64_t flight, Place joiner) {

@@ -153,6 +153,10 @@ void Lookup::on_hit(ReplyRef reply, Duration age) {
 }
 
 void Lookup::on_missed() {
+    if (is_committed_) {
+        on_failed({.kind = ErrorKind::overloaded, .where = "the shared answer is no longer kept"});
+        return;
+    }
     settle(LookupState::missed);
 }
 
@@ -196,10 +200,13 @@ void Lookup::flush() {
     }
 }
 
-void Lookup::on_joiners(uint32_t joiners, uint32_t piece_joiners) {
+void Lookup::on_joiners(uint32_t joiners, uint32_t piece_joiners, bool is_open) {
     joiners_ = joiners;
     piece_joiners_ = piece_joiners;
-    if (recording().has_begun()) {
+    is_closed_ = !is_open;
+    if (recording_is_pointless()) {
+        recording().release();
+    } else if (recording().has_begun()) {
         publish_soon();
     }
     signal_.raise();

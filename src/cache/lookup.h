@@ -101,7 +101,11 @@ private:
         SLUICE_ASSERT(recording_.has_value());
         return *recording_;
     }
-    bool recording_is_pointless() const { return !recording().is_whole() && piece_joiners_ == 0; }
+    // Nobody reads it, and its owner has said that nobody will: until then somebody may be joining.
+    // Nobody reads it, and its owner has said that nobody will: until then somebody may be joining.
+    bool recording_is_pointless() const {
+        return !recording().is_whole() && piece_joiners_ == 0 && is_closed_;
+    }
     void ask_owner();
     void settle(LookupState state);
     void publish_soon();
@@ -115,7 +119,7 @@ private:
     void on_progress(const LiveProgress& progress);
     void on_complete(const LiveProgress& progress, const ReplyRef& reply);
     void on_failed(const Error& error);
-    void on_joiners(uint32_t joiners, uint32_t piece_joiners);
+    void on_joiners(uint32_t joiners, uint32_t piece_joiners, bool is_open);
 
     SharedCache& cache_;
     coro::Signal& signal_;
@@ -137,6 +141,7 @@ private:
     std::optional<Recording> recording_;
     uint32_t joiners_ = 0;
     uint32_t piece_joiners_ = 0;
+    bool is_closed_ = false;  // To joiners, says the owner of the flight.
     Instant deadline_;
     net::Timer timer_;
 };

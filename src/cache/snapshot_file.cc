@@ -115,7 +115,9 @@ std::expected<uint64_t, std::string> save_snapshot(const std::string& path,
                                                    const SnapshotTime& time) {
     std::ranges::sort(entries, std::ranges::greater(), &StoredEntry::used_at);
     const std::string beside = path + ".new";
-    const File file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly));
+    ::unlink(beside.c_str());  // Nobody else's file is written to, nor what a link leads to.
+    const File file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
     if (file.fd() < 0) {
         return failed("cannot be created");
     }

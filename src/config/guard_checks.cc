@@ -51,6 +51,7 @@ public:
         }
         for (size_t i = 0; i < config_.routes.size(); ++i) {
             simulated_answers(config_.routes[i], i);
+            shared_answers(config_.routes[i], i);
         }
     }
 
@@ -107,6 +108,27 @@ private:
                 error(fmt::format("route[{}].processors[{}]", index, i),
                       fmt::format("{} looks at answers, which it cannot do for provider "
                                   "\"simulated\"; expected direction \"request\"",
+                                  in_quotes(processor->name)));
+            }
+        }
+    }
+
+    // An answer that is given again has gone through the guards of the one who caused it.
+    void shared_answers(const pipeline::RouteOptions& route, size_t index) {
+        const bool is_shared = std::ranges::any_of(route.processors, [&](const std::string& name) {
+            const ProcessorOptions* const processor = config_.find_processor(name);
+            return processor != nullptr &&
+                   (processor->type == "cache" || processor->type == "coalesce");
+        });
+        for (size_t i = 0; is_shared && i < route.processors.size(); ++i) {
+            const ProcessorOptions* const processor = config_.find_processor(route.processors[i]);
+            const auto* const options =
+                processor == nullptr ? nullptr : std::get_if<GuardOptions>(&processor->config);
+            if (options != nullptr && options->looks_at_responses() && !processor->when.empty()) {
+                error(fmt::format("route[{}].processors[{}]", index, i),
+                      fmt::format("{} looks at some answers only, and this route gives answers to "
+                                  "others again; expected it without \"when\", or no cache and "
+                                  "coalesce here",
                                   in_quotes(processor->name)));
             }
         }

@@ -40,6 +40,9 @@ void ReplyRecorder::append(std::string_view piece, Instant now) {
 }
 
 void ReplyRecorder::body(std::string_view bytes, Instant now) {
+    if (lookup_ != nullptr && !lookup_->is_recording()) {
+        return;
+    }
     if (form_ == cache::ReplyForm::whole) {
         append(bytes, now);
         const size_t last = bytes.find_last_not_of(" \t\r\n");
@@ -50,8 +53,16 @@ void ReplyRecorder::body(std::string_view bytes, Instant now) {
         const http::SseFramer::Step step = framer_.feed(bytes);
         const std::string_view part = bytes.substr(0, step.consumed);
         bytes.remove_prefix(step.consumed);
-        if (!step.event_end) {
+        if (is_long_event_) {
+            append(part, now);
+            is_long_event_ = !step.event_end;
+        } else if (!step.event_end) {
             event_ += part;
+            if (event_.size() > kHeldEventBytesMax) {
+                append(event_, now);
+                event_.clear();
+                is_long_event_ = true;
+            }
         } else if (event_.empty()) {
             take_event(part, now);
         } else {
@@ -76,7 +87,7 @@ void ReplyRecorder::take_event(std::string_view event, Instant now) {
 }
 
 void ReplyRecorder::hidden(std::string_view event, Instant now) {
-    if (form_ == cache::ReplyForm::stream && event_.empty()) {
+    if (form_ == cache::ReplyForm::stream && event_.empty() && !is_long_event_) {
         take_event(event, now);
     }
 }

@@ -47,6 +47,10 @@ private:
     cache::Lookup* lookup_ = nullptr;
     cache::Recording* recording_ = nullptr;
     http::SseFramer framer_;
+    // No chunk of usage is longer than this; a longer event is recorded as it comes.
+    static constexpr size_t kHeldEventBytesMax = size_t{64} * 1024;
+
+    bool is_long_event_ = false;
     std::string event_;  // The front of one.
     uint64_t bytes_ = 0;
     uint64_t chunk_begin_ = 0;

@@ -215,7 +215,8 @@ std::optional<Verdict> SharedCall::look_at_joined(ProcessorContext& context) {
         // It was too large to be kept, and nothing of it was read.
         return go_alone(context, false);
     }
-    if (!wish_.stream || !reader.head()) {
+    // Without any of it there is nothing to begin a response with, and it may yet be asked anew.
+    if (!wish_.stream || !reader.head() || reader.available_bytes() == 0) {
         return std::nullopt;
     }
     const cache::ReplyHead head = reader.head()->head();

@@ -85,12 +85,13 @@ bool CacheStep::make_plan(ProcessorContext& context,
 Verdict CacheStep::on_request(ProcessorContext& context) {
     const auto tree =
         context.body.empty() ? Result<const json::Value*>(fail({})) : context.body.tree();
-    if (!tree || !is_shareable(context, **tree)) {
+    if (!tree || !(**tree).is_object()) {
         return Verdict::proceed();
     }
     const json::Value& body = **tree;
     SharingPlan plan;
-    const bool applies = make_plan(context, body, plan);
+    const bool can_be_shared = is_shareable(context, body);
+    const bool applies = can_be_shared && make_plan(context, body, plan);
     cache::KeyRef key;
     if (applies) {
         const bool is_shared =
@@ -103,6 +104,9 @@ Verdict CacheStep::on_request(ProcessorContext& context) {
     const ReplyWish wish = wish_of(context, body);
     if (const json::Value& word = body[kEnabled]; word.is_present()) {
         context.body.remove_member(body, word);
+    }
+    if (!can_be_shared) {
+        return Verdict::proceed();
     }
     if (!applies) {
         bypass(context);
