@@ -48,7 +48,7 @@ enum class ErrorKind : uint8_t {
     no_operation,  // The model's provider cannot do what the path asks for.
     streaming_not_allowed,
     streaming_required,
-    forbidden,    // The key may not do this.
+    forbidden,  // The key may not do this.
     rate_limited,
     over_budget,
     blocked,      // By what it says, in the eyes of the operator.

@@ -246,11 +246,15 @@ std::string check_header_name(std::string_view text) {
 }
 
 std::string check_added_header(std::string_view name, std::string_view value) {
-    static constexpr std::string_view kOurs[] = {
-        "connection", "content-encoding",  "content-length", "expect", "host", "keep-alive",
-        "te",         "transfer-encoding", "trailer",        "upgrade"};
+    static constexpr std::string_view kOurs[] = {"connection",     "content-encoding",
+                                                 "content-length", "content-type",
+                                                 "expect",         "host",
+                                                 "keep-alive",     "te",
+                                                 "trailer",        "transfer-encoding",
+                                                 "upgrade",        "x-request-id"};
     static constexpr std::string_view kKeys[] = {
-        "authorization", "proxy-authorization", "cookie", "set-cookie", "api-key", "x-api-key"};
+        "authorization", "proxy-authorization", "cookie",         "set-cookie",
+        "api-key",       "x-api-key",           "x-goog-api-key", "x-amz-security-token"};
     const auto is_name = [name](std::string_view other) {
         return equals_ignoring_case(name, other);
     };
@@ -259,8 +263,7 @@ std::string check_added_header(std::string_view name, std::string_view value) {
                            in_quotes(name));
     }
     if (std::ranges::any_of(kOurs, is_name)) {
-        return fmt::format("{} frames the message and is set by the gateway itself",
-                           in_quotes(name));
+        return fmt::format("{} is set by the gateway itself", in_quotes(name));
     }
     if (std::ranges::any_of(kKeys, is_name)) {
         return fmt::format(

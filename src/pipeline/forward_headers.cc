@@ -179,7 +179,8 @@ void write_translated_request_fields(http::HeadWriter& writer,
     writer.field(HeaderId::content_type, "application/json");
     writer.field(HeaderId::accept, accept);
     for (const HeaderId id : {HeaderId::traceparent, HeaderId::tracestate, HeaderId::user_agent}) {
-        if (const http::HeaderField* field = head.headers.find(id)) {
+        const http::HeaderField* const field = head.headers.find(id);
+        if (field != nullptr && !is_removed(outgoing.edits, *field)) {
             writer.field(id, field->value);
         }
     }

@@ -87,9 +87,8 @@ bool GuardReply::pass() {
     if (refusal_ != nullptr) {
         return false;
     }
-    if (!has_started_) {
-        has_started_ = true;
-        next().on_start(start_);
+    if (!has_started()) {
+        start_next(start_);
     }
     return true;
 }
@@ -189,7 +188,7 @@ void GuardReply::on_end() {
 }
 
 void GuardReply::on_error(const providers::ProviderError& error) {
-    if (!has_started_ || refusal_ != nullptr) {
+    if (!has_started() || refusal_ != nullptr) {
         return;
     }
     for (auto& [place, run] : runs_) {
@@ -277,7 +276,7 @@ void GuardReply::match(uint32_t rule) {
     if (parts_.options.action == GuardAction::block) {
         refusal_ =
             &context_.arena.make<providers::ProviderError>(blocked_text(context_, "answer", name));
-        if (has_started_) {
+        if (has_started()) {
             next().on_error(*refusal_);
         }
     }

@@ -40,7 +40,6 @@ class GuardReply final : public providers::ReplyFilter {
 public:
     GuardReply(const GuardParts& parts, ProcessorContext& context);
 
-    bool has_started() const override { return has_started_; }
     const providers::ProviderError* refusal() const override { return refusal_; }
 
     void on_start(const providers::ReplyStart& start) override;
@@ -91,7 +90,6 @@ private:
     std::map<Place, Run> runs_;
     providers::ReplyStart start_;
     const providers::ProviderError* refusal_ = nullptr;
-    bool has_started_ = false;
 };
 
 }  // namespace sluice::pipeline

@@ -112,6 +112,16 @@ Verdict SystemPrompt::on_request(ProcessorContext& context) {
             return refuse_twin(context, name);
         }
     }
+    for (const char* const list : {"messages", "input"}) {
+        for (const json::Value& item : top[list]) {
+            size_t count = 0;
+            const json::Value* const found =
+                item.is_object() ? find_member(item, "content", context.arena, count) : nullptr;
+            if (count > 1 || (found != nullptr && found->key().raw != "content")) {
+                return refuse_twin(context, "content");
+            }
+        }
+    }
     json::ArenaText text(context.arena);
     plan_.text.write(context, text);
     text_ = text.view();

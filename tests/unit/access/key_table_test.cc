@@ -58,17 +58,22 @@ TEST(Secret, EveryCharacterIsAsLikely) {
     size_t counts[128] = {};
     size_t total = 0;
     for (uint64_t seed = 1; seed <= 5'000; ++seed) {
-        for (const char c : make_secret(random_bytes(seed))->secret.reveal().substr(10)) {
+        const auto made = make_secret(random_bytes(seed));
+        ASSERT_TRUE(made);
+        for (const char c : made->secret.reveal().substr(10)) {
             ++counts[static_cast<unsigned char>(c)];
             ++total;
         }
     }
     const double expected = static_cast<double>(total) / 62;
+    size_t characters = 0;
     for (const size_t count : counts) {
         if (count != 0) {
+            ++characters;
             EXPECT_NEAR(static_cast<double>(count), expected, expected * 0.1);
         }
     }
+    EXPECT_EQ(characters, 62U);
 }
 
 TEST(Secret, TooLittleRandomnessMakesNone) {

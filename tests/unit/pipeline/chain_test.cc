@@ -28,6 +28,7 @@
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
+#include "pipeline/processors/headers.h"
 #include "providers/provider_error.h"
 
 namespace sluice::pipeline {
@@ -386,8 +387,10 @@ TEST(ChainSet, MakesChainsOfConfiguredProcessors) {
     std::vector<ProcessorOptions> options(2);
     options[0].name = "one";
     options[0].type = "headers";
+    options[0].config = HeadersOptions{};
     options[1].name = "two";
     options[1].type = "headers";
+    options[1].config = HeadersOptions{};
     options[1].when = "stream";
     ChainSet set(options, {});
     const std::vector<std::string> both = {"two", "one"};

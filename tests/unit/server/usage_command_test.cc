@@ -1,6 +1,7 @@
 // `sluice usage`: its arguments, exact messages, exit codes, and what it prints of a ledger.
 #include "server/usage_command.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>

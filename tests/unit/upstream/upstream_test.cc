@@ -14,7 +14,6 @@
 #include "base/local_ptr.h"
 #include "base/metrics.h"
 #include "base/result.h"
-#include "base/secret.h"
 #include "base/slice.h"
 #include "base/time.h"
 #include "coro/scope.h"
