@@ -69,7 +69,7 @@ std::string_view accept_of(const providers::UpstreamDialect& dialect, bool is_st
 }  // namespace
 
 coro::Task<Status> Exchange::dispatch() {
-    const uint32_t retries_max = route_->upstream->options().pool.idle_death_retries_max;
+    const uint32_t retries_max = target_->upstream->options().pool.idle_death_retries_max;
     for (uint32_t retries = 0;; ++retries) {
         ++record_.attempts;
         const Status done = co_await attempt(retries > 0);
@@ -96,7 +96,7 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
     first_attempt_ = first_attempt_.is_set() ? first_attempt_ : record_.lease_begun;
     record_.retried = record_.lease_begun - first_attempt_;
     const Instant turn = services_.proactor.now();
-    auto leased = co_await route_->upstream->lease(*this, fresh);
+    auto leased = co_await target_->upstream->lease(*this, fresh);
     leasing_ = clock() - record_.lease_begun;
     CO_TRY(lease_, std::move(leased));
     // Within a turn nothing was waited for: an idle connection was there.
@@ -110,14 +110,14 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
 
 std::string_view Exchange::upstream_target(Arena& arena) const {
     const http::RequestHead& head = client_.head();
-    const std::string_view prefix = route_->upstream->url().path_prefix;
+    const std::string_view prefix = target_->upstream->url().path_prefix;
     if (translated_ != nullptr) {
         return http::join_target(arena, prefix, translated_->path);
     }
     const std::string_view model = model_for_upstream();
     const std::string_view path =
-        call_.is_known && route_->service->has_own_paths()
-            ? route_->service->path(call_.operation, model, wants_stream_, arena)
+        call_.is_known && target_->service->has_own_paths()
+            ? target_->service->path(call_.operation, model, wants_stream_, arena)
             : std::string_view();
     // Parameters of the client go along, as "?beta=true", unless the service has its own there.
     const bool has_query = path.find('?') != std::string_view::npos;
@@ -131,8 +131,8 @@ Status Exchange::send_request_head() {
     http::HeadWriter writer(arena);
     const std::string_view target = upstream_target(arena);
     writer.request_line(head.method_text, target);
-    const Outgoing outgoing = {.upstream = *route_->upstream,
-                               .service = *route_->service,
+    const Outgoing outgoing = {.upstream = *target_->upstream,
+                               .service = *target_->service,
                                .key = key_,
                                .request_id = record_.request_id,
                                .edits = request_edits()};
@@ -141,11 +141,11 @@ Status Exchange::send_request_head() {
     } else {
         write_translated_request_fields(writer, head, outgoing,
                                         accept_of(*translated_->upstream, wants_stream_));
-        route_->service->write_signature(
+        target_->service->write_signature(
             writer,
             {.method = head.method_text,
              .target = target,
-             .host = route_->upstream->host_field(),
+             .host = target_->upstream->host_field(),
              .body = intake_->held().front().view(),
              .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000},
             arena);
@@ -200,7 +200,7 @@ Status Exchange::pump_request_body() {
 }
 
 coro::Task<Status> Exchange::await_response_head() {
-    const upstream::UpstreamTimeouts& timeouts = route_->upstream->options().timeouts;
+    const upstream::UpstreamTimeouts& timeouts = target_->upstream->options().timeouts;
     net::Deadline first_byte(services_.proactor, signal());
     while (true) {
         if (!request_sent_whole_) {

@@ -223,29 +223,33 @@ coro::Task<Status> Exchange::serve() {
     record_.received = clock();
     CO_TRY_VOID(choose_route(*path));
     record_.route = route_->index;
-    record_.upstream = route_->upstream_index;
-    const upstream::UpstreamOptions& options = route_->upstream->options();
-    record_.upstream_name = options.name;
-    total_.set(Duration::milliseconds(options.timeouts.total_ms));
+    turn_to(route_->pool->first());
+    total_.set(Duration::milliseconds(target_->upstream->options().timeouts.total_ms));
     if (route_->chain != nullptr) {
         CO_TRY(const bool answers, co_await run_processors());
         if (answers) {
             co_return co_await chain_->answer();
         }
     }
-    if (options.is_simulated()) {
+    if (target_->upstream->options().is_simulated()) {
         co_return co_await simulate();
     }
     co_return co_await answer();
 }
 
+void Exchange::turn_to(const LlmTarget& target) {
+    target_ = &target;
+    record_.upstream = target.index;
+    record_.upstream_name = target.name;
+}
+
 // By the upstream: in its own dialect if it is the client's, else translated.
 coro::Task<Status> Exchange::answer() {
-    if (!route_->service->can_serve(call_)) {
+    if (!target_->service->can_serve(call_)) {
         co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
     }
     CO_TRY_VOID(check_filters());
-    if (!route_->service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_))) {
+    if (!target_->service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_))) {
         if (call_.operation == providers::Operation::embeddings) {
             co_return co_await translate_embeddings();
         }
@@ -262,13 +266,12 @@ bool Exchange::lists_models_itself(const PathRoutes* path) const {
         return !snapshot_->routes.empty();
     }
     const Route& first = *path->routes.front();
-    const bool is_one = std::ranges::all_of(path->routes, [&](const Route* route) {
-        return route->upstream.get() == first.upstream.get();
-    });
+    const bool is_one = std::ranges::all_of(
+        path->routes, [&](const Route* route) { return route->pool == first.pool; });
     const bool is_plain = first.options->models.empty() && first.options->model_aliases.empty() &&
-                          first.upstream->options().models.empty();
+                          first.pool->keeps_model_names() && !first.pool->has_choice();
     return !is_one || !is_plain || path->authenticates() ||
-           !(first.upstream->options().is_simulated() || first.service->relays(call_));
+           !(first.pool->is_simulated() || first.pool->relays(call_));
 }
 
 // What little a request that is relayed needs: the upstream's name for the model, and that its
@@ -278,7 +281,7 @@ void Exchange::edit_relayed_request() {
         return;
     }
     const bool asks_for_usage =
-        call_.is_chat() && wants_stream_ && !include_usage_ && route_->service->asks_for_usage();
+        call_.is_chat() && wants_stream_ && !include_usage_ && target_->service->asks_for_usage();
     if (record_.upstream_model.empty() && !asks_for_usage) {
         return;
     }

@@ -37,6 +37,7 @@
 #include "pipeline/client_call.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/held_keys.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/processor.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/remote_hosts.h"
@@ -98,6 +99,7 @@ private:
     // exchange.cc
     coro::Task<Status> serve();
     coro::Task<Status> answer();
+    void turn_to(const LlmTarget& target);
     Status begin();
     Status choose_route(const PathRoutes& path);
     void edit_relayed_request();
@@ -173,7 +175,9 @@ private:
     coro::Task<Status> translate_embeddings();
     // list_models.cc
     coro::Task<Status> list_models(std::span<const Route* const> routes);
-    coro::Task<Status> add_models_of(const Route& route, ListedModels& listed);
+    coro::Task<Status> add_models_of(const Route& route,
+                                     const LlmTarget& target,
+                                     ListedModels& listed);
     Result<const access::VirtualKey*> who_asks_for_models(std::span<const Route* const> routes);
     // transcode.cc
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
@@ -244,6 +248,7 @@ private:
     const LocalPtr<Snapshot> snapshot_;
     const LocalPtr<HeldKeys> keys_;  // As they were when it began.
     const Route* route_ = nullptr;
+    const LlmTarget* target_ = nullptr;       // Of the route; that is asked, or was the last.
     std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
     std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.
     std::unique_ptr<ChainRun> chain_;         // When its route has processors.

@@ -76,8 +76,10 @@ void add_names_of(const Route& route, ListedModels& listed) {
     for (const std::string& name : route.options->models) {
         listed.add_name(route, name);
     }
-    for (const upstream::ModelAlias& alias : route.upstream->options().models) {
-        listed.add_name(route, alias.alias);
+    for (const LlmTarget& target : route.pool->targets) {
+        for (const upstream::ModelAlias& alias : target.upstream->options().models) {
+            listed.add_name(route, alias.alias);
+        }
     }
 }
 
@@ -102,12 +104,14 @@ coro::Task<Status> Exchange::list_models(std::span<const Route* const> routes) {
     ListedModels listed = {.arena = arena, .key = key};
     for (const Route* route : routes) {
         add_names_of(*route, listed);
-        const Status added = co_await add_models_of(*route, listed);
-        if (const std::optional<Error> stop = reason_to_stop()) {
-            co_return fail(*stop);
-        }
-        if (!added) {
-            tell_unlisted(*route->upstream, added.error());
+        for (const LlmTarget& target : route->pool->targets) {
+            const Status added = co_await add_models_of(*route, target, listed);
+            if (const std::optional<Error> stop = reason_to_stop()) {
+                co_return fail(*stop);
+            }
+            if (!added) {
+                tell_unlisted(*target.upstream, added.error());
+            }
         }
     }
     const bool is_messages = client_.head().headers.has(http::HeaderId::anthropic_version);
@@ -148,16 +152,21 @@ Result<const access::VirtualKey*> Exchange::who_asks_for_models(
     return context.key;
 }
 
-coro::Task<Status> Exchange::add_models_of(const Route& route, ListedModels& listed) {
+coro::Task<Status> Exchange::add_models_of(const Route& route,
+                                           const LlmTarget& target,
+                                           ListedModels& listed) {
     Arena& arena = client_.arena();
-    upstream::Upstream& upstream = *route.upstream;
+    if (!target.model.empty()) {
+        co_return Status();  // Its own names are not those that clients use.
+    }
+    upstream::Upstream& upstream = *target.upstream;
     if (upstream.options().is_simulated()) {
         for (const std::string& name : upstream.options().simulator.models) {
             listed.add_name(route, name);
         }
         co_return Status();
     }
-    const Service& service = *route.service;
+    const Service& service = *target.service;
     const std::string_view path = service.path(Operation::models, {}, false, arena);
     if (path.empty()) {
         co_return Status();  // It has no list, which is no failure.

@@ -1,5 +1,5 @@
-// LlmTarget: a configured upstream that the gateway itself asks something, not for a client's
-// route. Holds its upstream; one shard.
+// LlmTarget: a configured upstream that is asked something, and what it calls the model. Holds its
+// upstream; one shard.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,12 @@ struct LlmTarget {
     LocalPtr<upstream::Upstream> upstream;
     const Service* service = nullptr;  // Of the snapshot.
     uint32_t index = 0;                // In the order of the configuration.
+    // What this target calls every model; empty leaves it to the upstream's own list of names.
+    std::string_view model = {};
+
+    std::string_view model_for(std::string_view asked) const {
+        return model.empty() ? upstream->model_for(asked) : model;
+    }
 };
 
 }  // namespace sluice::pipeline

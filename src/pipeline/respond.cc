@@ -77,7 +77,7 @@ Status Exchange::send_response_head() {
 
 RelayLimits Exchange::relay_limits() const {
     return {
-        .silence = Duration::milliseconds(route_->upstream->options().timeouts.silence_ms),
+        .silence = Duration::milliseconds(target_->upstream->options().timeouts.silence_ms),
         .send_timeout = Duration::milliseconds(client_.options().send_timeout_ms),
         .keepalive = Duration::milliseconds(client_.options().stream_keepalive_ms),
     };

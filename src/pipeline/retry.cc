@@ -74,7 +74,7 @@ std::string_view retry_reason_name(RetryReason reason) {
 // Comes back with the head of a reply that is none of an error.
 coro::Task<Status> Exchange::ask() {
     if (!first_attempt_.is_set()) {
-        route_->upstream->retry_budget().on_request();
+        target_->upstream->retry_budget().on_request();
     }
     can_send_again_ = intake_->is_complete();
     request_sent_whole_ = false;
@@ -98,7 +98,7 @@ coro::Task<Status> Exchange::ask() {
 }
 
 coro::Task<Status> Exchange::try_once(Refused& refused) {
-    if (CredentialKeeper* keeper = route_->service->credentials()) {
+    if (CredentialKeeper* keeper = target_->service->credentials()) {
         CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
     }
     CO_TRY_VOID(co_await dispatch());
@@ -113,7 +113,7 @@ coro::Task<Status> Exchange::try_once(Refused& refused) {
 // --- Keys.
 
 Status Exchange::choose_key() {
-    KeyRing& keys = route_->service->keys();
+    KeyRing& keys = target_->service->keys();
     if (keys.size() == 0 || key_ != nullptr) {
         return {};
     }
@@ -135,13 +135,13 @@ Status Exchange::choose_key() {
 
 // Lets the key rest that the upstream did not like; true when it was the key's fault.
 bool Exchange::note_key_trouble() {
-    const KeyRing& keys = route_->service->keys();
+    const KeyRing& keys = target_->service->keys();
     const bool is_refused = refusal_->blame == Blame::credential;
     if (key_ == nullptr || (!is_refused && refusal_->blame != Blame::throttle)) {
         return false;
     }
     const Duration cooldown =
-        Duration::milliseconds(route_->upstream->options().retry.key_cooldown_ms);
+        Duration::milliseconds(target_->upstream->options().retry.key_cooldown_ms);
     if (cooldown.ns() == 0) {
         return true;
     }
@@ -179,8 +179,8 @@ bool Exchange::turns_to_sibling() {
         return false;
     }
     keys_tried_ |= uint64_t{1} << key_index_;
-    const KeyRing::Choice sibling =
-        route_->service->keys().choose(model_for_upstream(), keys_tried_, services_.proactor.now());
+    const KeyRing::Choice sibling = target_->service->keys().choose(
+        model_for_upstream(), keys_tried_, services_.proactor.now());
     if (sibling.key != nullptr) {
         key_ = sibling.key;
         key_index_ = sibling.index;
@@ -215,7 +215,7 @@ coro::Task<Result<bool>> Exchange::goes_again(const Error& error) {
     if (!wait) {
         co_return false;
     }
-    if (!route_->upstream->retry_budget().take(services_.proactor.now())) {
+    if (!target_->upstream->retry_budget().take(services_.proactor.now())) {
         record_.is_out_of_retries = true;
         co_return false;
     }
@@ -230,7 +230,7 @@ coro::Task<Result<bool>> Exchange::goes_again(const Error& error) {
 
 // Nothing when another attempt makes no sense or is not allowed.
 std::optional<Duration> Exchange::wait_before_retry(const Error& error, RetryReason& reason) {
-    const upstream::UpstreamOptions& options = route_->upstream->options();
+    const upstream::UpstreamOptions& options = target_->upstream->options();
     if (retries_ >= options.retry.retries_max) {
         return std::nullopt;
     }

@@ -9,8 +9,10 @@
 
 #include "pipeline/chain.h"
 #include "pipeline/client_call.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/options.h"
 #include "pipeline/service.h"
+#include "pipeline/target_pool.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
 
@@ -54,13 +56,18 @@ size_t fit(const RouteOptions& route, std::string_view model) {
 
 }  // namespace
 
-std::string_view Route::model_for(std::string_view model) const {
+bool TargetPool::relays(const ClientCall& call) const {
+    return std::ranges::all_of(
+        targets, [&](const LlmTarget& target) { return target.service->relays(call); });
+}
+
+std::string_view Route::model_for(std::string_view model, const LlmTarget& target) const {
     for (const upstream::ModelAlias& alias : options->model_aliases) {
         if (alias.alias == model) {
             return alias.model;
         }
     }
-    return upstream->model_for(model);
+    return target.model_for(model);
 }
 
 bool PathRoutes::depends_on_body() const {
@@ -70,13 +77,13 @@ bool PathRoutes::depends_on_body() const {
     const Route& only = *routes.front();
     const RouteOptions& options = *only.options;
     return !options.models.empty() || !options.model_aliases.empty() || !options.allow_streaming ||
-           !options.allow_non_streaming || !only.upstream->options().models.empty() ||
-           only.upstream->options().is_simulated();
+           !options.allow_non_streaming || !only.pool->keeps_model_names() ||
+           only.pool->is_simulated() || only.pool->has_choice();
 }
 
 bool PathRoutes::relays(const ClientCall& call) const {
     return std::ranges::all_of(routes,
-                               [&](const Route* route) { return route->service->relays(call); });
+                               [&](const Route* route) { return route->pool->relays(call); });
 }
 
 bool PathRoutes::needs_body() const {

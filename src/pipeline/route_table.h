@@ -10,26 +10,28 @@
 #include <string_view>
 #include <vector>
 
-#include "base/local_ptr.h"
 #include "pipeline/client_call.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/options.h"
-#include "upstream/upstream.h"
+#include "pipeline/target_pool.h"
 
 namespace sluice::pipeline {
 
 class Chain;
-class Service;
 
+// What lives as long as the snapshot is pointed to.
 struct Route {
-    const RouteOptions* options;  // Lives as long as the snapshot.
-    LocalPtr<upstream::Upstream> upstream;
-    const Service* service;   // Lives as long as the snapshot.
-    const Chain* chain;       // Likewise; null when no processor runs.
-    uint32_t index;           // In the order of the configuration; metrics go by it.
-    uint32_t upstream_index;  // Likewise.
+    const RouteOptions* options;
+    const TargetPool* pool;
+    const Chain* chain;  // Null when no processor runs.
+    uint32_t index;      // In the order of the configuration; metrics go by it.
 
-    // The name that the upstream gets for a client's `model`; the same text when nothing changes.
-    std::string_view model_for(std::string_view model) const;
+    // The name that a target gets for a client's `model`; the same text when nothing changes.
+    std::string_view model_for(std::string_view model, const LlmTarget& target) const;
+    // The same for the target that goes without a choice, or would be the first one.
+    std::string_view model_for(std::string_view model) const {
+        return model_for(model, pool->first());
+    }
 };
 
 // All routes of one path prefix.

@@ -48,7 +48,7 @@ void Exchange::fill(ProcessorContext& context, const Route& route) {
     context.patience = this;
     context.own_fields = this;
     context.head = &client_.head();
-    context.upstream_name = route.upstream->options().name;
+    context.upstream_name = route.pool->name;
     context.call = call_;
     context.wants_stream = wants_stream_;
     context.now = clock();
@@ -130,7 +130,7 @@ Status Exchange::check_filters() {
         call_.is_known &&
         (!has_reply_text(call_) ||
          (providers::client_dialect(call_.dialect) != nullptr &&
-          providers::upstream_dialect(route_->service->vendor().dialect) != nullptr));
+          providers::upstream_dialect(target_->service->vendor().dialect) != nullptr));
     if (reply_filters().empty() || can_be_read) {
         return {};
     }

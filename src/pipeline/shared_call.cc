@@ -31,7 +31,6 @@
 #include "pipeline/route_table.h"
 #include "providers/dialect.h"
 #include "providers/vendor.h"
-#include "upstream/options.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
@@ -104,11 +103,11 @@ cache::KeyRef SharedCall::make_key(ProcessorContext& context,
                                    const json::Value& body,
                                    const SharingIdentity& identity) const {
     const Route& route = *context.route;
-    const upstream::UpstreamOptions& upstream = route.upstream->options();
     const std::string_view query = context.head == nullptr ? "" : context.head->query;
-    const std::string_view target = context.arena.join(
-        {route.options->path_prefix, "\n", upstream.name, "\n", upstream.base_url, "\n",
-         route.model_for(context.record.model), "\n", query});
+    const std::string_view target =
+        context.arena.join({route.options->path_prefix, "\n", route.pool->name, "\n",
+                            route.pool->first().upstream->options().base_url, "\n",
+                            route.model_for(context.record.model), "\n", query});
     const std::string_view operation =
         context.arena.join({identity.kind, " ", operation_name(context.call.operation), " ",
                             providers::dialect_name(context.call.dialect)});

@@ -56,7 +56,7 @@ coro::Task<Status> Exchange::simulate() {
         client_.head().method != http::Method::post) {
         co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
     }
-    const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
+    const upstream::SimulatorOptions& options = target_->upstream->options().simulator;
     const std::string body = intake_->held().to_string();
     CO_TRY(auto texts, providers::read_simulated_request(endpoint, body, services_.document,
                                                          client_.request_arena()));
@@ -97,7 +97,7 @@ coro::Task<Status> Exchange::think(Duration time) {
 }
 
 coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
-    const upstream::SimulatorOptions& options = route_->upstream->options().simulator;
+    const upstream::SimulatorOptions& options = target_->upstream->options().simulator;
     CO_TRY_VOID(co_await think(Duration::milliseconds(options.time_to_first_token_ms)));
     record_.first_byte = clock();
     http::HeadWriter writer = client_.begin_response(200);
@@ -136,7 +136,7 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
 }
 
 Status Exchange::answer_with_models(int64_t now_s) {
-    const auto& models = route_->upstream->options().simulator.models;
+    const auto& models = target_->upstream->options().simulator.models;
     std::string text;
     const std::string_view path = client_.head().path;
     const size_t list = path.find(kModelsPath) + kModelsPath.size();

@@ -12,6 +12,7 @@
 #include "pipeline/options.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
+#include "pipeline/target_pool.h"
 #include "providers/price_table.h"
 
 namespace sluice::pipeline {
@@ -26,16 +27,19 @@ public:
     Snapshot(std::shared_ptr<const void> config,
              std::vector<std::unique_ptr<Service>> compiled_services,
              ChainSet compiled_chains,
+             std::vector<std::unique_ptr<TargetPool>> compiled_pools,
              std::vector<Route> compiled_routes)
         : keep_alive(std::move(config)),
           services(std::move(compiled_services)),
           chains(std::move(compiled_chains)),
+          pools(std::move(compiled_pools)),
           routes(std::move(compiled_routes)),
           table(routes) {}
 
     const std::shared_ptr<const void> keep_alive;          // What the options below are part of.
     const std::vector<std::unique_ptr<Service>> services;  // By the index of their upstream.
     const ChainSet chains;
+    const std::vector<std::unique_ptr<TargetPool>> pools;
     const std::vector<Route> routes;
     const RouteTable table;
     http::ServerConnectionOptions connections;

@@ -95,10 +95,10 @@ void Exchange::write_translated_fields(http::HeadWriter& writer) {
         text.append(param);
     }
     writer.field("x-gateway-dropped-params", text.view());
-    if (route_->service->policy() == providers::UnsupportedPolicy::warn) {
+    if (target_->service->policy() == providers::UnsupportedPolicy::warn) {
         SLUICE_LOG(warning, "pipeline", "parameters were left out",
                    {"request_id", record_.request_id},
-                   {"upstream", route_->upstream->options().name}, {"parameters", text.view()});
+                   {"upstream", target_->upstream->options().name}, {"parameters", text.view()});
     }
 }
 
@@ -145,7 +145,7 @@ Status Exchange::begin_translated_response(std::string_view content_type) {
 coro::Task<Status> Exchange::transcode_whole() {
     record_.ended_in = Phase::relay;
     keep_response_fields();
-    CO_TRY(const std::string_view body, co_await read_reply(route_->service->reply_bytes_max()));
+    CO_TRY(const std::string_view body, co_await read_reply(target_->service->reply_bytes_max()));
     lease_.give_back(request_sent_whole_);
     const Translated& translated = *translated_;
     providers::WholeReply whole(client_.arena());

@@ -56,7 +56,7 @@ Error Exchange::keep_refusal(const Error& error) {
 
 // What every translation begins with; the parsed body is returned.
 Result<const json::Value*> Exchange::begin_translation() {
-    const Service& service = *route_->service;
+    const Service& service = *target_->service;
     translated_ = std::make_unique<Translated>(client_.arena(), service.policy());
     Translated& translated = *translated_;
     translated.client = providers::client_dialect(call_.dialect);

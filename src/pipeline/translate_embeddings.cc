@@ -63,7 +63,7 @@ coro::Task<Status> Exchange::translate_embeddings() {
         record_.usage.is_known = first > 0;
         CO_TRY_VOID(co_await ask());
         CO_TRY(const std::string_view answer,
-               co_await read_reply(route_->service->reply_bytes_max()));
+               co_await read_reply(target_->service->reply_bytes_max()));
         lease_.give_back(request_sent_whole_);
         if (!providers::decode_embedding_reply(answer, *form, count, client_.arena(), reply,
                                                failure)) {

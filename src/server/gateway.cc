@@ -41,6 +41,7 @@
 #include "pipeline/snapshot.h"
 #include "server/options.h"
 #include "server/runtime_config.h"
+#include "server/target_pools.h"
 #include "server/telemetry.h"
 #include "upstream/options.h"
 #include "upstream/upstream.h"
@@ -152,23 +153,18 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     resources.scopes = &config_->access.scopes;
     pipeline::ChainSet chains(config.processors, resources);
     use_keys(config_->access.keys);
+    TargetPools pools = make_target_pools(*config_, llms);
     for (const pipeline::RouteOptions& options : config.routes) {
-        for (uint32_t i = 0; i < config.upstreams.size(); ++i) {
-            if (config.upstreams[i].name == options.target_llm) {
-                routes.push_back({.options = &options,
-                                  .upstream = upstreams[i],
-                                  .service = providers[i].get(),
-                                  .chain = chains.chain(options.processors),
-                                  .index = static_cast<uint32_t>(routes.size()),
-                                  .upstream_index = i});
-            }
-        }
+        routes.push_back({.options = &options,
+                          .pool = &pool_of(pools, options.target_llm),
+                          .chain = chains.chain(options.processors),
+                          .index = static_cast<uint32_t>(routes.size())});
     }
     replace_upstreams(std::move(upstreams));
     services_.head_scratch.resize(server.http.limits.fields_max);
     telemetry_.use(config);
     LocalPtr snapshot(new pipeline::Snapshot(config_, std::move(providers), std::move(chains),
-                                             std::move(routes)));
+                                             std::move(pools), std::move(routes)));
     snapshot->connections = server.http;
     snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
                       .max_age_s = server.cors_max_age_s};

@@ -58,7 +58,8 @@ std::string_view upstream_name_of(const ProcessorContext& context, std::string_v
 bool can_read_reply(const ProcessorContext& context) {
     return has_reply_text(context.call) && context.route != nullptr &&
            providers::client_dialect(context.call.dialect) != nullptr &&
-           providers::upstream_dialect(context.route->service->vendor().dialect) != nullptr;
+           providers::upstream_dialect(context.route->pool->first().service->vendor().dialect) !=
+               nullptr;
 }
 
 }  // namespace

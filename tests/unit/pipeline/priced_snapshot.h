@@ -31,6 +31,7 @@ public:
         std::vector<std::unique_ptr<Service>> services;
         services.push_back(std::make_unique<Service>(options_, *keys_));
         snapshot_ = std::make_unique<Snapshot>(nullptr, std::move(services), ChainSet(),
+                                               std::vector<std::unique_ptr<TargetPool>>(),
                                                std::vector<Route>());
         snapshot_->prices = &table_;
     }

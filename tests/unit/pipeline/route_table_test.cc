@@ -41,13 +41,12 @@ protected:
     }
     const RouteTable& table() {
         if (table_ == nullptr) {
+            pool_.targets = {{.name = "llm", .upstream = upstream_, .service = service()}};
             for (const auto& options : options_) {
                 routes_.push_back({.options = options.get(),
-                                   .upstream = upstream_,
-                                   .service = service(),
+                                   .pool = &pool_,
                                    .chain = nullptr,
-                                   .index = static_cast<uint32_t>(routes_.size()),
-                                   .upstream_index = 0});
+                                   .index = static_cast<uint32_t>(routes_.size())});
             }
             table_ = std::make_unique<RouteTable>(routes_);
         }
@@ -60,6 +59,7 @@ protected:
     void TearDown() override {
         table_.reset();
         routes_.clear();
+        pool_.targets.clear();
         UpstreamTest::TearDown();
     }
 
@@ -67,6 +67,7 @@ private:
     std::vector<std::unique_ptr<RouteOptions>> options_;
     upstream::KeyRing keys_{{}, nullptr};
     std::unique_ptr<Service> service_;
+    TargetPool pool_;
     std::vector<Route> routes_;
     std::unique_ptr<RouteTable> table_;
 };

@@ -99,13 +99,14 @@ protected:
         shard_ = net::Shard::create(0, {}, 1).value();
         shard_group_.set(*shard_);
         route_.options = &route_options_;
-        route_.upstream = upstream_;
+        pool_ = {.name = "up", .targets = {{.name = "up", .upstream = upstream_}}};
+        route_.pool = &pool_;
         open_cache({.enabled = true});
     }
     void TearDown() override {
         part_.reset();
         group_.reset();
-        route_.upstream = {};
+        pool_ = {};
         shard_.reset();
         UpstreamTest::TearDown();
     }
@@ -122,6 +123,7 @@ protected:
     std::optional<cache::SharedCache> part_;
     cache::KeyMaker keys_{std::string_view("a secret")};
     RouteOptions route_options_{.path_prefix = "/v1"};
+    TargetPool pool_;
     Route route_{};
 };
 
