@@ -1,0 +1,111 @@
+// Balancer: one way to choose among targets that may be used; see docs/BALANCING.md.
+//
+// Without state: what a strategy needs to remember lies in the pool, so that one object serves all
+// pools and shards, and a request may ask for another strategy than its pool's. A new one is a file
+// in balancers/ and a line in balancer_table.cc.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "balance/options.h"
+#include "balance/target.h"
+#include "balance/target_state.h"
+#include "base/prng.h"
+#include "base/time.h"
+
+namespace sluice::balance {
+
+class Pool;
+struct Ask;
+
+struct Candidate {
+    const Target* target = nullptr;
+    uint16_t index = 0;          // Of the target in its pool.
+    bool is_probe = false;       // An open breaker would let this one request pass.
+    uint32_t cached_tokens = 0;  // Of the prompt, as far as we know.
+};
+
+// Those that may be chosen. Of larger pools not all are looked at: the ones that a strategy names
+// and some that are drawn.
+class Candidates {
+public:
+    static constexpr size_t kMax = 64;
+
+    size_t size() const { return size_; }
+    bool is_full() const { return size_ == kMax; }
+    void add(const Candidate& candidate) { items_[size_++] = candidate; }
+    bool has(uint16_t index) const;
+    void remove(size_t at) { items_[at] = items_[--size_]; }
+    void keep(size_t size) { size_ = size; }
+    std::span<Candidate> items() { return {items_.data(), size_}; }
+    std::span<const Candidate> items() const { return {items_.data(), size_}; }
+
+private:
+    std::array<Candidate, kMax> items_;
+    size_t size_ = 0;
+};
+
+// One choice.
+struct Round {
+    const Pool& pool;
+    const Ask& ask;
+    Instant now;
+    Prng& prng;
+    std::span<const Candidate> candidates;  // At least two.
+};
+
+class Balancer {
+public:
+    // Position of one of the candidates.
+    virtual size_t choose(const Round& round) const = 0;
+    // Of a pool too large to look at all of it: some that should be looked at, whether they may be
+    // used or not; returns how many.
+    virtual size_t nominate(const Round& round, std::span<uint16_t> nominees) const;
+    // Whether it looks at Ask::blocks, with a pool of these options.
+    virtual bool wants_blocks(const PoolOptions& options) const;
+
+protected:
+    ~Balancer() = default;
+};
+
+const Balancer& find_balancer(Strategy strategy);
+std::string_view name_of(Strategy strategy);
+std::optional<Strategy> strategy_named(std::string_view name);
+
+// The position of the least cost; equal ones are drawn from by weight, never by position. A cost
+// within `band` of the least is equal to it.
+template <typename F>
+size_t least(const Round& round, double band, const F& cost_of) {
+    std::array<double, Candidates::kMax> costs;
+    double limit = cost_of(round.candidates[0]);
+    costs[0] = limit;
+    for (size_t i = 1; i < round.candidates.size(); ++i) {
+        costs[i] = cost_of(round.candidates[i]);
+        limit = costs[i] < limit ? costs[i] : limit;
+    }
+    limit *= 1 + band;
+    size_t chosen = 0;
+    double weights = 0;
+    for (size_t i = 0; i < round.candidates.size(); ++i) {
+        if (costs[i] <= limit) {
+            const double weight = round.candidates[i].target->weight;
+            chosen = weights == 0 || round.prng.unit() * (weights + weight) < weight ? i : chosen;
+            weights += weight;
+        }
+    }
+    return chosen;
+}
+
+// One of them, each with a probability by its weight.
+size_t draw_by_weight(const Round& round);
+// Load times this: a target that fails often is as good as a busier one.
+double failure_factor(const TargetState& state, Instant now);
+// Expected seconds to the first token, by what is learned of the target.
+double predicted_ttft(const Round& round, const Candidate& candidate);
+
+}  // namespace sluice::balance

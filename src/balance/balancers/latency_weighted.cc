@@ -1,0 +1,30 @@
+// latency_weighted: where the first token is expected soonest: what the prompt and those before it
+// should take, by how many times slower than expected the target has been, and how much slower
+// tokens come from it with what it is writing already.
+//
+// Those within 5 % of the best are drawn from by weight, as the expectation is no better than that.
+// A queue counts for its weight: twice the weight, half the queue.
+#include "balance/balancer.h"
+#include "balance/balancer_table.h"
+
+namespace sluice::balance {
+
+namespace {
+
+class LatencyWeighted final : public Balancer {
+    size_t choose(const Round& round) const override {
+        return least(round, kBand,
+                     [&](const Candidate& candidate) { return predicted_ttft(round, candidate); });
+    }
+
+    static constexpr double kBand = 0.05;
+};
+
+}  // namespace
+
+const Balancer& latency_weighted() {
+    static constexpr LatencyWeighted kBalancer;
+    return kBalancer;
+}
+
+}  // namespace sluice::balance

@@ -1,0 +1,45 @@
+// least_loaded and least_connections: the fewest tokens, or requests, in flight for its weight,
+// with the new one there. Equal ones are drawn from.
+#include "balance/balancer.h"
+#include "balance/balancer_table.h"
+#include "balance/pool.h"
+#include "balance/target_state.h"
+
+namespace sluice::balance {
+
+namespace {
+
+class LeastLoaded final : public Balancer {
+    size_t choose(const Round& round) const override {
+        const uint32_t own = round.ask.prompt_tokens + round.ask.output_tokens;
+        return least(round, 0, [&](const Candidate& candidate) {
+            const TargetState& state = *candidate.target->state;
+            const double tokens = state.load(round.now, own).kv_tokens + own + 1;
+            return tokens * failure_factor(state, round.now) / candidate.target->weight;
+        });
+    }
+};
+
+class LeastConnections final : public Balancer {
+    size_t choose(const Round& round) const override {
+        return least(round, 0, [&](const Candidate& candidate) {
+            const TargetState& state = *candidate.target->state;
+            const double requests = state.load(round.now, 0).requests + 1;
+            return requests * failure_factor(state, round.now) / candidate.target->weight;
+        });
+    }
+};
+
+}  // namespace
+
+const Balancer& least_loaded() {
+    static constexpr LeastLoaded kBalancer;
+    return kBalancer;
+}
+
+const Balancer& least_connections() {
+    static constexpr LeastConnections kBalancer;
+    return kBalancer;
+}
+
+}  // namespace sluice::balance

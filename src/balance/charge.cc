@@ -1,0 +1,191 @@
+// Whatever was added is subtracted by the same numbers, which is why they are kept here.
+#include "balance/charge.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "balance/circuit_breaker.h"
+#include "balance/ewma.h"
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "balance/pool_state.h"
+#include "balance/target.h"
+#include "balance/target_state.h"
+#include "base/time.h"
+
+namespace sluice::balance {
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr double kSlowdownLeast = 0.1;
+constexpr double kSlowdownMost = 100;
+// What a fault counts as: a failure that comes at once must not look like a fast answer.
+constexpr double kSlowdownOfFault = 8;
+constexpr Duration kFailuresFade = Duration::seconds(30);
+constexpr Duration kPhantomFade = Duration::milliseconds(2'500);
+// Of a target that asks for a pause without saying how long, and the longest that is believed.
+constexpr Duration kRestUnsaid = Duration::seconds(1);
+constexpr Duration kRestMost = Duration::seconds(300);
+
+}  // namespace
+
+Charge::Charge(Charge&& other) noexcept {
+    *this = std::move(other);
+}
+
+Charge& Charge::operator=(Charge&& other) noexcept {
+    if (this == &other) {
+        return *this;
+    }
+    release();
+    pool_ = std::exchange(other.pool_, nullptr);
+    target_ = std::exchange(other.target_, nullptr);
+    began_ = other.began_;
+    queued_tokens_ = other.queued_tokens_;
+    in_flight_ = other.in_flight_;
+    prompt_tokens_ = other.prompt_tokens_;
+    uncached_tokens_ = other.uncached_tokens_;
+    kv_tokens_ = other.kv_tokens_;
+    is_decoding_ = std::exchange(other.is_decoding_, false);
+    is_probe_ = std::exchange(other.is_probe_, false);
+    return *this;
+}
+
+Charge::~Charge() {
+    release();
+}
+
+void Charge::release() {
+    if (target_ == nullptr) {
+        return;
+    }
+    TargetState& state = *target_->state;
+    if (is_probe_) {
+        state.breaker.drop_probe();
+    }
+    if (is_decoding_) {
+        state.decoding.fetch_sub(1, kRelaxed);
+    } else {
+        state.prefill_tokens.fetch_sub(uncached_tokens_, kRelaxed);
+    }
+    state.kv_tokens.fetch_sub(kv_tokens_, kRelaxed);
+    state.requests.fetch_sub(1, kRelaxed);
+    target_ = nullptr;
+    pool_ = nullptr;
+    is_decoding_ = false;
+    is_probe_ = false;
+}
+
+void Charge::on_first_token(Instant now) {
+    if (target_ == nullptr || is_decoding_) {
+        return;
+    }
+    is_decoding_ = true;
+    TargetState& state = *target_->state;
+    state.prefill_tokens.fetch_sub(uncached_tokens_, kRelaxed);
+    state.decoding.fetch_add(1, kRelaxed);
+
+    const PoolOptions& options = pool_->options();
+    PoolState& shared = pool_->state();
+    const double ttft_s = std::max((now - began_).as_seconds(), 0.0);
+    const double rate = std::max(target_->options.prefill_tokens_per_s, 1U);
+    const double own_s = uncached_tokens_ / rate;
+    const double queued_s = queued_tokens_ / rate;
+    // Against what it should have taken behind those that waited: how fast the target is. Against
+    // an idle target: how long people wait, which is what limits and hedges go by.
+    const double base_s = shared.base();
+    const double pace =
+        std::clamp(ttft_s / (base_s + queued_s + own_s), kSlowdownLeast, kSlowdownMost);
+    const double wait = std::clamp(ttft_s / (base_s + own_s), kSlowdownLeast, kSlowdownMost);
+    state.slowdown.add(pace, now, Duration::milliseconds(options.latency_decay_ms));
+    state.recent_samples.fetch_add(1, kRelaxed);
+    state.recent_slowdown_percents.fetch_add(static_cast<uint32_t>(pace * 100), kRelaxed);
+    shared.learn_base(ttft_s, queued_s + own_s, now);
+    shared.slowdowns.add(wait);
+    if (options.adaptive_limit.enabled) {
+        state.limit.on_sample(wait, in_flight_, options.adaptive_limit);
+    }
+}
+
+void Charge::finish(const Outcome& outcome, Instant now) {
+    if (target_ == nullptr) {
+        return;
+    }
+    move_breaker(outcome.verdict, now);
+    learn(outcome, now);
+    correct_prefixes(outcome);
+    release();
+}
+
+void Charge::move_breaker(Verdict verdict, Instant now) {
+    TargetState& state = *target_->state;
+    const BreakerOptions& options = pool_->options().breaker;
+    if (verdict == Verdict::neutral) {
+        return;  // A probe's place is given back with the rest.
+    }
+    auto change = CircuitBreaker::Change::none;
+    if (is_probe_) {
+        is_probe_ = false;
+        change = state.breaker.on_probe(verdict == Verdict::success, options, now, state.salt);
+    } else if (verdict == Verdict::success) {
+        change = state.breaker.on_success(options, now);
+    } else if (verdict == Verdict::fault) {
+        change = state.breaker.on_fault(options, now, state.salt);
+    }
+    if (change == CircuitBreaker::Change::closed) {
+        state.slow_start_ms.store(ms_of(now), kRelaxed);
+        state.failures.clear();
+        state.phantoms.clear();
+    }
+}
+
+void Charge::learn(const Outcome& outcome, Instant now) {
+    TargetState& state = *target_->state;
+    const PoolOptions& options = pool_->options();
+    switch (outcome.verdict) {
+        case Verdict::success: {
+            state.successes_total.fetch_add(1, kRelaxed);
+            state.recent_successes.fetch_add(1, kRelaxed);
+            if (!state.failures.is_empty()) {
+                state.failures.add(0, now, kFailuresFade);
+            }
+            if (outcome.per_token > Duration{}) {
+                const double seconds = outcome.per_token.as_seconds();
+                const Duration tau = Duration::milliseconds(options.latency_decay_ms);
+                state.per_token_s.add(seconds, now, tau);
+                pool_->state().per_token_s.add(seconds, now, tau);
+            }
+            break;
+        }
+        case Verdict::fault:
+            state.faults_total.fetch_add(1, kRelaxed);
+            state.recent_faults.fetch_add(1, kRelaxed);
+            state.failures.add(1, now, kFailuresFade);
+            state.slowdown.raise(kSlowdownOfFault, now);
+            state.phantoms.pile(1, now, kPhantomFade);
+            state.note_error(outcome.error, now);
+            break;
+        case Verdict::pushback: {
+            state.pushbacks_total.fetch_add(1, kRelaxed);
+            const Duration said = outcome.retry_after;
+            state.rest(now + (said > Duration{} ? std::min(said, kRestMost) : kRestUnsaid));
+            state.note_error(outcome.error, now);
+            if (options.adaptive_limit.enabled) {
+                state.limit.on_pushback(options.adaptive_limit);
+            }
+            break;
+        }
+        case Verdict::neutral:
+            state.neutral_total.fetch_add(1, kRelaxed);
+            break;
+    }
+}
+
+void Charge::correct_prefixes(const Outcome& outcome) {
+    (void)outcome;
+}
+
+}  // namespace sluice::balance

@@ -1,0 +1,124 @@
+// Pool: the targets behind one name, and the choice of one for a request.
+//
+// Made on the main thread with a configuration, shared by all shards and immutable but for the
+// states of its targets, which are atomics and outlive reloads for as long as the target is the
+// same. Pure: time and randomness are passed in, so that the same object runs in a simulation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "balance/charge.h"
+#include "balance/options.h"
+#include "balance/target.h"
+#include "base/prng.h"
+#include "base/time.h"
+
+namespace sluice::balance {
+
+class Balancer;
+class PrefixIndex;
+struct Candidate;
+struct PoolState;
+
+// What is known of a request when a target is chosen for it.
+struct Ask {
+    uint32_t prompt_tokens = 0;             // An estimate.
+    uint32_t output_tokens = 0;             // Likewise: what it may become.
+    uint32_t needs = 0;                     // Bits of Capability that a target must have.
+    std::span<const uint64_t> blocks = {};  // Chain hashes of the prompt; see prefix_hash.h.
+    uint64_t affinity = 0;                  // Hash of what ties requests together; 0 is none.
+    std::span<const uint16_t> tried = {};   // Targets that have failed it already.
+    const Balancer* overrides = nullptr;    // Instead of the pool's own.
+};
+
+// Why there is no target for a request.
+enum class Without : uint8_t {
+    none,       // There is one.
+    incapable,  // All lack something that the request needs; which, says `lacking`.
+    too_long,   // The request is longer than the context of every capable one.
+    tried,      // All that could have failed it already.
+    resting,    // All that could are drained, ejected, throttled or behind an open breaker.
+    no_room,    // All that could have as much in flight as they may.
+};
+
+struct Selection {
+    // The request is charged to the target from now on; empty without one.
+    Charge charge = {};
+    uint16_t target = 0;
+    uint32_t cached_tokens = 0;  // That the target is thought to have.
+    Without without = Without::none;
+    uint32_t lacking = 0;       // Bits of Capability.
+    Duration retry_after = {};  // For resting and no_room: when one may be back; 0 is not known.
+
+    explicit operator bool() const { return without == Without::none; }
+};
+
+class Pool {
+public:
+    static constexpr size_t kTargetsMax = 4096;
+
+    // Takes over the states of targets that `running` has, too; null when there is none.
+    // `capabilities`: what each of the targets can do, in the order of the options.
+    Pool(PoolOptions options,
+         std::span<const uint32_t> capabilities,
+         const Pool* running,
+         Instant now,
+         uint64_t seed);
+    ~Pool();
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    const PoolOptions& options() const { return options_; }
+    std::span<const Target> targets() const { return targets_; }
+    // Whether selections look at Ask::blocks.
+    bool wants_blocks() const;
+
+    // Chooses and charges in one step. Any shard.
+    Selection select(const Ask& ask, Instant now, Prng& prng) const;
+
+    // What targets share; any shard may feed and read it.
+    PoolState& state() const { return *state_; }
+    // For round_robin: targets in turn, each as often as its weight says.
+    std::span<const uint16_t> sequence() const { return sequence_; }
+
+    // Looks at what the targets did since the last time, and leaves out those that are worse than
+    // the others. One thread, every outliers.interval_ms.
+    void judge(Instant now);
+
+private:
+    friend class Charge;
+
+    // Targets of one priority, the most urgent first.
+    struct Tier {
+        uint32_t priority = 0;
+        std::vector<uint16_t> targets;
+    };
+    void make_tiers();
+    void make_sequence();
+
+    // --- One choice.
+    struct Look;
+    void gather_all(Look& look) const;
+    void gather_some(Look& look) const;
+    void hold_back_beginners(Look& look) const;
+    size_t choose(Look& look) const;
+    bool charge(Look& look, const Candidate& candidate, Selection& selection) const;
+    Selection without(const Ask& ask, bool is_panic, Instant now) const;
+    bool is_panic(const Ask& ask, Instant now) const;
+
+    PoolOptions options_;
+    std::vector<Target> targets_;
+    std::vector<Tier> tiers_;
+    std::vector<uint16_t> sequence_;
+    const Balancer* balancer_ = nullptr;
+    std::shared_ptr<PoolState> state_;
+    std::shared_ptr<PrefixIndex> prefixes_;  // Null when no strategy wants it.
+};
+
+}  // namespace sluice::balance

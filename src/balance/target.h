@@ -1,0 +1,49 @@
+// Target: one upstream and model in a pool, what it can do, and the state that all shards share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "balance/options.h"
+#include "base/time.h"
+
+namespace sluice::balance {
+
+// What a request may need of a target; bits of Ask::needs.
+enum Capability : uint32_t {
+    kTools = 1U << 0,
+    kParallelTools = 1U << 1,
+    kImages = 1U << 2,
+    kJsonSchema = 1U << 3,
+    kReasoning = 1U << 4,
+    kStreaming = 1U << 5,
+    kAudio = 1U << 6,
+    kDocuments = 1U << 7,
+};
+
+// Its bit, by the name that settings give it ("tools", "json_schema" ...); 0 is no such.
+uint32_t capability_named(std::string_view name);
+// Names of all bits, separated by commas.
+std::string names_of_capabilities(uint32_t bits);
+
+// What people or discovery want of it, over everything that was measured.
+enum class Mode : uint8_t {
+    active,
+    drained,       // Gets nothing new; what it has goes on.
+    forced_open,   // As if its breaker were open, without probes.
+    forced_closed  // Used whatever breaker and ejection say.
+};
+
+struct TargetState;  // target_state.h
+
+struct Target {
+    TargetOptions options;
+    std::string name;  // "llm" or "llm/model"; unique in its pool.
+    uint32_t capabilities = 0;
+    double weight = 1;  // By the mean of its pool.
+    std::shared_ptr<TargetState> state;
+};
+
+}  // namespace sluice::balance
