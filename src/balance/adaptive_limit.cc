@@ -1,4 +1,4 @@
-// The constants are those of Gradient2, but for the bounds, which are options.
+// Tolerance, smoothing and queue are those of Gradient2.
 #include "balance/adaptive_limit.h"
 
 #include <algorithm>
@@ -15,12 +15,13 @@ namespace {
 constexpr double kTolerance = 1.5;
 constexpr double kSmoothing = 0.2;
 constexpr double kQueue = 4;
-constexpr double kLongShare = 2.0 / (600 + 1);
+constexpr double kUsualShareDown = 0.05;
+constexpr double kUsualShareUp = 1.0 / 20'000;
 constexpr double kPushbackFactor = 0.9;
 
 struct Word {
     double limit;
-    double long_slowdown;
+    double usual_slowdown;
 };
 
 Word unpack(uint64_t bits) {
@@ -30,7 +31,8 @@ Word unpack(uint64_t bits) {
 
 uint64_t pack(const Word& word) {
     const auto limit = std::bit_cast<uint32_t>(static_cast<float>(word.limit));
-    return uint64_t{limit} << 32U | std::bit_cast<uint32_t>(static_cast<float>(word.long_slowdown));
+    return uint64_t{limit} << 32U |
+           std::bit_cast<uint32_t>(static_cast<float>(word.usual_slowdown));
 }
 
 double bounded(double limit, const AdaptiveLimitOptions& options) {
@@ -46,7 +48,7 @@ double begun(const Word& word, const AdaptiveLimitOptions& options) {
 
 uint32_t AdaptiveLimit::limit(const AdaptiveLimitOptions& options) const {
     const Word word = unpack(word_.load(std::memory_order_relaxed));
-    return static_cast<uint32_t>(bounded(begun(word, options), options));
+    return static_cast<uint32_t>(bounded(begun(word, options), options) + 0.5);
 }
 
 void AdaptiveLimit::on_sample(double slowdown,
@@ -57,13 +59,11 @@ void AdaptiveLimit::on_sample(double slowdown,
     do {
         Word word = unpack(seen);
         word.limit = begun(word, options);
-        double& slow = word.long_slowdown;
-        slow = slow > 0 ? slow + (slowdown - slow) * kLongShare : slowdown;
-        if (slow > 2 * slowdown) {
-            slow *= 0.95;  // It was learned under a load that is gone.
-        }
+        double& usual = word.usual_slowdown;
+        const double share = slowdown < usual ? kUsualShareDown : kUsualShareUp;
+        usual = usual > 0 ? usual + (slowdown - usual) * share : slowdown;
         if (in_flight * 2 >= word.limit) {
-            const double gradient = std::clamp(kTolerance * slow / slowdown, 0.5, 1.0);
+            const double gradient = std::clamp(kTolerance * usual / slowdown, 0.5, 1.0);
             const double next = gradient * word.limit + kQueue;
             word.limit += (bounded(next, options) - word.limit) * kSmoothing;
         }

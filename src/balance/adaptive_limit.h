@@ -3,7 +3,8 @@
 //
 // Gradient2 of Netflix' concurrency-limits, over slowdowns in place of round-trip times: as a long
 // prompt takes longer than a short one, its time alone would look like congestion. The limit falls
-// where the slowdown is above its long average by half, and grows by a queue of four otherwise.
+// where the slowdown is above what it usually is by half, and grows by a queue of four otherwise.
+// What is usual falls fast and rises very slowly: an average would learn the overload as usual.
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,7 @@ public:
     void on_pushback(const AdaptiveLimitOptions& options);
 
 private:
-    // A float each: the limit and the long average of slowdowns; 0 before the first sample.
+    // A float each: the limit and the usual slowdown; 0 before the first sample.
     std::atomic<uint64_t> word_ = 0;
 };
 

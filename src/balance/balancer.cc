@@ -22,15 +22,6 @@ constexpr Duration kFailuresFade = Duration::seconds(30);
 // but not so often that a slow one is noticed by many.
 constexpr int64_t kIdleFactor = 6;
 
-// The pace of tokens against that of the whole pool.
-double pace(const PoolState& pool, const TargetState& state) {
-    if (state.per_token_s.is_empty()) {
-        return 1;
-    }
-    const double mean = pool.per_token_s.value(0);
-    return mean > 0 ? std::clamp(state.per_token_s.value(mean) / mean, 0.25, 4.0) : 1;
-}
-
 }  // namespace
 
 bool Candidates::has(uint16_t index) const {
@@ -61,29 +52,41 @@ size_t draw_by_weight(const Round& round) {
     return found;
 }
 
-double failure_factor(const TargetState& state, Instant now) {
-    if (state.failures.is_empty()) {
-        return 1;
-    }
-    const double failures = state.failures.value_now(0, now, kFailuresFade);
-    return 1 / (1 - std::min(failures, kFailuresMost));
+Outlook::Outlook(const Round& round)
+    : round_(round),
+      failures_(round.now, kFailuresFade),
+      idle_(round.now, Duration::milliseconds(round.pool.options().latency_decay_ms * kIdleFactor)),
+      base_s_(round.pool.state().base()),
+      per_token_inverse_(0),
+      decode_s_(round.pool.options().decode_s_per_stream),
+      prompt_tokens_(round.ask.prompt_tokens) {
+    const double mean = round.pool.state().per_token_s.value(0);
+    per_token_inverse_ = mean > 0 ? 1 / mean : 0;
 }
 
-double predicted_ttft(const Round& round, const Candidate& candidate) {
-    const TargetState& state = *candidate.target->state;
-    const PoolState& shared = round.pool.state();
-    const PoolOptions& options = round.pool.options();
-    const uint32_t prompt = round.ask.prompt_tokens;
-    const LoadView load = state.load(round.now, prompt);
-    const double uncached = prompt - std::min(candidate.cached_tokens, prompt);
-    const double weight = candidate.target->weight;
-    const double rate = std::max(candidate.target->options.prefill_tokens_per_s, 1U);
-    const Duration idle = Duration::milliseconds(options.latency_decay_ms * kIdleFactor);
-    const double slowdown = state.slowdown.value_now(1, round.now, idle);
-    const double expected = shared.base() + (load.prefill_tokens / weight + uncached) / rate;
-    const double decode =
-        options.decode_s_per_stream * load.decoding / weight * pace(shared, state);
-    return (expected * slowdown + decode) * failure_factor(state, round.now);
+double Outlook::failure_factor(const TargetState& state) const {
+    if (state.failures.is_empty()) [[likely]] {
+        return 1;
+    }
+    return 1 / (1 - std::min(state.failures.value_now(0, failures_), kFailuresMost));
+}
+
+// The pace of its tokens against that of the whole pool.
+double Outlook::pace(const TargetState& state) const {
+    const double relative = state.per_token_s.value(0) * per_token_inverse_;
+    return relative > 0 ? std::clamp(relative, 0.25, 4.0) : 1;
+}
+
+double Outlook::ttft_s(const Candidate& candidate) const {
+    const Target& target = *candidate.target;
+    const TargetState& state = *target.state;
+    const LoadView load = state.load(round_.now, prompt_tokens_);
+    const double uncached = prompt_tokens_ - std::min(candidate.cached_tokens, prompt_tokens_);
+    // A queue counts for the target's weight.
+    const double tokens = load.prefill_tokens * target.inverse_weight + uncached;
+    const double expected = base_s_ + tokens * target.prefill_s_per_token;
+    const double decode = decode_s_ * load.decoding * target.inverse_weight * pace(state);
+    return (expected * slowness(state) + decode) * failure_factor(state);
 }
 
 }  // namespace sluice::balance

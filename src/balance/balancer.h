@@ -23,11 +23,12 @@ namespace sluice::balance {
 class Pool;
 struct Ask;
 
+// Without initial values: sixty-four of them are made for each choice.
 struct Candidate {
-    const Target* target = nullptr;
-    uint16_t index = 0;          // Of the target in its pool.
-    bool is_probe = false;       // An open breaker would let this one request pass.
-    uint32_t cached_tokens = 0;  // Of the prompt, as far as we know.
+    const Target* target;
+    uint16_t index;          // Of the target in its pool.
+    bool is_probe;           // An open breaker would let this one request pass.
+    uint32_t cached_tokens;  // Of the prompt, as far as we know.
 };
 
 // Those that may be chosen. Of larger pools not all are looked at: the ones that a strategy names
@@ -103,9 +104,29 @@ size_t least(const Round& round, double band, const F& cost_of) {
 
 // One of them, each with a probability by its weight.
 size_t draw_by_weight(const Round& round);
-// Load times this: a target that fails often is as good as a busier one.
-double failure_factor(const TargetState& state, Instant now);
-// Expected seconds to the first token, by what is learned of the target.
-double predicted_ttft(const Round& round, const Candidate& candidate);
+// What strategies read of targets, with what is the same for all of them in one choice worked out
+// once.
+class Outlook {
+public:
+    explicit Outlook(const Round& round);
+
+    // Load times this: a target that fails often is as good as a busier one.
+    double failure_factor(const TargetState& state) const;
+    // How many times slower than expected it is; forgotten slowly while nothing is heard of it.
+    double slowness(const TargetState& state) const { return state.slowdown.value_now(1, idle_); }
+    // Expected seconds to the first token.
+    double ttft_s(const Candidate& candidate) const;
+
+private:
+    double pace(const TargetState& state) const;
+
+    const Round& round_;
+    Fading failures_;
+    Fading idle_;
+    double base_s_;
+    double per_token_inverse_;  // Of the pool's mean; 0 when it is not known.
+    double decode_s_;
+    uint32_t prompt_tokens_;
+};
 
 }  // namespace sluice::balance

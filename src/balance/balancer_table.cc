@@ -21,14 +21,14 @@ struct Row {
 
 constexpr std::array kRows = {
     Row{Strategy::latency_weighted, "latency_weighted", latency_weighted},
-    Row{Strategy::round_robin, "round_robin", latency_weighted},
+    Row{Strategy::round_robin, "round_robin", round_robin},
     Row{Strategy::random, "random", random_by_weight},
     Row{Strategy::p2c, "p2c", p2c},
     Row{Strategy::least_loaded, "least_loaded", least_loaded},
     Row{Strategy::least_connections, "least_connections", least_connections},
     Row{Strategy::cost_optimized, "cost_optimized", cost_optimized},
-    Row{Strategy::prefix_affinity, "prefix_affinity", latency_weighted},
-    Row{Strategy::consistent_hash, "consistent_hash", latency_weighted},
+    Row{Strategy::prefix_affinity, "prefix_affinity", prefix_affinity},
+    Row{Strategy::consistent_hash, "consistent_hash", consistent_hash},
     Row{Strategy::priority, "priority", priority},
 };
 

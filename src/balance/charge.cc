@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/pool_state.h"
+#include "balance/prefix_index.h"
 #include "balance/target.h"
 #include "balance/target_state.h"
 #include "base/time.h"
@@ -29,6 +31,12 @@ constexpr Duration kPhantomFade = Duration::milliseconds(2'500);
 // Of a target that asks for a pause without saying how long, and the longest that is believed.
 constexpr Duration kRestUnsaid = Duration::seconds(1);
 constexpr Duration kRestMost = Duration::seconds(300);
+// A prediction of fewer cached tokens says too little to learn from.
+constexpr uint32_t kTellingTokens = 256;
+constexpr uint32_t kShortfallsMost = 3;
+constexpr double kCapacityDown = 0.98;
+constexpr double kCapacityUp = 1.02;
+constexpr double kMuchMore = 0.25;
 
 }  // namespace
 
@@ -52,6 +60,11 @@ Charge& Charge::operator=(Charge&& other) noexcept {
     is_decoding_ = std::exchange(other.is_decoding_, false);
     is_probe_ = std::exchange(other.is_probe_, false);
     return *this;
+}
+
+double Charge::expected_ttft_s() const {
+    const double rate = std::max(target_->options.prefill_tokens_per_s, 1U);
+    return pool_->state().base() + uncached_tokens_ / rate;
 }
 
 Charge::~Charge() {
@@ -116,7 +129,7 @@ void Charge::finish(const Outcome& outcome, Instant now) {
     }
     move_breaker(outcome.verdict, now);
     learn(outcome, now);
-    correct_prefixes(outcome);
+    correct_prefixes(outcome, now);
     release();
 }
 
@@ -184,8 +197,44 @@ void Charge::learn(const Outcome& outcome, Instant now) {
     }
 }
 
-void Charge::correct_prefixes(const Outcome& outcome) {
-    (void)outcome;
+// What the target says its cache had, against what we thought. Nothing at all, several times in a
+// row, is a target that has begun anew; less or more, a cache that is smaller or larger.
+void Charge::correct_prefixes(const Outcome& outcome, Instant now) {
+    PrefixIndex* prefixes = pool_->prefixes_.get();
+    if (prefixes == nullptr || outcome.cached_tokens < 0 || outcome.prompt_tokens <= 0) {
+        return;
+    }
+    TargetState& state = *target_->state;
+    if (outcome.cached_tokens > 0) {
+        state.reports_cached.store(true, kRelaxed);
+    } else if (!state.reports_cached.load(kRelaxed)) {
+        return;  // It may say 0 because it never says more.
+    }
+    const uint32_t predicted_tokens = prompt_tokens_ - uncached_tokens_;
+    const double predicted = static_cast<double>(predicted_tokens) / std::max(prompt_tokens_, 1U);
+    const double had = static_cast<double>(outcome.cached_tokens) / outcome.prompt_tokens;
+    const auto index = static_cast<size_t>(target_ - pool_->targets_.data());
+    const uint16_t id = pool_->prefix_ids_[index];
+    const bool is_since_clearing = ms_of(began_) > state.cache_cleared_ms.load(kRelaxed);
+    if (predicted_tokens < kTellingTokens || !is_since_clearing) {
+        return;
+    }
+    if (had * 4 < predicted) {
+        const uint32_t in_a_row = state.cache_shortfalls.fetch_add(1, kRelaxed) + 1;
+        if (in_a_row >= kShortfallsMost) {
+            state.cache_shortfalls.store(0, kRelaxed);
+            state.cache_cleared_ms.store(ms_of(now), kRelaxed);
+            prefixes->clear(id);
+            return;
+        }
+    } else {
+        state.cache_shortfalls.store(0, kRelaxed);
+    }
+    if (had * 2 < predicted) {
+        prefixes->cache(id).scale_capacity(kCapacityDown);
+    } else if (had > predicted + kMuchMore) {
+        prefixes->cache(id).scale_capacity(kCapacityUp);
+    }
 }
 
 }  // namespace sluice::balance

@@ -42,8 +42,8 @@ public:
     explicit operator bool() const { return target_ != nullptr; }
     // It is the one attempt that an open breaker lets through.
     bool is_probe() const { return is_probe_; }
-    // What it was taken to need besides what waits there already; for hedges.
-    uint32_t uncached_tokens() const { return uncached_tokens_; }
+    // Seconds to the first token, of this prompt where nothing waits.
+    double expected_ttft_s() const;
 
     // The first token is there; once. It is what latency is measured by.
     void on_first_token(Instant now);
@@ -54,7 +54,7 @@ private:
     void release();
     void learn(const Outcome& outcome, Instant now);
     void move_breaker(Verdict verdict, Instant now);
-    void correct_prefixes(const Outcome& outcome);
+    void correct_prefixes(const Outcome& outcome, Instant now);
 
     const Pool* pool_ = nullptr;
     const Target* target_ = nullptr;

@@ -28,6 +28,16 @@ constexpr Instant instant_of_ms(int64_t ms) {
     return Instant::from_ns(ms * 1'000'000);
 }
 
+// A time constant as many readers in a row need it, and the time that they read at.
+struct Fading {
+    Fading(Instant now, Duration tau)
+        : now_ms(static_cast<uint32_t>(ms_of(now))),
+          per_ms(1e6 / static_cast<double>(std::max<int64_t>(tau.ns(), 1))) {}
+
+    uint32_t now_ms;
+    double per_ms;
+};
+
 class Ewma {
 public:
     static constexpr double kShareMin = 0.05;
@@ -42,8 +52,11 @@ public:
 
     // Without new samples it goes to `rest`.
     double value_now(double rest, Instant now, Duration tau) const {
+        return value_now(rest, Fading(now, tau));
+    }
+    double value_now(double rest, const Fading& fading) const {
         const uint64_t word = word_.load(std::memory_order_relaxed);
-        return word == 0 ? rest : rest + (value_in(word) - rest) * fade(age(word, now, tau));
+        return word == 0 ? rest : rest + (value_in(word) - rest) * fade(age(word, fading));
     }
 
     void add(double sample, Instant now, Duration tau) {
@@ -79,11 +92,13 @@ private:
     static double value_in(uint64_t word) {
         return std::bit_cast<float>(static_cast<uint32_t>(word >> 32U));
     }
-    static double age(uint64_t word, Instant now, Duration tau) {
-        const auto ms = static_cast<uint32_t>(ms_of(now)) - static_cast<uint32_t>(word);
+    static double age(uint64_t word, const Fading& fading) {
+        const uint32_t ms = fading.now_ms - static_cast<uint32_t>(word);
         // Another shard's clock may have been read a little later than ours.
-        const double forward = static_cast<int32_t>(ms) < 0 && ms > UINT32_MAX - 60'000 ? 0 : ms;
-        return forward * 1e6 / static_cast<double>(std::max<int64_t>(tau.ns(), 1));
+        return ms > UINT32_MAX - 60'000 ? 0 : ms * fading.per_ms;
+    }
+    static double age(uint64_t word, Instant now, Duration tau) {
+        return age(word, Fading(now, tau));
     }
 
     template <typename F>

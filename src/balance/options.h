@@ -116,14 +116,34 @@ struct QueueOptions {
     bool operator==(const QueueOptions&) const = default;
 };
 
+// Failures of a target after which another one is asked.
+struct FailOverOptions {
+    // "throttled", "server_error", "timeout", "connection", "credential".
+    std::vector<std::string> on = {"throttled", "server_error", "timeout", "connection",
+                                   "credential"};
+    // Targets that one request may be sent to, the first one among them.
+    uint32_t attempts_max = 3;
+    // An answer's beginning is held back until so many events have come, or so long, so that a
+    // stream that fails at once fails unseen. 0 events hold nothing back.
+    uint32_t hold_events = 1;
+    uint32_t hold_ms_max = 10'000;
+
+    bool operator==(const FailOverOptions&) const = default;
+};
+
 struct PoolOptions {
     std::string name = {};
+    // The short form of targets: "llm" or "llm/model".
+    std::vector<std::string> target_names = {};
+    bool is_short = false;  // `targets` was made from them.
     std::vector<TargetOptions> targets = {};
     Strategy strategy = Strategy::latency_weighted;
-    // Pools that are tried one after the other when this one cannot serve a request.
+    // Pools or upstreams that are tried one after the other when this one cannot serve a request;
+    // when the request is too long for it; and when it refuses the content.
     std::vector<std::string> fallbacks = {};
-    // Failures that go on to the next target or pool: see docs/BALANCING.md.
-    std::vector<std::string> fail_over_on = {"throttled", "server_error", "timeout", "connect"};
+    std::vector<std::string> context_fallbacks = {};
+    std::vector<std::string> content_fallbacks = {};
+    FailOverOptions fail_over = {};
     // Header whose value ties requests together for consistent_hash; empty: the prompt's beginning.
     std::string affinity_header = {};
     // A request may name another strategy in x-sluice-strategy.
@@ -136,6 +156,8 @@ struct PoolOptions {
     double prefill_weight = 4.0;
     // Seconds that one more answer under way adds to the time of a token.
     double decode_s_per_stream = 0.007;
+    // Most memory for what is known of the targets' caches, in bytes; see docs/BALANCING.md.
+    uint64_t prefix_index_bytes_max = 64ULL << 20U;
     // Above the mean load that consistent_hash lets a target have.
     double bounded_load_factor = 1.25;
     // Time to first token that cost_optimized keeps; 0 is any.

@@ -76,8 +76,8 @@ public:
 
     const PoolOptions& options() const { return options_; }
     std::span<const Target> targets() const { return targets_; }
-    // Whether selections look at Ask::blocks.
-    bool wants_blocks() const;
+    // Whether selections look at Ask::blocks; `overrides` is what the request will ask for.
+    bool wants_blocks(const Balancer* overrides = nullptr) const;
 
     // Chooses and charges in one step. Any shard.
     Selection select(const Ask& ask, Instant now, Prng& prng) const;
@@ -86,6 +86,17 @@ public:
     PoolState& state() const { return *state_; }
     // For round_robin: targets in turn, each as often as its weight says.
     std::span<const uint16_t> sequence() const { return sequence_; }
+
+    // By names of targets, for consistent_hash.
+    std::span<const uint64_t> name_hashes() const { return name_hashes_; }
+    bool has_equal_weights() const { return has_equal_weights_; }
+
+    // How long to wait for the first token before another target is asked as well; 0 when nobody
+    // can say yet, or when the pool does not hedge.
+    Duration hedge_delay(const Charge& charge) const;
+    // Whether a prompt may be sent a second time. What it costs is taken from what other prompts
+    // have earned.
+    bool take_hedge(uint32_t prompt_tokens) const;
 
     // Looks at what the targets did since the last time, and leaves out those that are worse than
     // the others. One thread, every outliers.interval_ms.
@@ -99,13 +110,17 @@ private:
         uint32_t priority = 0;
         std::vector<uint16_t> targets;
     };
+    void add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed);
     void make_tiers();
     void make_sequence();
+    void make_prefixes(const Pool* running);
 
-    // --- One choice.
+    // --- One choice; see selection.cc.
     struct Look;
     void gather_all(Look& look) const;
     void gather_some(Look& look) const;
+    void tell_cached(Look& look) const;
+    uint16_t target_of(uint16_t prefix_id) const;
     void hold_back_beginners(Look& look) const;
     size_t choose(Look& look) const;
     bool charge(Look& look, const Candidate& candidate, Selection& selection) const;
@@ -116,9 +131,15 @@ private:
     std::vector<Target> targets_;
     std::vector<Tier> tiers_;
     std::vector<uint16_t> sequence_;
+    std::vector<uint64_t> name_hashes_;
+    bool has_equal_weights_ = true;
     const Balancer* balancer_ = nullptr;
     std::shared_ptr<PoolState> state_;
+
     std::shared_ptr<PrefixIndex> prefixes_;  // Null when no strategy wants it.
+    std::vector<uint16_t> prefix_ids_;       // Of each target in the index.
+    std::vector<uint16_t> targets_by_id_;    // The other way round; kNoTarget for the others.
+    static constexpr uint16_t kNoTarget = UINT16_MAX;
 };
 
 }  // namespace sluice::balance

@@ -27,6 +27,8 @@ struct PoolState {
     double base() const { return base_s.value(kBaseUnknown); }
     // A time to first token of which `work_s` was spent on tokens that we know of.
     void learn_base(double ttft_s, double work_s, Instant now);
+    // A prompt was sent: so many of a hundred of its tokens may be sent again, of others.
+    void earn_hedges(uint32_t prompt_tokens, uint32_t percent);
 
 private:
     static constexpr double kBaseUnknown = 0.2;

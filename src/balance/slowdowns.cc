@@ -12,6 +12,8 @@ namespace sluice::balance {
 namespace {
 
 constexpr uint64_t kSamplesMin = 20;
+// With more, old ones are worth half.
+constexpr uint64_t kSamplesMost = 1'000;
 constexpr size_t kBounds = 50;
 constexpr auto kUpper = [] {
     std::array<float, kBounds> upper = {};
@@ -50,7 +52,14 @@ double Slowdowns::percentile(uint32_t percent) const {
     return kMost;
 }
 
-void Slowdowns::halve() {
+void Slowdowns::age() {
+    uint64_t all = 0;
+    for (const std::atomic<uint32_t>& count : counts_) {
+        all += count.load(std::memory_order_relaxed);
+    }
+    if (all < kSamplesMost) {
+        return;
+    }
     for (std::atomic<uint32_t>& count : counts_) {
         uint32_t seen = count.load(std::memory_order_relaxed);
         while (!count.compare_exchange_weak(seen, seen / 2, std::memory_order_relaxed)) {

@@ -1,7 +1,7 @@
 // Slowdowns: how often times to first token were so many times what was expected; for percentiles.
 //
-// Counts in buckets whose bounds grow by 15 %, from a tenth to a hundred. All shards add; old ones
-// are halved away by whoever judges the pool.
+// Counts in buckets whose bounds grow by 15 %, from a tenth to a hundred. All shards add; whoever
+// judges the pool lets old ones fade.
 #pragma once
 
 #include <array>
@@ -19,7 +19,8 @@ public:
     void add(double slowdown);
     // Upper bound of the bucket that so many of a hundred lie below; 0 with fewer than 20 samples.
     double percentile(uint32_t percent) const;
-    void halve();
+    // Halves the counts once there are many.
+    void age();
 
 private:
     static constexpr size_t kBuckets = 51;

@@ -43,6 +43,8 @@ struct Target {
     std::string name;  // "llm" or "llm/model"; unique in its pool.
     uint32_t capabilities = 0;
     double weight = 1;  // By the mean of its pool.
+    double inverse_weight = 1;
+    double prefill_s_per_token = 0;
     std::shared_ptr<TargetState> state;
 };
 

@@ -85,14 +85,10 @@ void TargetState::rest(Instant until) {
     raise(resting_until_ms, ms_of(until));
 }
 
-double TargetState::ramp(uint32_t slow_start_length_ms, Instant now) const {
-    const int64_t begin_ms =
-        std::max(slow_start_ms.load(kRelaxed), ejected_until_ms.load(kRelaxed));
-    if (begin_ms == 0 || slow_start_length_ms == 0) [[likely]] {
-        return 1;
-    }
+double TargetState::ramp_since(int64_t begin_ms, uint32_t slow_start_length_ms, Instant now) {
     const auto since_ms = static_cast<double>(std::max<int64_t>(ms_of(now) - begin_ms, 0));
-    return std::min(kRampLeast + (1 - kRampLeast) * since_ms / slow_start_length_ms, 1.0);
+    const double passed = since_ms / std::max(slow_start_length_ms, 1U);
+    return std::min(kRampLeast + (1 - kRampLeast) * passed, 1.0);
 }
 
 void TargetState::note_error(uint16_t error, Instant now) {

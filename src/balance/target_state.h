@@ -7,7 +7,7 @@
 // target has its name. Any shard.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -63,6 +63,7 @@ struct TargetState {
     std::atomic<uint32_t> slow_intervals = 0;
     std::atomic<uint32_t> quiet_intervals = 0;   // Too few requests to say anything.
     std::atomic<uint32_t> cache_shortfalls = 0;  // In a row.
+    std::atomic<int64_t> cache_cleared_ms = 0;
 
     // --- Since the process began, for display.
     std::atomic<uint32_t> last_error = 0;
@@ -73,8 +74,6 @@ struct TargetState {
     std::atomic<uint64_t> pushbacks_total = 0;
     std::atomic<uint64_t> neutral_total = 0;
     std::atomic<uint64_t> ejections_total = 0;
-    std::atomic<uint64_t> prompt_tokens_total = 0;
-    std::atomic<uint64_t> cached_tokens_total = 0;  // As they were predicted.
 
     const uint64_t salt;
 
@@ -91,8 +90,15 @@ struct TargetState {
 
     void rest(Instant until);
     // Where slow start stands, of 0 to 1.
-    double ramp(uint32_t slow_start_length_ms, Instant now) const;
+    double ramp(uint32_t slow_start_length_ms, Instant now) const {
+        const int64_t begin_ms = std::max(slow_start_ms.load(std::memory_order_relaxed),
+                                          ejected_until_ms.load(std::memory_order_relaxed));
+        return begin_ms == 0 ? 1 : ramp_since(begin_ms, slow_start_length_ms, now);
+    }
     void note_error(uint16_t error, Instant now);
+
+private:
+    static double ramp_since(int64_t begin_ms, uint32_t slow_start_length_ms, Instant now);
 };
 
 }  // namespace sluice::balance

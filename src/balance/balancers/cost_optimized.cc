@@ -18,8 +18,9 @@ class CostOptimized final : public Balancer {
         const uint32_t bound_ms = round.pool.options().cost_latency_ms_max;
         const double bound_s = bound_ms == 0 ? std::numeric_limits<double>::infinity()
                                              : static_cast<double>(bound_ms) / 1e3;
+        const Outlook outlook(round);
         return least(round, 0, [&](const Candidate& candidate) {
-            const double ttft_s = predicted_ttft(round, candidate);
+            const double ttft_s = outlook.ttft_s(candidate);
             // Costs are within [0, 1], times are above: one that is late is after all others.
             return ttft_s > bound_s ? kLate + ttft_s : cost(round, *candidate.target);
         });

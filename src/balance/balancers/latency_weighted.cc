@@ -13,8 +13,9 @@ namespace {
 
 class LatencyWeighted final : public Balancer {
     size_t choose(const Round& round) const override {
+        const Outlook outlook(round);
         return least(round, kBand,
-                     [&](const Candidate& candidate) { return predicted_ttft(round, candidate); });
+                     [&](const Candidate& candidate) { return outlook.ttft_s(candidate); });
     }
 
     static constexpr double kBand = 0.05;

@@ -12,20 +12,22 @@ namespace {
 class LeastLoaded final : public Balancer {
     size_t choose(const Round& round) const override {
         const uint32_t own = round.ask.prompt_tokens + round.ask.output_tokens;
+        const Outlook outlook(round);
         return least(round, 0, [&](const Candidate& candidate) {
             const TargetState& state = *candidate.target->state;
             const double tokens = state.load(round.now, own).kv_tokens + own + 1;
-            return tokens * failure_factor(state, round.now) / candidate.target->weight;
+            return tokens * outlook.failure_factor(state) * candidate.target->inverse_weight;
         });
     }
 };
 
 class LeastConnections final : public Balancer {
     size_t choose(const Round& round) const override {
+        const Outlook outlook(round);
         return least(round, 0, [&](const Candidate& candidate) {
             const TargetState& state = *candidate.target->state;
             const double requests = state.load(round.now, 0).requests + 1;
-            return requests * failure_factor(state, round.now) / candidate.target->weight;
+            return requests * outlook.failure_factor(state) * candidate.target->inverse_weight;
         });
     }
 };

@@ -1,0 +1,261 @@
+// Choosing: look at the targets, keep those of the first tier that has any, let the strategy
+// choose, and charge; where another shard was quicker for the last place, choose again from the
+// rest.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "balance/balancer.h"
+#include "balance/circuit_breaker.h"
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "balance/pool_state.h"
+#include "balance/prefix_index.h"
+#include "balance/screening.h"
+#include "balance/target.h"
+#include "balance/target_state.h"
+#include "base/assert.h"
+#include "base/prng.h"
+#include "base/time.h"
+
+namespace sluice::balance {
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+// Of a larger pool, so many that may be used are drawn and looked at besides those that a strategy
+// names.
+constexpr size_t kDraws = 16;
+// Draws may meet targets that may not be used; after so many all are looked at.
+constexpr size_t kDrawsMax = 64;
+constexpr size_t kNominees = 32;
+
+}  // namespace
+
+// What one choice has found so far.
+struct Pool::Look {
+    Look(const Pool& pool, const Ask& asked, Instant at, Prng& random)
+        : ask(asked),
+          now(at),
+          prng(random),
+          balancer(asked.overrides != nullptr ? *asked.overrides : *pool.balancer_),
+          is_panic(pool.options_.outliers.panic_percent > 0 && pool.is_panic(asked, at)) {}
+
+    const Ask& ask;
+    Instant now;
+    Prng& prng;
+    const Balancer& balancer;
+    bool is_panic;
+    Candidates candidates;
+    PrefixIndex::Found found = {};
+    std::array<PrefixIndex::Hit, PrefixIndex::kHitsMax> hits;
+
+    bool consider(const Pool& pool, uint16_t index) {
+        const Target& target = pool.targets_[index];
+        const Screened screened = screen(target, index, ask, pool.options_, is_panic, now);
+        if (screened.fitness < Fitness::probe) {
+            return false;
+        }
+        candidates.add({.target = &target,
+                        .index = index,
+                        .is_probe = screened.fitness == Fitness::probe,
+                        .cached_tokens = 0});
+        return true;
+    }
+};
+
+// --- Looking.
+
+void Pool::gather_all(Look& look) const {
+    for (const Tier& tier : tiers_) {
+        for (const uint16_t index : tier.targets) {
+            look.consider(*this, index);
+        }
+        if (look.candidates.size() > 0) {
+            return;
+        }
+    }
+}
+
+// Of a large pool: what is known to have the prompt, what the strategy names, and some that are
+// drawn.
+void Pool::gather_some(Look& look) const {
+    std::array<uint16_t, kNominees> nominees;
+    const Round round = {*this, look.ask, look.now, look.prng, {}};
+    const size_t nominated = look.balancer.nominate(round, nominees);
+    const auto consider = [&](uint16_t index) {
+        if (!look.candidates.is_full() && !look.candidates.has(index)) {
+            look.consider(*this, index);
+        }
+    };
+    for (const Tier& tier : tiers_) {
+        const auto count = static_cast<uint32_t>(tier.targets.size());
+        const auto consider_of_tier = [&](uint16_t index) {
+            if (index != kNoTarget && targets_[index].options.priority == tier.priority) {
+                consider(index);
+            }
+        };
+        for (size_t i = 0; i < nominated; ++i) {
+            consider_of_tier(nominees[i]);
+        }
+        for (size_t i = 0; i < look.found.count; ++i) {
+            consider_of_tier(target_of(look.hits[i].id));
+        }
+        const size_t enough = std::min(look.candidates.size() + kDraws, Candidates::kMax);
+        for (size_t i = 0; i < kDrawsMax && look.candidates.size() < enough; ++i) {
+            consider(tier.targets[look.prng.below(count)]);
+        }
+        // None at all among so many: before the next tier is asked, all of this one are.
+        const uint32_t first = look.candidates.size() == 0 ? look.prng.below(count) : 0;
+        for (uint32_t i = 0; look.candidates.size() == 0 && i < count; ++i) {
+            consider(tier.targets[(first + i) % count]);
+        }
+        if (look.candidates.size() > 0) {
+            return;
+        }
+    }
+}
+
+uint16_t Pool::target_of(uint16_t prefix_id) const {
+    return prefix_id < targets_by_id_.size() ? targets_by_id_[prefix_id] : kNoTarget;
+}
+
+// How much of the prompt each candidate has.
+void Pool::tell_cached(Look& look) const {
+    const auto tokens = [&](uint32_t blocks) {
+        return static_cast<uint32_t>(uint64_t{look.ask.prompt_tokens} * blocks /
+                                     look.ask.blocks.size());
+    };
+    for (Candidate& candidate : look.candidates.items()) {
+        uint32_t blocks = look.found.common_blocks;
+        const uint16_t id = prefix_ids_[candidate.index];
+        for (size_t i = 0; i < look.found.count; ++i) {
+            blocks = look.hits[i].id == id ? std::max(blocks, look.hits[i].blocks) : blocks;
+        }
+        candidate.cached_tokens = tokens(blocks);
+    }
+}
+
+// New targets and those that have come back get no more than a growing part of what the others
+// have, but for when there is no other.
+void Pool::hold_back_beginners(Look& look) const {
+    const std::span<Candidate> items = look.candidates.items();
+    const auto is_beginner = [&](const Candidate& candidate) {
+        return candidate.target->state->ramp(options_.slow_start_ms, look.now) < 1;
+    };
+    if (!std::ranges::any_of(items, is_beginner)) [[likely]] {
+        return;
+    }
+    double tokens = 0;
+    for (const Candidate& candidate : items) {
+        tokens += static_cast<double>(candidate.target->state->kv_tokens.load(kRelaxed));
+    }
+    const double mean = tokens / static_cast<double>(items.size());
+    size_t kept = 0;
+    for (size_t i = 0; i < items.size(); ++i) {
+        const TargetState& state = *items[i].target->state;
+        const double ramp = state.ramp(options_.slow_start_ms, look.now);
+        const auto own = static_cast<double>(state.kv_tokens.load(kRelaxed));
+        if (ramp >= 1 || own <= mean * ramp || items[i].is_probe) {
+            std::swap(items[kept++], items[i]);
+        }
+    }
+    if (kept > 0) {
+        look.candidates.keep(kept);
+    }
+}
+
+// --- Choosing.
+
+size_t Pool::choose(Look& look) const {
+    const std::span<const Candidate> items = look.candidates.items();
+    // A probe goes before everything: a target that is never asked again never comes back.
+    for (size_t i = 0; i < items.size(); ++i) {
+        if (items[i].is_probe) {
+            return i;
+        }
+    }
+    if (items.size() == 1) {
+        return 0;
+    }
+    const Round round = {*this, look.ask, look.now, look.prng, items};
+    const size_t chosen = look.balancer.choose(round);
+    SLUICE_DCHECK(chosen < items.size());
+    return chosen;
+}
+
+// False when another shard has taken the last place, or the probe.
+bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) const {
+    TargetState& state = *candidate.target->state;
+    const uint32_t most = requests_max(*candidate.target, options_);
+    const int32_t before = state.requests.fetch_add(1, kRelaxed);
+    if (static_cast<uint32_t>(std::max(before, 0)) >= most) {
+        state.requests.fetch_sub(1, kRelaxed);
+        return false;
+    }
+    if (candidate.is_probe) {
+        const CircuitBreaker::Pass pass = state.breaker.take(look.now);
+        if (pass == CircuitBreaker::Pass::no) {
+            state.requests.fetch_sub(1, kRelaxed);
+            return false;
+        }
+        selection.charge.is_probe_ = pass == CircuitBreaker::Pass::probe;
+    }
+    Charge& charge = selection.charge;
+    charge.pool_ = this;
+    charge.target_ = candidate.target;
+    charge.began_ = look.now;
+    charge.in_flight_ = static_cast<uint32_t>(std::max(before, 0)) + 1;
+    charge.prompt_tokens_ = look.ask.prompt_tokens;
+    charge.uncached_tokens_ =
+        look.ask.prompt_tokens - std::min(candidate.cached_tokens, look.ask.prompt_tokens);
+    charge.kv_tokens_ = static_cast<uint32_t>(
+        std::min<uint64_t>(uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens, UINT32_MAX));
+    const int64_t queued = state.prefill_tokens.fetch_add(charge.uncached_tokens_, kRelaxed);
+    charge.queued_tokens_ = static_cast<uint32_t>(std::clamp<int64_t>(queued, 0, UINT32_MAX));
+    state.kv_tokens.fetch_add(charge.kv_tokens_, kRelaxed);
+    state.selected_total.fetch_add(1, kRelaxed);
+    if (options_.hedge.enabled) {
+        state_->earn_hedges(charge.prompt_tokens_, options_.hedge.budget_percent);
+    }
+    selection.target = candidate.index;
+    selection.cached_tokens = charge.prompt_tokens_ - charge.uncached_tokens_;
+    return true;
+}
+
+Selection Pool::select(const Ask& ask, Instant now, Prng& prng) const {
+    Look look(*this, ask, now, prng);
+    const bool has_prefixes = prefixes_ != nullptr && !ask.blocks.empty();
+    if (has_prefixes) {
+        look.found = prefixes_->find(ask.blocks, look.hits);
+    }
+    if (targets_.size() <= Candidates::kMax) {
+        gather_all(look);
+    } else {
+        gather_some(look);
+    }
+    if (look.found.count > 0) {
+        tell_cached(look);
+    }
+    if (options_.slow_start_ms > 0 && look.candidates.size() > 1) {
+        hold_back_beginners(look);
+    }
+    Selection selection;
+    while (look.candidates.size() > 0) {
+        const size_t chosen = choose(look);
+        if (charge(look, look.candidates.items()[chosen], selection)) {
+            if (has_prefixes) {
+                prefixes_->insert(prefix_ids_[selection.target], ask.blocks, ask.prompt_tokens);
+            }
+            return selection;
+        }
+        look.candidates.remove(chosen);
+    }
+    return without(ask, look.is_panic, now);
+}
+
+}  // namespace sluice::balance

@@ -1,0 +1,234 @@
+// Eight threads against one pool: the ledger ends at exactly 0, there is one probe, no limit is
+// exceeded. These run under the thread sanitizer as well.
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "balance/balancer.h"
+#include "balance/charge.h"
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "balance/pool_state.h"
+#include "balance/prefix_index.h"
+#include "balance/target_state.h"
+#include "base/prng.h"
+#include "base/time.h"
+#include "unit/balance/pool_support.h"
+
+namespace sluice::balance {
+namespace {
+
+constexpr int kThreads = 8;
+
+void on_all_threads(const std::function<void(int)>& work) {
+    std::vector<std::thread> threads;
+    std::atomic<int> ready = 0;
+    threads.reserve(kThreads);
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&, i] {
+            ready.fetch_add(1);
+            while (ready.load() < kThreads) {
+                std::this_thread::yield();
+            }
+            work(i);
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+}
+
+Outcome random_outcome(Prng& prng) {
+    Outcome outcome = {.verdict = Verdict::success};
+    if (prng.chance(0.3)) {
+        outcome.verdict = static_cast<Verdict>(prng.below(4));
+    }
+    outcome.retry_after = Duration::milliseconds(prng.below(20));
+    outcome.per_token = Duration::milliseconds(prng.below(30));
+    outcome.cached_tokens = static_cast<int32_t>(prng.below(2'000)) - 1;
+    outcome.prompt_tokens = 2'000;
+    return outcome;
+}
+
+TEST(Threads, TheLedgerEndsAtZeroWhateverHappens) {
+    for (const size_t size : {6U, 90U}) {
+        PoolOptions options = pool_options(Strategy::prefix_affinity, size);
+        options.allow_override = true;
+        options.adaptive_limit.enabled = true;
+        options.hedge.enabled = true;
+        options.breaker.open_ms = 20;
+        options.outliers.ejection_ms = 20;
+        for (size_t i = 0; i < size; ++i) {
+            options.targets[i].concurrent_max = i % 3 == 0 ? 10 : 0;
+            options.targets[i].cache_tokens = 100'000;
+        }
+        const auto pool = make_pool(options);
+        std::atomic<int64_t> clock_ms = 0;
+        std::atomic<uint64_t> served = 0;
+        on_all_threads([&](int thread) {
+            Prng prng(static_cast<uint64_t>(thread) + 1);
+            std::vector<Selection> held;
+            std::vector<uint64_t> blocks(30);
+            for (int i = 0; i < 6'000; ++i) {
+                const Instant now = after_ms(clock_ms.fetch_add(1));
+                if (thread == 0 && i % 100 == 0) {
+                    pool->judge(now);
+                }
+                if (held.size() < 30 && prng.chance(0.5)) {
+                    const uint64_t conversation = prng.below(50) + 1;
+                    for (size_t b = 0; b < blocks.size(); ++b) {
+                        blocks[b] = conversation * 0x9e3779b97f4a7c15ULL * (b + 1);
+                    }
+                    Ask ask = {.prompt_tokens = prng.below(3'000),
+                               .output_tokens = prng.below(500),
+                               .blocks = blocks,
+                               .affinity = conversation};
+                    ask.overrides = &find_balancer(static_cast<Strategy>(prng.below(10)));
+                    Selection selection = pool->select(ask, now, prng);
+                    if (selection) {
+                        held.push_back(std::move(selection));
+                    }
+                } else if (!held.empty()) {
+                    const uint32_t at = prng.below(static_cast<uint32_t>(held.size()));
+                    std::swap(held[at], held.back());
+                    Charge charge = std::move(held.back().charge);
+                    held.pop_back();
+                    if (prng.chance(0.7)) {
+                        charge.on_first_token(now);
+                    }
+                    if (prng.chance(0.8)) {
+                        charge.finish(random_outcome(prng), now);
+                        served.fetch_add(1);
+                    }
+                }
+            }
+        });
+        EXPECT_GT(served.load(), 5'000U);
+        for (size_t i = 0; i < size; ++i) {
+            EXPECT_TRUE(is_ledger_empty(state_of(*pool, i))) << i;
+            EXPECT_FALSE(state_of(*pool, i).breaker.status().is_probing) << i;
+        }
+    }
+}
+
+TEST(Threads, OneProbeAtATime) {
+    PoolOptions options = pool_options(Strategy::random, 1);
+    options.breaker.open_ms = 10;
+    options.breaker.open_ms_max = 10;
+    const auto pool = make_pool(options);
+    TargetState& state = state_of(*pool, 0);
+    std::atomic<int64_t> clock_ms = 0;
+    std::atomic<int> probing = 0;
+    std::atomic<int> probes = 0;
+    for (int i = 0; i < 5; ++i) {
+        state.breaker.on_fault(options.breaker, kStart, 1);
+    }
+    on_all_threads([&](int thread) {
+        Prng prng(static_cast<uint64_t>(thread) + 1);
+        for (int i = 0; i < 30'000; ++i) {
+            const Instant now = after_ms(clock_ms.fetch_add(1) / 8);
+            Selection selection = pool->select({.prompt_tokens = 1}, now, prng);
+            if (!selection) {
+                continue;
+            }
+            // It never closes, as no two probes succeed in a row.
+            ASSERT_TRUE(selection.charge.is_probe());
+            ASSERT_EQ(probing.fetch_add(1), 0);
+            probes.fetch_add(1);
+            if (prng.chance(0.5)) {
+                std::this_thread::yield();
+            }
+            probing.fetch_sub(1);
+            const uint32_t fate = prng.below(3);
+            if (fate == 0) {
+                selection.charge.finish({.verdict = Verdict::neutral}, now);
+            } else if (fate == 1) {
+                selection.charge.finish({.verdict = Verdict::fault}, now);
+            }
+        }
+    });
+    EXPECT_GT(probes.load(), 100);
+    EXPECT_FALSE(state.breaker.status().is_probing);
+}
+
+TEST(Threads, LimitsAreNotExceeded) {
+    PoolOptions options = pool_options(Strategy::least_connections, 3);
+    for (TargetOptions& target : options.targets) {
+        target.concurrent_max = 2;
+    }
+    const auto pool = make_pool(options);
+    std::array<std::atomic<int>, 3> inside = {};
+    std::atomic<int> entered = 0;
+    on_all_threads([&](int thread) {
+        Prng prng(static_cast<uint64_t>(thread) + 1);
+        for (int i = 0; i < 20'000; ++i) {
+            const Selection selection = pool->select({.prompt_tokens = 1}, kStart, prng);
+            if (selection) {
+                ASSERT_LE(inside[selection.target].fetch_add(1) + 1, 2);
+                entered.fetch_add(1);
+                inside[selection.target].fetch_sub(1);
+            } else {
+                ASSERT_EQ(selection.without, Without::no_room);
+            }
+        }
+    });
+    EXPECT_GT(entered.load(), 1'000);
+}
+
+TEST(Threads, TurnsAreExactOverAllShards) {
+    PoolOptions options = pool_options(Strategy::round_robin, 5);
+    options.targets[2].weight = 4;
+    const auto pool = make_pool(options);
+    on_all_threads([&](int thread) {
+        Prng prng(static_cast<uint64_t>(thread) + 1);
+        for (int i = 0; i < 4'000; ++i) {
+            pool->select({}, kStart, prng);
+        }
+    });
+    EXPECT_EQ(selections(*pool), (std::vector<uint64_t>{4'000, 4'000, 16'000, 4'000, 4'000}));
+}
+
+TEST(Threads, APrefixIndexIsReadWhileItIsWritten) {
+    PrefixIndex index({.targets = 4, .cache_tokens = 200'000, .bytes_max = 1U << 20U});
+    std::array<uint16_t, 4> ids = {};
+    for (uint16_t& id : ids) {
+        id = index.claim(50'000);
+    }
+    std::atomic<uint64_t> hits_seen = 0;
+    on_all_threads([&](int thread) {
+        Prng prng(static_cast<uint64_t>(thread) + 1);
+        std::array<PrefixIndex::Hit, PrefixIndex::kHitsMax> hits;
+        std::vector<uint64_t> blocks(40);
+        for (int i = 0; i < 3'000; ++i) {
+            const uint64_t conversation = prng.below(100) + 1;
+            for (size_t b = 0; b < blocks.size(); ++b) {
+                blocks[b] = conversation * 0x9e3779b97f4a7c15ULL * (b + 1);
+            }
+            const PrefixIndex::Found found = index.find(blocks, hits);
+            for (size_t h = 0; h < found.count; ++h) {
+                ASSERT_LE(hits[h].blocks, blocks.size());
+                hits_seen.fetch_add(1, std::memory_order_relaxed);
+            }
+            index.insert(ids[conversation % 4], blocks, 2'560);
+            if (thread == 0 && i % 500 == 0) {
+                index.clear(ids[prng.below(4)]);
+            }
+        }
+    });
+    EXPECT_GT(hits_seen.load(), 1'000U);
+    // The models hold about what they may, after whatever races.
+    for (const uint16_t id : ids) {
+        EXPECT_LE(index.cache(id).held_tokens(), 50'000 * 2);
+        EXPECT_GE(index.cache(id).held_tokens(), -50'000);
+    }
+}
+
+}  // namespace
+}  // namespace sluice::balance
