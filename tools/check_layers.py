@@ -175,7 +175,7 @@ SAMPLES = [
     ('src/access/key_file.cc', '#include <unistd.h>\n', None),
     ('src/access/other.cc', '#include <unistd.h>\n', 'is pure'),
     ('src/access/limit.cc', '#include "net/ring.h"\n', 'access may not include net'),
-    ('src/balance/pool.cc', '#include "upstream/upstream.h"\n', 'balance may not include'),
+    ('src/balance/pool.cc', '#include "net/ring.h"\n', 'balance may not include'),
     ('src/base/up.h', '#include "net/ring.h"\n', 'base may not include net'),
     ('src/net/tcp.cc', '#include <liburing.h>\n', 'belongs to net/ring_uring.cc'),
     ('src/net/shard.cc', '#include <openssl/ssl.h>\n', 'belongs to net/tls_*.cc'),

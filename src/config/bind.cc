@@ -16,7 +16,8 @@ namespace {
 
 // Tables below a section that are sections of their own and bound by the caller.
 bool is_child_section(Section section, std::string_view key) {
-    return section == Section::server && key == "tls.certificate";
+    return (section == Section::server && key == "tls.certificate") ||
+           (section == Section::pool && key == "target");
 }
 
 bool is_group(Section section, std::string_view key) {
@@ -45,6 +46,9 @@ std::vector<std::string_view> names_at(Section section, std::string_view group) 
     }
     if (section == Section::server && group == "tls") {
         add("certificate");
+    }
+    if (section == Section::pool && group.empty()) {
+        add("target");
     }
     return names;
 }

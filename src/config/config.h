@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "access/options.h"
+#include "balance/options.h"
 #include "cache/options.h"
 #include "ledger/options.h"
 #include "pipeline/options.h"
@@ -21,6 +22,7 @@ namespace sluice::config {
 
 // Far above what people write, and low enough that comparing each with each takes no time.
 inline constexpr size_t kUpstreamsMax = 1024;
+inline constexpr size_t kPoolsMax = 1024;
 inline constexpr size_t kRoutesMax = 4096;
 inline constexpr size_t kProcessorsMax = 1024;
 inline constexpr size_t kKeysMax = 10'000;  // More belong into the file of keys.
@@ -32,6 +34,7 @@ struct Config {
     providers::PriceOptions prices;
     server::AdminOptions admin;
     std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
+    std::vector<balance::PoolOptions> pools;           // Likewise; no llm has their names.
     std::vector<pipeline::RouteOptions> routes;        // In the order of the file.
     // In the order of the file; names differ.
     std::vector<pipeline::ProcessorOptions> processors;
@@ -48,6 +51,30 @@ struct Config {
             }
         }
         return nullptr;
+    }
+
+    const balance::PoolOptions* find_pool(std::string_view name) const {
+        for (const balance::PoolOptions& pool : pools) {
+            if (pool.name == name) {
+                return &pool;
+            }
+        }
+        return nullptr;
+    }
+
+    // What a route's target_llm may lead to, fallbacks aside: the llm, or the targets of the pool.
+    std::vector<const upstream::UpstreamOptions*> targets_of(std::string_view name) const {
+        std::vector<const upstream::UpstreamOptions*> found;
+        if (const upstream::UpstreamOptions* one = find_upstream(name)) {
+            found.push_back(one);
+        } else if (const balance::PoolOptions* pool = find_pool(name)) {
+            for (const balance::TargetOptions& target : pool->targets) {
+                if (const upstream::UpstreamOptions* member = find_upstream(target.llm)) {
+                    found.push_back(member);
+                }
+            }
+        }
+        return found;
     }
 
     const pipeline::ProcessorOptions* find_processor(std::string_view name) const {

@@ -96,8 +96,8 @@ private:
 
     // The simulator writes its answers in the client's dialect at once.
     void simulated_answers(const pipeline::RouteOptions& route, size_t index) {
-        const upstream::UpstreamOptions* const target = config_.find_upstream(route.target_llm);
-        if (target == nullptr || !target->is_simulated()) {
+        const auto targets = config_.targets_of(route.target_llm);
+        if (std::ranges::none_of(targets, &upstream::UpstreamOptions::is_simulated)) {
             return;
         }
         for (size_t i = 0; i < route.processors.size(); ++i) {

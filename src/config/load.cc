@@ -18,6 +18,7 @@
 #include "config/named_overrides.h"
 #include "config/nearest.h"
 #include "config/places.h"
+#include "config/pool_checks.h"
 #include "config/price_overrides.h"
 #include "config/processor_files.h"
 #include "config/processor_forms.h"
@@ -39,6 +40,7 @@ constexpr std::string_view kRootKeys[] = {
     "admin",      //
     "llm",        //
     "provider",   //
+    "pool",       //
     "route",      //
     "processor",  //
     "keys",       //
@@ -80,6 +82,8 @@ private:
     void bind_certificates(TomlNode& server);
     void bind_admin(TomlNode& root);
     void bind_llms(TomlNode& root);
+    void bind_pools(TomlNode& root);
+    void bind_targets(const NamedTable& table, balance::PoolOptions& pool);
     void bind_ledger(TomlNode& root);
     void bind_prices(TomlNode& root);
     void bind_routes(TomlNode& root);
@@ -109,6 +113,7 @@ Config Loader::load(TomlNode root) {
     bind_prices(root);
     bind_admin(root);
     bind_llms(root);
+    bind_pools(root);
     bind_routes(root);
     bind_processors(root);
     bind_access(root);
@@ -124,6 +129,7 @@ Config Loader::load(TomlNode root) {
     resolve_secrets(config_, options_.environment, places_, diagnostics_);
     resolve_cloud_credentials(config_, options_.environment, places_, diagnostics_);
     resolve_key_secrets(config_, options_.environment, places_, diagnostics_);
+    complete_pools(config_, places_, diagnostics_);
     validate(config_, places_, diagnostics_);
     validate_access(config_, places_, diagnostics_);
     validate_processors(config_, places_, diagnostics_);
@@ -215,6 +221,41 @@ void Loader::bind_llms(TomlNode& root) {
         binder_.bind(Section::llm, &upstream, *llm.table, {"llm." + llm.name, llm.shown},
                      llm.position);
         config_.upstreams.push_back(std::move(upstream));
+    }
+}
+
+void Loader::bind_pools(TomlNode& root) {
+    for (const NamedTable& table : named_tables(root, "pool", diagnostics_)) {
+        if (config_.pools.size() == kPoolsMax) {
+            diagnostics_.error(table.position, table.shown,
+                               fmt::format("there are more than {} pools", kPoolsMax));
+            return;
+        }
+        balance::PoolOptions& pool = config_.pools.emplace_back();
+        pool.name = table.name;
+        binder_.bind(Section::pool, &pool, *table.table, {"pool." + table.name, table.shown},
+                     table.position);
+        bind_targets(table, pool);
+    }
+}
+
+void Loader::bind_targets(const NamedTable& table, balance::PoolOptions& pool) {
+    const TomlNode* const targets = table.table->find("target");
+    if (targets == nullptr) {
+        return;
+    }
+    if (targets->kind != TomlKind::array) {
+        diagnostics_.error(targets->position, table.shown + ".target",
+                           fmt::format("is {}; expected [[{}.target]], with two brackets on "
+                                       "either side",
+                                       describe(targets->kind), table.shown));
+        return;
+    }
+    for (const TomlNode& node : targets->items) {
+        const std::string place = fmt::format(".target[{}]", pool.targets.size());
+        pool.targets.emplace_back();
+        binder_.bind(Section::pool_target, &pool.targets.back(), node,
+                     {"pool." + table.name + place, table.shown + place}, node.position);
     }
 }
 

@@ -140,6 +140,19 @@ std::span<const std::string_view> idle_groups(const upstream::UpstreamOptions& u
     return kOfRemote;
 }
 
+void print_pools(const Config& config, Printer& printer) {
+    for (const balance::PoolOptions& pool : config.pools) {
+        const std::string table = "pool." + toml_key(pool.name);
+        printer.section(Section::pool, &pool, fmt::format("[{}]", table), table, "", {});
+        for (const balance::TargetOptions& target : pool.targets) {
+            if (!pool.is_short) {
+                printer.section(Section::pool_target, &target, fmt::format("[[{}.target]]", table),
+                                "", "", {});
+            }
+        }
+    }
+}
+
 void print_access(const Config& config, Printer& printer) {
     if (config.keys != access::KeyStoreOptions{}) {
         printer.section(Section::keys, &config.keys, "[keys]", "keys", "", {});
@@ -179,6 +192,7 @@ std::string print_config(const Config& config, std::string_view source) {
         printer.section(Section::llm, &upstream, fmt::format("[{}]", table), table,
                         key_state(upstream), idle_groups(upstream));
     }
+    print_pools(config, printer);
     for (const pipeline::ProcessorOptions& processor : config.processors) {
         const std::string table = "processor." + toml_key(processor.name);
         printer.section(Section::processor, &processor, fmt::format("[{}]", table), table, "", {});

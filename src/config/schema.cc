@@ -20,6 +20,10 @@ SectionTable table_of(Section section) {
     switch (section) {
         case Section::server:
             return server_section();
+        case Section::pool:
+            return pool_section();
+        case Section::pool_target:
+            return pool_target_section();
         case Section::certificate:
             return certificate_section();
         case Section::admin:

@@ -16,6 +16,8 @@ inline constexpr Section kSections[] = {
     Section::certificate,
     Section::admin,
     Section::llm,
+    Section::pool,
+    Section::pool_target,
     Section::route,
     Section::processor,
     Section::processor_authenticate,

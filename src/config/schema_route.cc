@@ -28,7 +28,8 @@ constexpr auto kRouteSettings = std::to_array<Setting>({
         "model_aliases",
         "Model names that the route takes and rewrites, as { alias = \"upstream's name\" }.")
         .check_each(check_model_alias),
-    setting<&RouteOptions::target_llm>("target_llm", "Name of the [llm.NAME] that answers.")
+    setting<&RouteOptions::target_llm>("target_llm",
+                                       "Name of the [llm.NAME] or [pool.NAME] that answers.")
         .required(),
     setting<&RouteOptions::allow_streaming>(
         "allow_streaming", "Whether requests with \"stream\": true are taken; 400 otherwise."),

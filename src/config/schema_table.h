@@ -50,6 +50,8 @@ SectionTable server_section();
 SectionTable certificate_section();
 SectionTable admin_section();
 SectionTable llm_section();
+SectionTable pool_section();
+SectionTable pool_target_section();
 SectionTable route_section();
 SectionTable processor_section();
 SectionTable processor_cost_meter_section();

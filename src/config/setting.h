@@ -52,8 +52,10 @@ enum class Section : uint8_t {
     processor_system_prompt,
     processor_transform,
     processor_validation,
-    ledger,  // [ledger]: LedgerOptions
-    prices,  // [prices]: PriceOptions
+    ledger,       // [ledger]: LedgerOptions
+    prices,       // [prices]: PriceOptions
+    pool,         // [pool.NAME]: PoolOptions
+    pool_target,  // [[pool.NAME.target]]: TargetOptions
 };
 
 // What is wrong with a text, with what was expected; "" when nothing is. It must not repeat the

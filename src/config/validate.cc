@@ -298,16 +298,23 @@ void Validator::unused_processors() {
 
 void Validator::route_target(const RouteOptions& route, const std::string& path) {
     const UpstreamOptions* target = config_.find_upstream(route.target_llm);
+    if (target == nullptr && config_.find_pool(route.target_llm) != nullptr) {
+        return;
+    }
     if (target == nullptr) {
         // One that is there, but too broken to be bound, has had its own message.
-        if (!places_.has("llm." + route.target_llm)) {
+        if (!places_.has("llm." + route.target_llm) && !places_.has("pool." + route.target_llm)) {
             std::vector<std::string_view> names;
             names.reserve(config_.upstreams.size());
             for (const UpstreamOptions& upstream : config_.upstreams) {
                 names.emplace_back(upstream.name);
             }
+            for (const balance::PoolOptions& pool : config_.pools) {
+                names.emplace_back(pool.name);
+            }
             error(path + ".target_llm",
-                  fmt::format("there is no [llm.NAME] or [provider.NAME] called {}{}",
+                  fmt::format("there is no [llm.NAME], [provider.NAME] or [pool.NAME] called "
+                              "{}{}",
                               in_quotes(route.target_llm), did_you_mean(route.target_llm, names)));
         }
         return;
@@ -354,10 +361,20 @@ void Validator::unused_upstreams() {
             const auto* const options = std::get_if<pipeline::EnhancerOptions>(&processor.config);
             return options != nullptr && options->target_llm == upstream.name;
         };
+        const auto has = [&upstream](const balance::PoolOptions& pool) {
+            const auto names = [&](const std::vector<std::string>& fallbacks) {
+                return std::ranges::find(fallbacks, upstream.name) != fallbacks.end();
+            };
+            return std::ranges::find(pool.targets, upstream.name, &balance::TargetOptions::llm) !=
+                       pool.targets.end() ||
+                   names(pool.fallbacks) || names(pool.context_fallbacks) ||
+                   names(pool.content_fallbacks);
+        };
         // Those that make tokens for others are used by them.
         const bool is_hidden = upstream.name.contains('/');
         if (!is_hidden && std::ranges::none_of(config_.routes, uses) &&
-            std::ranges::none_of(config_.processors, asks)) {
+            std::ranges::none_of(config_.processors, asks) &&
+            std::ranges::none_of(config_.pools, has)) {
             warning("llm." + upstream.name, "no route uses it");
         }
     }

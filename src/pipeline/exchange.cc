@@ -34,6 +34,7 @@
 #include "pipeline/forward_headers.h"
 #include "pipeline/output_text.h"
 #include "pipeline/processor.h"
+#include "pipeline/refused.h"
 #include "pipeline/request_fields.h"
 #include "pipeline/request_id.h"
 #include "pipeline/request_intake.h"
@@ -41,7 +42,8 @@
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
-#include "pipeline/translated.h"  // IWYU pragma: keep; it is destroyed here.
+#include "pipeline/target_choice.h"  // IWYU pragma: keep; it is destroyed here.
+#include "pipeline/translated.h"     // IWYU pragma: keep; it is destroyed here.
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
 
@@ -223,7 +225,6 @@ coro::Task<Status> Exchange::serve() {
     record_.received = clock();
     CO_TRY_VOID(choose_route(*path));
     record_.route = route_->index;
-    turn_to(route_->pool->first());
     total_.set(Duration::milliseconds(target_->upstream->options().timeouts.total_ms));
     if (route_->chain != nullptr) {
         CO_TRY(const bool answers, co_await run_processors());
@@ -231,20 +232,33 @@ coro::Task<Status> Exchange::serve() {
             co_return co_await chain_->answer();
         }
     }
-    if (target_->upstream->options().is_simulated()) {
-        co_return co_await simulate();
-    }
     co_return co_await answer();
 }
 
-void Exchange::turn_to(const LlmTarget& target) {
-    target_ = &target;
-    record_.upstream = target.index;
-    record_.upstream_name = target.name;
+// By one target, or by another one where it fails.
+coro::Task<Status> Exchange::answer() {
+    CO_TRY_VOID(co_await choose_target());
+    while (true) {
+        const Status done = co_await ask_target();
+        if (done) {
+            co_return done;
+        }
+        CO_TRY(const bool again, co_await goes_elsewhere(done.error()));
+        if (again) {
+            continue;
+        }
+        if (refused_ != nullptr && refused_->told == refusal_) {
+            CO_TRY_VOID(pass_refusal(*refused_));
+        }
+        co_return done;
+    }
 }
 
-// By the upstream: in its own dialect if it is the client's, else translated.
-coro::Task<Status> Exchange::answer() {
+// In its own dialect if it is the client's, else translated.
+coro::Task<Status> Exchange::ask_target() {
+    if (target_->upstream->options().is_simulated()) {
+        co_return co_await simulate();
+    }
     if (!target_->service->can_serve(call_)) {
         co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
     }
@@ -307,6 +321,7 @@ Status Exchange::choose_route(const PathRoutes& path) {
     if (!intake_->has_body() || !intake_->is_complete()) {
         route_ = path.find({});
         route_ = route_ == nullptr ? path.routes.front() : route_;
+        turn_to(route_->pool->first());
         return {};
     }
     TRY(const RequestFields fields, intake_->fields(client_.arena()));
@@ -328,13 +343,26 @@ Status Exchange::choose_route(const PathRoutes& path) {
     if (!fields.stream && !route_->options->allow_non_streaming) {
         return fail({.kind = ErrorKind::streaming_required, .source = ErrorSource::client});
     }
-    const std::string_view upstream_model = route_->model_for(model);
-    if (fields.model && upstream_model != model) {
-        record_.upstream_model = client_.arena().copy(upstream_model);
-        model_field_ = fields.model_field;
-    }
+    turn_to(route_->pool->first());
+    name_model(fields);
     include_usage_ = fields.include_usage;
     return {};
+}
+
+// What the target calls the model that the body names, and where the name stands.
+void Exchange::name_model(const RequestFields& fields) {
+    record_.upstream_model = {};
+    if (!fields.model) {
+        return;
+    }
+    model_field_ = fields.model_field;
+    const std::string_view named = *fields.model;
+    const std::string_view wanted = route_->model_for(named, *target_);
+    if (wanted != named) {
+        record_.upstream_model = client_.arena().copy(wanted);
+    } else if (named != record_.model) {
+        record_.upstream_model = client_.arena().copy(named);  // A processor has named it.
+    }
 }
 
 void Exchange::respond_with_error(const Error& error) {
@@ -436,6 +464,7 @@ void Exchange::finish(const Error& error) {
     }
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
+    end_attempt(error);
     price();
     end_processors();
     if (is_left_behind_ && error.kind == ErrorKind::none) {

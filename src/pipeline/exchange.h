@@ -65,7 +65,10 @@ struct VirtualKey;
 namespace sluice::pipeline {
 
 class ChainRun;
+enum class FailureClass : uint8_t;
 struct ListedModels;
+struct RequestFields;
+class TargetChoice;
 struct ProcessorContext;
 class HeaderEdits;
 class RequestIntake;
@@ -99,7 +102,8 @@ private:
     // exchange.cc
     coro::Task<Status> serve();
     coro::Task<Status> answer();
-    void turn_to(const LlmTarget& target);
+    coro::Task<Status> ask_target();
+    void name_model(const RequestFields& fields);
     Status begin();
     Status choose_route(const PathRoutes& path);
     void edit_relayed_request();
@@ -137,14 +141,28 @@ private:
     // retry.cc
     struct Refused;
     coro::Task<Status> ask();
-    coro::Task<Status> try_once(Refused& refused);
+    coro::Task<Status> try_once();
+    bool may_go_again(const Error& error);
     coro::Task<Result<bool>> goes_again(const Error& error);
+    coro::Task<Result<bool>> waits_to_go_again(const Error& error);
     coro::Task<Status> rest(Duration wait);
     Status choose_key();
     bool turns_to_sibling();
     bool note_key_trouble();
     std::optional<Duration> wait_before_retry(const Error& error, RetryReason& reason);
     void begin_retry(RetryReason reason);
+    // fail_over.cc
+    void turn_to(const LlmTarget& target);
+    coro::Task<Status> choose_target();
+    Status begin_choice();
+    bool choose_among_left();
+    void make_out_anew();
+    coro::Task<Result<bool>> waits_for_room();
+    Error refuse_without_target();
+    coro::Task<Result<bool>> goes_elsewhere(const Error& error);
+    FailureClass failure_class(const Error& error) const;
+    void end_attempt(const Error& error);
+    void on_first_event();
     // dispatch.cc
     coro::Task<Status> dispatch();
     coro::Task<Status> attempt(bool fresh);
@@ -193,9 +211,10 @@ private:
     void let_go_of_request();
     // read_reply.cc
     coro::Task<Result<std::string_view>> read_reply(uint32_t bytes_max);
-    coro::Task<Status> read_refusal(Refused& refused);
+    coro::Task<Status> read_refusal();
     Status pass_refusal(const Refused& refused);
     // respond.cc
+    class HeldHead;
     coro::Task<Status> relay();
     Status send_response_head();
     RelayLimits relay_limits() const;
@@ -255,6 +274,8 @@ private:
     // What the client is told when the exchange fails, where an Error has no room for it; in the
     // arena.
     const providers::ProviderError* refusal_ = nullptr;
+    const Refused* refused_ = nullptr;  // The error response itself, where it may go on as it is.
+    std::unique_ptr<TargetChoice> choice_;  // When its route leads to a pool.
     ClientCall call_;
     json::Field model_field_;             // Where the model stands, when its name is to be changed.
     const upstream::Key* key_ = nullptr;  // Of this attempt; lives as long as the snapshot.

@@ -22,16 +22,18 @@ std::string_view phase_name(Phase phase);
 
 // Why a request was sent again.
 enum class RetryReason : uint8_t {
-    idle_death,    // The connection had died before the upstream saw anything.
-    connect,       // There was no connection.
-    status,        // The upstream answered with an error that may pass.
-    throttled,     // It asked for a rest.
-    reply,         // A reply broke before any of it had gone on.
-    key_refused,   // With another key: this one was refused,
-    key_throttled  // or is to rest.
+    idle_death,     // The connection had died before the upstream saw anything.
+    connect,        // There was no connection.
+    status,         // The upstream answered with an error that may pass.
+    throttled,      // It asked for a rest.
+    reply,          // A reply broke before any of it had gone on.
+    key_refused,    // With another key: this one was refused,
+    key_throttled,  // or is to rest.
+    fail_over,      // At another target.
 };
-inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::key_throttled) + 1;
+inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::fail_over) + 1;
 std::string_view retry_reason_name(RetryReason reason);
+
 // What guards have done about an exchange's texts: matches by action, and the rule of the first.
 struct GuardRecord {
     std::string_view rule;  // Of the snapshot.
@@ -70,6 +72,7 @@ struct ExchangeRecord {
     std::string_view upstream_model;  // Empty when it is the same.
     std::string_view operation;       // "chat", or the path where it is none that we know.
     std::string_view upstream_name;   // Empty before one was chosen.
+    std::string_view pool_name;       // Of the pool that the upstream was chosen from, if any.
     std::string_view key_name;        // Of the virtual key that was shown; empty without one.
     std::string_view key_id;
     std::string_view tenant;
@@ -114,6 +117,7 @@ struct ExchangeRecord {
     Instant sent;         // Request handed to the kernel as a whole.
     Instant first_byte;   // Response head of the upstream.
     Instant responded;    // Response head towards the client.
+    Instant first_event;  // Of a stream.
     Instant ended;
     Duration retried;  // From the first attempt to the one that the instants above tell of.
 };

@@ -23,6 +23,16 @@ bool is_image(const json::Value& part) {
     return type == "image_url" || type == "input_image" || type == "image";
 }
 
+bool is_audio(const json::Value& part) {
+    const json::Text type = part["type"].text();
+    return type == "input_audio" || type == "audio";
+}
+
+bool is_document(const json::Value& part) {
+    const json::Text type = part["type"].text();
+    return type == "file" || type == "input_file" || type == "document";
+}
+
 class Walk {
 public:
     PromptFacts facts;
@@ -71,6 +81,8 @@ private:
             facts.estimated_tokens += kTokensOfImage;
             return;
         }
+        facts.has_audio = facts.has_audio || is_audio(value);
+        facts.has_documents = facts.has_documents || is_document(value);
         text(value["text"]);
         // Of a tool's result.
         const json::Value& inner = value["content"];

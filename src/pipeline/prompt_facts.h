@@ -14,6 +14,8 @@ struct PromptFacts {
     uint32_t messages = 0;  // Messages or input items; a prompt that is one text counts as one.
     uint32_t images = 0;
     bool has_tools = false;
+    bool has_audio = false;
+    bool has_documents = false;
     uint64_t estimated_tokens = 0;  // Of the prompt, tools and instructions included.
 };
 

@@ -117,7 +117,7 @@ coro::Task<Result<std::string_view>> Exchange::read_reply(uint32_t bytes_max) {
 }
 
 // An error response of the upstream: what it says becomes an answer in the client's dialect.
-coro::Task<Status> Exchange::read_refusal(Refused& refused) {
+coro::Task<Status> Exchange::read_refusal() {
     record_.ended_in = Phase::relay;
     Arena& arena = client_.arena();
     const http::ResponseHead head = kept(lease_->head(), arena);
@@ -144,7 +144,7 @@ coro::Task<Status> Exchange::read_refusal(Refused& refused) {
         head.status < 500 && error_dialect(call_.dialect).status(refusal.status) == head.status;
     if (translated_ == nullptr && is_clean && keeps_status &&
         has_error_form(body, call_.dialect, arena)) {
-        refused = {.can_pass = true, .head = head, .body = body};
+        refused_ = &arena.make<Refused>(Refused{.told = refusal_, .head = head, .body = body});
     }
     if (read) {
         lease_.give_back(request_sent_whole_);

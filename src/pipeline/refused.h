@@ -1,17 +1,17 @@
-// What an exchange keeps of an error response until it is decided whether the client gets it. Its
-// texts lie in the exchange's arena.
+// What an exchange keeps of an error response whose form its client knows, until it is decided
+// whether the client gets the provider's own bytes. In the exchange's arena.
 #pragma once
 
 #include <string_view>
 
 #include "http/message.h"
 #include "pipeline/exchange.h"
+#include "providers/provider_error.h"
 
 namespace sluice::pipeline {
 
 struct Exchange::Refused {
-    // The client knows this form: it may have the provider's own bytes.
-    bool can_pass = false;
+    const providers::ProviderError* told;  // What is said if it is not passed on.
     http::ResponseHead head;
     std::string_view body;
 };

@@ -17,6 +17,7 @@
 #include "http/client_connection.h"
 #include "http/server_exchange.h"
 #include "net/byte_stream.h"
+#include "net/deadline.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/stream_watch.h"
@@ -35,14 +36,22 @@ constexpr size_t kReleasedBytesMin = size_t{16} * 1024;
 
 constexpr std::string_view kComment = ":\n\n";
 
+constexpr Error kFailedInStream = {.kind = ErrorKind::upstream_status,
+                                   .source = ErrorSource::upstream,
+                                   .where = "the upstream failed at the beginning of its stream"};
+
 }  // namespace
 
 Relay::Relay(http::ServerExchange& client,
              http::ClientConnection& upstream,
              const Kind& kind,
+             RelayHead& head,
              Arena& arena)
     : client_(client),
       upstream_(upstream),
+      head_(head),
+      held_events_(kind.is_event_stream ? kind.held_events : 0),
+      held_for_(kind.held_for),
       terminator_(kind.terminator),
       strips_usage_(kind.strips_usage && kind.is_event_stream),
       watch_(
@@ -50,8 +59,13 @@ Relay::Relay(http::ServerExchange& client,
 
 coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& limits) {
     RelayClocks clocks(client_.stream(), patience.signal(), limits);
+    net::Deadline held(client_.stream().proactor(), patience.signal());
+    if (held_events_ == 0) {
+        CO_TRY_VOID(begin());
+    }
     while (true) {
         CO_TRY(const bool moved, pass_on());
+        CO_TRY_VOID(look_at_hold(held));
         if (upstream_.is_response_complete()) {
             co_return end();
         }
@@ -70,11 +84,65 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
     }
 }
 
+// Sends the head; once. Only then is it known how a body is framed.
+Status Relay::begin() {
+    if (!std::exchange(has_begun_, true)) {
+        begun_ = head_.send();
+        for (http::BodyPiece& piece : unbegun_) {
+            hold(std::move(piece));
+        }
+        unbegun_.clear();
+        unbegun_bytes_ = 0;
+    }
+    return begun_;
+}
+
+// What is held back has been so for long enough. Armed when there is something to wait for.
+Status Relay::look_at_hold(net::Deadline& held) {
+    if (has_begun_) {
+        return {};
+    }
+    if (!std::exchange(is_hold_timed_, true)) {
+        held.set(held_for_);
+    } else if (held.has_passed()) {
+        TRY_VOID(begin());
+        if (held_is_whole_) {
+            release();
+        }
+    }
+    return {};
+}
+
+void Relay::look_at_first() {
+    if (!has_seen_first_ && watch_.events() > 0) {
+        has_seen_first_ = true;
+        head_.on_first_event();
+    }
+}
+
 void Relay::hold(http::BodyPiece&& piece) {
-    client_.frame_body(std::move(piece), held_);
+    if (has_begun_) {
+        client_.frame_body(std::move(piece), held_);
+    } else {
+        unbegun_bytes_ += piece.data.size();
+        unbegun_.push_back(std::move(piece));
+    }
 }
 
 void Relay::release() {
+    if (!has_begun_) {
+        if (watch_.saw_error() && head_.prefers_to_fail()) {
+            begun_ = fail(kFailedInStream);
+            return;
+        }
+        if ((watch_.events() < held_events_ && !watch_.saw_error()) || !begin()) {
+            return;
+        }
+    }
+    release_now();
+}
+
+void Relay::release_now() {
     if (!held_.empty()) {
         client_.write_framed(std::move(held_));
         held_.clear();
@@ -85,8 +153,12 @@ void Relay::release() {
 // True when there was anything to pass on. Stops while the client does not take it.
 Result<bool> Relay::pass_on() {
     Result<bool> moved = take_pieces();
+    look_at_first();
     if (held_is_whole_) {
         release();
+    }
+    if (!begun_) {
+        return fail(begun_.error());
     }
     return moved;
 }
@@ -126,8 +198,9 @@ Result<bool> Relay::take_pieces() {
             release();
         }
         hold(std::move(piece));
-        if (held_.size_bytes() > kHeldEventBytesMax) {
-            release();
+        if (held_.size_bytes() + unbegun_bytes_ > kHeldEventBytesMax) {
+            TRY_VOID(begin());
+            release_now();
             broke_an_event_ = true;
         }
     }
@@ -150,9 +223,9 @@ void Relay::take_unframed(http::BodyPiece&& piece) {
         piece.data.drop_front(complete);
     }
     unframed_.push_back(std::move(piece.data));
-    if (unframed_.size_bytes() > kHeldEventBytesMax) {
+    if (unframed_.size_bytes() > kHeldEventBytesMax && begin()) {
         frame({});
-        release();
+        release_now();
         broke_an_event_ = true;
     }
 }
@@ -209,12 +282,16 @@ Status Relay::end() {
     if (!unframed_.empty()) {
         frame({});
     }
-    release();
+    if (!has_begun_ && watch_.saw_error() && head_.prefers_to_fail()) {
+        return fail(kFailedInStream);
+    }
+    TRY_VOID(begin());
+    release_now();
     return {};
 }
 
 void Relay::break_off(const Error& error) {
-    if (!watch_.is_event_stream()) {
+    if (!watch_.is_event_stream() || !has_begun_) {
         return;
     }
     ErrorAnswer answer = answer_for(error);
@@ -228,7 +305,9 @@ void Relay::break_off(const Error& error) {
 
 void Relay::probe() {
     // What is held the client has seen nothing of.
-    if (watch_.is_event_stream() && !broke_an_event_) {
+    if (!has_begun_) {
+        client_.probe_half_closed();
+    } else if (watch_.is_event_stream() && !broke_an_event_) {
         client_.write_aside(Slice::unowned(kComment));
     }
 }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "balance/options.h"
+#include "balance/pool.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/text.h"
@@ -22,6 +24,7 @@
 #include "pipeline/relay.h"
 #include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/stream_watch.h"
+#include "pipeline/target_choice.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
@@ -101,21 +104,40 @@ void Exchange::account_stream(const Usage& told, bool is_whole) {
     }
 }
 
+// The head of a relay; until it is sent, the request can go elsewhere.
+class Exchange::HeldHead final : public RelayHead {
+public:
+    explicit HeldHead(Exchange& exchange) : exchange_(exchange) {}
+
+    void on_first_event() override { exchange_.on_first_event(); }
+    Status send() override {
+        TRY_VOID(exchange_.send_response_head());
+        exchange_.record_.ended_in = Phase::relay;
+        if (exchange_.request_sent_whole_) {
+            exchange_.let_go_of_request();
+        }
+        return {};
+    }
+    bool prefers_to_fail() override { return exchange_.choice_ != nullptr; }
+
+private:
+    Exchange& exchange_;
+};
+
 coro::Task<Status> Exchange::relay() {
     const bool event_stream = is_event_stream(lease_->head());
     const bool succeeded = lease_->head().status == 200;
     const Terminator terminator = succeeded ? terminator_of(record_.path) : Terminator::none;
-    CO_TRY_VOID(send_response_head());
-    record_.ended_in = Phase::relay;
     record_.is_stream = event_stream;
-    if (request_sent_whole_) {
-        intake_.reset();
-        client_.release_request();
+    HeldHead head(*this);
+    Relay::Kind kind = {
+        .is_event_stream = event_stream, .strips_usage = strips_usage_, .terminator = terminator};
+    if (choice_ != nullptr) {
+        const balance::FailOverOptions& options = route_->pool->pool->options().fail_over;
+        kind.held_events = options.hold_events;
+        kind.held_for = Duration::milliseconds(options.hold_ms_max);
     }
-    Relay relay(
-        client_, *lease_,
-        {.is_event_stream = event_stream, .strips_usage = strips_usage_, .terminator = terminator},
-        client_.arena());
+    Relay relay(client_, *lease_, kind, head, client_.arena());
     const OpenStream counted(services_.proactor);
     probe_ = &relay;
     signal().expect({&relay, this, &client_, &client_.stream(), &*lease_});

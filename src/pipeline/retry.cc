@@ -20,7 +20,6 @@
 #include "pipeline/credential_keeper.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
-#include "pipeline/refused.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
@@ -67,6 +66,8 @@ std::string_view retry_reason_name(RetryReason reason) {
             return "key_refused";
         case RetryReason::key_throttled:
             return "key_throttled";
+        case RetryReason::fail_over:
+            return "fail_over";
     }
     return "";
 }
@@ -80,24 +81,18 @@ coro::Task<Status> Exchange::ask() {
     request_sent_whole_ = false;
     while (true) {
         CO_TRY_VOID(choose_key());
-        Refused refused;
-        const Status done = co_await try_once(refused);
+        const Status done = co_await try_once();
         if (done) {
             co_return done;
         }
-        const ProviderError* const told = refusal_;
         CO_TRY(const bool again, co_await goes_again(done.error()));
-        if (again) {
-            continue;
+        if (!again) {
+            co_return done;
         }
-        if (refused.can_pass && refusal_ == told) {
-            CO_TRY_VOID(pass_refusal(refused));
-        }
-        co_return done;
     }
 }
 
-coro::Task<Status> Exchange::try_once(Refused& refused) {
+coro::Task<Status> Exchange::try_once() {
     if (CredentialKeeper* keeper = target_->service->credentials()) {
         CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
     }
@@ -105,7 +100,7 @@ coro::Task<Status> Exchange::try_once(Refused& refused) {
     const uint16_t status = lease_->head().status;
     const bool is_refusal = translated_ == nullptr ? status >= 400 : status != 200;
     if (is_refusal) {
-        co_return co_await read_refusal(refused);
+        co_return co_await read_refusal();
     }
     co_return Status();
 }
@@ -198,11 +193,16 @@ bool Exchange::turns_to_sibling() {
 
 // --- Retries.
 
+// Nothing was told to the client, and all of the request is there.
+bool Exchange::may_go_again(const Error& error) {
+    const bool is_untold = client_.response_state() == http::ResponseState::none;
+    return can_send_again_ && is_untold && intake_ != nullptr &&
+           error.source != ErrorSource::client && !reason_to_stop();
+}
+
 // After a failure: true when the request is to be sent again, which may have been waited for.
 coro::Task<Result<bool>> Exchange::goes_again(const Error& error) {
-    const bool is_untold = client_.response_state() == http::ResponseState::none;
-    if (!can_send_again_ || !is_untold || intake_ == nullptr ||
-        error.source == ErrorSource::client || reason_to_stop()) {
+    if (!may_go_again(error)) {
         co_return false;
     }
     if (refusal_ != nullptr && turns_to_sibling()) {
@@ -210,6 +210,13 @@ coro::Task<Result<bool>> Exchange::goes_again(const Error& error) {
                                                        : RetryReason::key_refused);
         co_return true;
     }
+    if (choice_ != nullptr) {
+        co_return false;  // Another target rather than the same one after a pause.
+    }
+    co_return co_await waits_to_go_again(error);
+}
+
+coro::Task<Result<bool>> Exchange::waits_to_go_again(const Error& error) {
     RetryReason reason{};
     const std::optional<Duration> wait = wait_before_retry(error, reason);
     if (!wait) {
@@ -280,12 +287,13 @@ coro::Task<Status> Exchange::rest(Duration wait) {
 void Exchange::begin_retry(RetryReason reason) {
     lease_.drop();
     refusal_ = nullptr;
+    refused_ = nullptr;
     request_sent_whole_ = false;
     record_.is_stream = false;
     record_.events = 0;
     record_.usage = {};
     record_.upstream_status = 0;
-    record_.leased = record_.sent = record_.first_byte = {};
+    record_.leased = record_.sent = record_.first_byte = record_.first_event = {};
     record_.retry_reason = reason;
     ++record_.retries[static_cast<size_t>(reason)];
     waited_ = waited_ + leasing_;

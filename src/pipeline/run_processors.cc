@@ -97,18 +97,9 @@ coro::Task<Result<bool>> Exchange::run_processors() {
 // What a changed body says of its model and of streaming.
 Status Exchange::take_fields() {
     TRY(const RequestFields fields, intake_->fields(client_.arena()));
-    const std::string_view model = fields.model.value_or(record_.model);
-    const std::string_view upstream_model = route_->model_for(model);
     wants_stream_ = fields.stream;
     include_usage_ = fields.include_usage;
-    record_.upstream_model = {};
-    if (fields.model && upstream_model != model) {
-        record_.upstream_model = client_.arena().copy(upstream_model);
-        model_field_ = fields.model_field;
-    } else if (model != record_.model) {
-        record_.upstream_model = model;
-        model_field_ = fields.model_field;
-    }
+    name_model(fields);
     return {};
 }
 

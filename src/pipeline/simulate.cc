@@ -100,6 +100,7 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
     const upstream::SimulatorOptions& options = target_->upstream->options().simulator;
     CO_TRY_VOID(co_await think(Duration::milliseconds(options.time_to_first_token_ms)));
     record_.first_byte = clock();
+    on_first_event();
     http::HeadWriter writer = client_.begin_response(200);
     writer.field(HeaderId::content_type, "text/event-stream; charset=utf-8");
     writer.field(HeaderId::cache_control, "no-cache");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct TargetPool {
     std::vector<const TargetPool*> longer_context = {};
     std::vector<const TargetPool*> other_filter = {};
 
+    // Exchanges of this shard that wait for a target with room.
+    mutable uint32_t waiting = 0;
+
     const LlmTarget& first() const { return targets.front(); }
     bool is_simulated() const {
         return std::ranges::any_of(
@@ -36,6 +40,9 @@ struct TargetPool {
             return t.model.empty() && t.upstream->options().models.empty();
         });
     }
+    // Not all of them can do the same, or their contexts are bounded, or the prompt decides: a
+    // request's body must be looked at.
+    bool is_particular = false;
     // Requests may be sent more than once, each time made out for another target.
     bool has_choice() const { return pool != nullptr; }
     // Every target speaks the client's API.

@@ -195,6 +195,9 @@ public:
             }
             moved = true;
             transcoder_.feed(piece.data.view());
+            if (text_.has_text()) {
+                exchange_.on_first_event();
+            }
             TRY_VOID(send());
         }
         return moved;

@@ -240,6 +240,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     members.text("tenant", record.tenant);
     members.text("route", names.route);
     members.text("upstream", names.upstream);
+    members.text("pool", record.pool_name);
     if (record.upstream_status != 0 && record.upstream_status != record.status) {
         members.number("upstream_status", record.upstream_status);
     }

@@ -1,6 +1,7 @@
 // The lines of the announcement.
 #include "server/announcement.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 
@@ -25,10 +26,15 @@ std::string announcement(const Started& started) {
                    server.watch_config && started.has_config_file ? " (watched)" : "");
     bool simulated = false;
     for (const pipeline::RouteOptions& route : started.config.routes) {
-        const upstream::UpstreamOptions* upstream = started.config.find_upstream(route.target_llm);
-        simulated = simulated || upstream->is_simulated();
-        fmt::format_to(out, "  {:<24} -> {} ({})\n", route.path_prefix, route.target_llm,
-                       upstream->is_simulated() ? "embedded simulator" : upstream->base_url);
+        const auto targets = started.config.targets_of(route.target_llm);
+        simulated =
+            simulated || std::ranges::any_of(targets, &upstream::UpstreamOptions::is_simulated);
+        std::string where = fmt::format("pool of {}", targets.size());
+        if (started.config.find_pool(route.target_llm) == nullptr) {
+            where =
+                targets.front()->is_simulated() ? "embedded simulator" : targets.front()->base_url;
+        }
+        fmt::format_to(out, "  {:<24} -> {} ({})\n", route.path_prefix, route.target_llm, where);
     }
     if (!started.has_config_file) {
         text += simulated

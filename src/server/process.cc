@@ -49,6 +49,7 @@
 #include "server/gateway.h"
 #include "server/machine.h"
 #include "server/options.h"
+#include "server/pools.h"
 #include "server/process_cache.h"
 #include "server/process_logs.h"
 #include "server/process_metrics.h"
@@ -152,6 +153,7 @@ private:
     config::Config loaded_;                  // Until it is made into config_.
     std::unique_ptr<AccessControl> access_;  // Outlives every shard that counts in it.
     RuntimeConfigPtr config_;
+    PoolKeeper pool_keeper_;
     const TicketKeysPtr ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
     const bool admin_listen_is_chosen_;
@@ -463,6 +465,7 @@ void Process::loop() {
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
+        pool_keeper_.look(config_->pools, ring().now());
         if (draining_) {
             control_->mailbox().deliver_all();
         }

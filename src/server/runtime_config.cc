@@ -140,6 +140,8 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return std::unexpected(std::move(prices.error()));
     }
     made->prices = std::move(*prices);
+    made->pools = make_pools(made->config, made->prices,
+                             running == nullptr ? nullptr : &running->pools, moment.now);
     auto tables = access.load(made->config, moment);
     if (!tables) {
         return std::unexpected(tables.error());

@@ -17,6 +17,7 @@
 #include "net/tls_ticket_keys.h"
 #include "providers/price_table.h"
 #include "server/access_control.h"
+#include "server/pools.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::server {
@@ -32,6 +33,7 @@ struct RuntimeConfig {
     // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;
     providers::PriceTable prices;
+    Pools pools;  // In the order of the configuration's.
 };
 
 using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;

@@ -2,10 +2,16 @@
 #include "server/target_pools.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "balance/target.h"
 #include "base/assert.h"
 #include "pipeline/llm_target.h"
 #include "pipeline/target_pool.h"
@@ -13,12 +19,59 @@
 
 namespace sluice::server {
 
-TargetPools make_target_pools(const RuntimeConfig& /*config*/,
+namespace {
+
+// Whether two requests of the same length could mean something different to its targets.
+bool is_particular(const balance::Pool& pool) {
+    const std::span<const balance::Target> targets = pool.targets();
+    const uint32_t all = targets.front().capabilities;
+    return pool.wants_blocks() || std::ranges::any_of(targets, [&](const balance::Target& target) {
+               return target.capabilities != all || !target.options.lacks.empty() ||
+                      target.options.context_tokens_max > 0;
+           });
+}
+
+pipeline::TargetPool view_of(const balance::Pool& pool, std::span<const pipeline::LlmTarget> llms) {
+    pipeline::TargetPool view = {.name = pool.options().name, .pool = &pool, .targets = {}};
+    view.is_particular = is_particular(pool);
+    for (const balance::Target& target : pool.targets()) {
+        const auto llm = std::ranges::find(llms, target.options.llm, &pipeline::LlmTarget::name);
+        SLUICE_ASSERT(llm != llms.end());
+        view.targets.push_back(*llm);
+        view.targets.back().model = target.options.model;
+    }
+    return view;
+}
+
+std::vector<const pipeline::TargetPool*> named(const TargetPools& pools,
+                                               std::span<const std::string> names) {
+    std::vector<const pipeline::TargetPool*> found;
+    found.reserve(names.size());
+    for (const std::string& name : names) {
+        found.push_back(&pool_of(pools, name));
+    }
+    return found;
+}
+
+}  // namespace
+
+TargetPools make_target_pools(const RuntimeConfig& config,
                               std::span<const pipeline::LlmTarget> llms) {
     TargetPools pools;
     for (const pipeline::LlmTarget& llm : llms) {
         pools.push_back(std::make_unique<pipeline::TargetPool>(
             pipeline::TargetPool{.name = llm.name, .targets = {llm}}));
+    }
+    for (const std::unique_ptr<balance::Pool>& shared : config.pools) {
+        pools.push_back(std::make_unique<pipeline::TargetPool>(view_of(*shared, llms)));
+    }
+    for (const auto& pool : pools) {
+        if (pool->pool != nullptr) {
+            const balance::PoolOptions& options = pool->pool->options();
+            pool->fallbacks = named(pools, options.fallbacks);
+            pool->longer_context = named(pools, options.context_fallbacks);
+            pool->other_filter = named(pools, options.content_fallbacks);
+        }
     }
     return pools;
 }

@@ -55,8 +55,8 @@ struct ShardTelemetry::RouteSeries {
         store.counter(MetricId::key_cooldowns_total, {upstream, "throttled"});
     }
 
-    std::string_view route;
-    std::string_view upstream;
+    std::string route;
+    std::string upstream;
     Counter& ok;
     Counter& failures;
     Histogram& duration;
@@ -91,25 +91,32 @@ ShardTelemetry::ShardTelemetry(net::Shard& shard,
 ShardTelemetry::~ShardTelemetry() = default;
 
 void ShardTelemetry::use(const config::Config& config) {
-    series_.clear();
-    route_names_.clear();
-    upstream_names_.clear();
+    routes_.clear();
     for (const auto& route : config.routes) {
-        route_names_.push_back(route.path_prefix);
-        upstream_names_.push_back(route.target_llm);
+        add_route(route.path_prefix, route.target_llm);
     }
-    route_names_.emplace_back("");
-    upstream_names_.emplace_back("");
-    for (size_t i = 0; i < route_names_.size(); ++i) {
-        series_.push_back(
-            std::make_unique<RouteSeries>(store_, route_names_[i], upstream_names_[i]));
-    }
+    add_route("", "");
 }
 
+void ShardTelemetry::add_route(std::string_view route, std::string_view target) {
+    routes_.emplace_back().push_back(std::make_unique<RouteSeries>(store_, route, target));
+}
+
+// Of the upstream that was asked; of what the route names, when none was. Those of a pool appear
+// with their first exchange.
 ShardTelemetry::RouteSeries& ShardTelemetry::series_for(const pipeline::ExchangeRecord& record) {
     // After a reload an old exchange may name a route that is gone.
-    const size_t index = std::min<size_t>(record.route, series_.size() - 1);
-    return *series_[index];
+    auto& all = routes_[std::min<size_t>(record.route, routes_.size() - 1)];
+    if (record.upstream_name.empty()) {
+        return *all.front();
+    }
+    for (const auto& series : all) {
+        if (series->upstream == record.upstream_name) {
+            return *series;
+        }
+    }
+    return *all.emplace_back(
+        std::make_unique<RouteSeries>(store_, all.front()->route, record.upstream_name));
 }
 
 void ShardTelemetry::on_exchange_begin() {

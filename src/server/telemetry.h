@@ -55,6 +55,7 @@ public:
 private:
     struct RouteSeries;
 
+    void add_route(std::string_view route, std::string_view target);
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
     void count(const pipeline::ExchangeRecord& record);
     void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
@@ -69,9 +70,8 @@ private:
     ledger::Lane* ledger_;
     const std::string shard_name_;
     MetricStore store_;
-    std::vector<std::string> route_names_;
-    std::vector<std::string> upstream_names_;
-    std::vector<std::unique_ptr<RouteSeries>> series_;  // One per route; the last is for none.
+    // Of each route, by upstream, that of its target_llm first; the last route is for none.
+    std::vector<std::vector<std::unique_ptr<RouteSeries>>> routes_;
     // What is not yet a millionth of a dollar, by the counter of cost that it belongs to.
     std::map<const Counter*, int64_t> pico_rests_;
     Gauge& exchanges_;

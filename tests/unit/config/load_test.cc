@@ -106,8 +106,8 @@ target_llm = "b"
             "http:// or https://; expected a URL such as \"https://api.openai.com/v1\"",
             "test.toml:11:15: route[0].path_prefix: \"v1\" is not a path; expected an absolute "
             "path such as \"/v1/chat/completions\"",
-            "test.toml:12:1: route[0].target_llm: there is no [llm.NAME] or [provider.NAME] "
-            "called \"b\"; did you mean \"a\"?"));
+            "test.toml:12:1: route[0].target_llm: there is no [llm.NAME], [provider.NAME] or "
+            "[pool.NAME] called \"b\"; did you mean \"a\"?"));
 }
 
 TEST(Load, PointsIntoInlineTables) {

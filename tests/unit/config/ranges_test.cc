@@ -31,6 +31,10 @@ std::string table_header(Section section) {
             return "[admin]";
         case Section::llm:
             return "[llm.under_test]";
+        case Section::pool:
+            return "[pool.under_test]";
+        case Section::pool_target:
+            return "[[pool.under_test.target]]";
         case Section::route:
             return "[[route]]";
         case Section::keys:
@@ -70,6 +74,10 @@ std::string shown_path(Section section) {
             return "admin";
         case Section::llm:
             return "llm.under_test";
+        case Section::pool:
+            return "pool.under_test";
+        case Section::pool_target:
+            return "pool.under_test.target[0]";
         case Section::route:
             return "route[0]";
         case Section::keys:
@@ -150,11 +158,19 @@ TEST(Ranges, AFractionRefusesWhatLiesOutsideAndWhatIsNoNumber) {
             return;
         }
         ++count;
-        for (const std::string_view value : {"0.99", "10.01", "0", "11", "nan", "inf", "-inf"}) {
+        for (const std::string_view value : {"nan", "inf", "-inf"}) {
             expect_refused(section, setting, value);
         }
+        for (const std::string_view rest : {"0.01", "1.0"}) {
+            const auto outside = [&](int64_t end, double sign) {
+                const double by = sign * std::stod(std::string(rest));
+                return fmt::format("{:.2f}", static_cast<double>(end) + by);
+            };
+            expect_refused(section, setting, outside(setting.min, -1));
+            expect_refused(section, setting, outside(setting.max, 1));
+        }
     });
-    EXPECT_EQ(count, 1);
+    EXPECT_EQ(count, 7);
 }
 
 TEST(Ranges, EveryNumberTakesItsEnds) {
@@ -177,7 +193,9 @@ TEST(Ranges, EverySettingRefusesAnotherType) {
         const bool is_boolean = setting.access.type == ValueType::boolean;
         expect_refused(section, setting, is_boolean ? "1" : "true");
         expect_refused(section, setting, "1979-05-27");
-        expect_refused(section, setting, "0.5");
+        if (setting.access.type != ValueType::fraction) {
+            expect_refused(section, setting, "0.5");
+        }
         if (setting.access.type != ValueType::text_list) {
             expect_refused(section, setting, "[]");
         }

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "access/options.h"
+#include "balance/options.h"
 #include "cache/options.h"
 #include "config/flag_names.h"
 #include "config/processor_kinds.h"
@@ -97,6 +98,15 @@ TEST(Schema, NamesEveryMember) {
         member_count<upstream::PoolOptions>() + member_count<upstream::RetryOptions>() +
         member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
+    // `name`, `targets` and `is_short` are made of what stands elsewhere in the file.
+    constexpr size_t kPool =
+        member_count<balance::PoolOptions>() - 3 - 6 + member_count<balance::FailOverOptions>() +
+        member_count<balance::BreakerOptions>() + member_count<balance::OutlierOptions>() +
+        member_count<balance::HedgeOptions>() + member_count<balance::AdaptiveLimitOptions>() +
+        member_count<balance::QueueOptions>();
+    EXPECT_EQ(settings_of(Section::pool, balance::PoolOptions()), kPool);
+    EXPECT_EQ(settings_of(Section::pool_target, balance::TargetOptions()),
+              member_count<balance::TargetOptions>());
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
     EXPECT_EQ(settings_of(Section::cache, cache::CacheOptions()),
@@ -241,7 +251,13 @@ TEST(Schema, NamesUnitsOfNumbers) {
                                                "max_retries",
                                                "retry_budget_percent",
                                                "max_tokens",
-                                               "answer_tokens_default"};
+                                               "answer_tokens_default",
+                                               "hold_events",
+                                               "percentile",
+                                               "weight",
+                                               "priority",
+                                               "cache_tokens",
+                                               "requests_initial"};
     for (const Section section : kSections) {
         for (const Setting& setting : settings(section)) {
             const std::string_view name = name_in_group(setting.key);
@@ -285,6 +301,10 @@ public:
                 return &certificate_;
             case Section::llm:
                 return &upstream_;
+            case Section::pool:
+                return &pool_;
+            case Section::pool_target:
+                return &target_;
             case Section::route:
                 return &route_;
             case Section::processor:
@@ -311,6 +331,8 @@ private:
     server::AdminOptions admin_;
     net::CertificateOptions certificate_;
     upstream::UpstreamOptions upstream_;
+    balance::PoolOptions pool_;
+    balance::TargetOptions target_;
     pipeline::RouteOptions route_;
     pipeline::ProcessorOptions processor_;
     access::KeyStoreOptions keys_;

@@ -31,11 +31,11 @@ TEST(Validate, WantsARoute) {
 }
 
 TEST(Validate, WantsKnownTargets) {
-    EXPECT_THAT(
-        lines("[llm.openai]\nprovider = \"simulated\"\n"
-              "[[route]]\npath_prefix = \"/v1\"\ntarget_llm = \"opneai\"\n"),
-        Contains("test.toml:5:1: route[0].target_llm: there is no [llm.NAME] or [provider.NAME] "
-                 "called \"opneai\"; did you mean \"openai\"?"));
+    EXPECT_THAT(lines("[llm.openai]\nprovider = \"simulated\"\n"
+                      "[[route]]\npath_prefix = \"/v1\"\ntarget_llm = \"opneai\"\n"),
+                Contains("test.toml:5:1: route[0].target_llm: there is no [llm.NAME], "
+                         "[provider.NAME] or [pool.NAME] "
+                         "called \"opneai\"; did you mean \"openai\"?"));
 }
 
 TEST(Validate, WarnsOfUnusedUpstreams) {

@@ -1,0 +1,26 @@
+// Checks of the settings of pools: of single texts, and of what names what.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "config/diagnostics.h"
+#include "config/places.h"
+
+namespace sluice::config {
+
+// "LLM" or "LLM/MODEL".
+std::string check_target_name(std::string_view text);
+// A kind of failure that fail_over.on may name.
+std::string check_failure(std::string_view text);
+// Something that a target may lack.
+std::string check_capability_name(std::string_view text);
+// The name of a header field. Empty passes.
+std::string check_optional_header_name(std::string_view text);
+
+// Turns the short form of targets into the long one, and checks that everything which pools and
+// routes name is there and leads nowhere in a circle.
+void complete_pools(Config& config, const Places& places, Diagnostics& diagnostics);
+
+}  // namespace sluice::config

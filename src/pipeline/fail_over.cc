@@ -1,0 +1,361 @@
+// Which target of a pool is asked, and where a request goes that it fails.
+//
+// A failure at one target sends the request to another one at once, as long as nothing was told to
+// the client; only when none is left does it wait, by the rules of retry.cc, and begins again.
+// Each attempt is made out anew from the request as processors left it.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "balance/charge.h"
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "balance/prefix_hash.h"
+#include "balance/target.h"
+#include "base/error.h"
+#include "base/result.h"
+#include "base/slice_queue.h"
+#include "base/time.h"
+#include "coro/task.h"
+#include "http/header_map.h"
+#include "http/server_exchange.h"
+#include "json/tree.h"
+#include "net/deadline.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/request_fields.h"
+#include "pipeline/request_intake.h"
+#include "pipeline/request_shape.h"
+#include "pipeline/route_table.h"
+#include "pipeline/service.h"
+#include "pipeline/target_choice.h"
+#include "pipeline/target_pool.h"
+#include "pipeline/translated.h"  // IWYU pragma: keep; it is destroyed here.
+#include "providers/provider_error.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+using balance::Outcome;
+using Judged = balance::Verdict;
+using balance::Without;
+using providers::Blame;
+using providers::ProviderError;
+
+// How often a request that waits for room looks for some.
+constexpr Duration kRoomLook = Duration::milliseconds(5);
+// For a target that is no use for a while, without a word of its own about how long.
+constexpr Duration kUselessRest = Duration::seconds(10);
+
+constexpr Error kNoTarget = {.kind = ErrorKind::unavailable,
+                             .source = ErrorSource::gateway,
+                             .where = "no target of the pool can have the request"};
+constexpr Error kNoCapable = {.kind = ErrorKind::invalid_field,
+                              .source = ErrorSource::client,
+                              .where = "no target of the pool can do what is asked"};
+
+FailureClass class_of(const ProviderError& told) {
+    switch (told.refusal) {
+        case providers::Refusal::context_length:
+            return FailureClass::too_long;
+        case providers::Refusal::content_filter:
+            return FailureClass::filtered;
+        case providers::Refusal::none:
+            break;
+    }
+    switch (told.blame) {
+        case Blame::failure:
+            return told.status == 504 ? FailureClass::timeout : FailureClass::server;
+        case Blame::throttle:
+            return FailureClass::throttled;
+        case Blame::credential:
+            return FailureClass::credential;
+        case Blame::config:
+            return FailureClass::model;
+        case Blame::none:
+            break;
+    }
+    return told.may_fall_back ? FailureClass::server : FailureClass::none;
+}
+
+}  // namespace
+
+void Exchange::turn_to(const LlmTarget& target) {
+    target_ = &target;
+    record_.upstream = target.index;
+    record_.upstream_name = target.name;
+}
+
+// --- The first choice.
+
+coro::Task<Status> Exchange::choose_target() {
+    if (!route_->pool->has_choice()) {
+        co_return Status();
+    }
+    CO_TRY_VOID(begin_choice());
+    while (!choose_among_left()) {
+        CO_TRY(const bool again, co_await waits_for_room());
+        if (!again) {
+            co_return fail(refuse_without_target());
+        }
+        choice_->begin_again();
+    }
+    make_out_anew();
+    co_return Status();
+}
+
+Status Exchange::begin_choice() {
+    const TargetPool& pool = *route_->pool;
+    record_.pool_name = pool.name;
+    SliceQueue& held = intake_->held();
+    RequestShape shape = shape_by_size(held.size_bytes(), wants_stream_);
+    if (pool.is_particular && intake_->has_body()) {
+        Arena& arena = client_.request_arena();
+        auto* const text = static_cast<char*>(arena.allocate(held.size_bytes(), 1));
+        const size_t size = held.copy_out(0, held.size_bytes(), text);
+        TRY(const json::Value* const body,
+            json::Value::parse({text, size}, arena, ErrorSource::client));
+        const uint64_t seed =
+            pool.pool->wants_blocks() ? balance::prefix_seed(record_.model, record_.tenant) : 0;
+        shape = shape_of(*body, call_, wants_stream_, seed, arena);
+    }
+    const std::string& header = pool.pool->options().affinity_header;
+    const http::HeaderField* const tie =
+        header.empty() ? nullptr : client_.head().headers.find(header);
+    if (tie != nullptr) {
+        shape.affinity = balance::affinity_of(tie->value);
+    } else if (!shape.blocks.empty()) {
+        shape.affinity = shape.blocks.front();
+    }
+    choice_ = std::make_unique<TargetChoice>(pool, shape, held);
+    return {};
+}
+
+// Turns to the next target; false when there is none.
+bool Exchange::choose_among_left() {
+    while (true) {
+        const LlmTarget* const target = choice_->choose(services_.proactor.now(), services_.prng);
+        if (target == nullptr) {
+            return false;
+        }
+        if (target->upstream->options().is_simulated() || target->service->can_serve(call_)) {
+            turn_to(*target);
+            return true;
+        }
+        choice_->set_aside();
+    }
+}
+
+// The request as processors left it, with nothing of what it was for another target.
+void Exchange::make_out_anew() {
+    if (!intake_->has_body()) {
+        return;
+    }
+    SliceQueue whole;
+    choice_->body().share_all_to(whole);
+    intake_->replace_held(std::move(whole));
+    translated_.reset();
+    strips_usage_ = false;
+    key_ = nullptr;
+    keys_tried_ = 0;
+    if (const auto fields = intake_->fields(client_.arena())) {
+        name_model(*fields);
+    }
+}
+
+// --- No target.
+
+// Waits while all that could are full or rest; true when it is worth asking again.
+coro::Task<Result<bool>> Exchange::waits_for_room() {
+    const balance::QueueOptions& options = route_->pool->pool->options().queue;
+    const Without without = choice_->last().without;
+    uint32_t& waiting = route_->pool->waiting;
+    const bool can_help = without == Without::no_room || without == Without::resting;
+    const Duration longest = Duration::milliseconds(options.wait_ms_max);
+    const Instant now = services_.proactor.now();
+    const bool is_over = choice_->waits_since().is_set() && now >= choice_->waits_since() + longest;
+    const bool is_hopeless = choice_->last().retry_after > longest;
+    if (!can_help || is_over || is_hopeless || waiting >= options.waiting_max) {
+        co_return false;
+    }
+    ++waiting;
+    const Status rested = co_await rest(kRoomLook);
+    --waiting;
+    if (!rested) {
+        co_return fail(rested.error());
+    }
+    choice_->has_waited(now);
+    co_return true;
+}
+
+Error Exchange::refuse_without_target() {
+    const balance::Selection& last = choice_->last();
+    Arena& arena = client_.arena();
+    ProviderError told = {.status = 503,
+                          .type = "server_error",
+                          .code = "no_target_available",
+                          .retry_after = std::max(last.retry_after, Duration::seconds(1))};
+    const std::string_view pool = route_->pool->name;
+    Error error = kNoTarget;
+    switch (last.without) {
+        case Without::incapable: {
+            const std::string lacking = balance::names_of_capabilities(last.lacking);
+            told = {.status = 400, .type = "invalid_request_error", .code = "no_capable_target"};
+            told.message = arena.join({"No target of ", pool,
+                                       " can do all that the request needs; "
+                                       "missing: ",
+                                       lacking, "."});
+            error = kNoCapable;
+            break;
+        }
+        case Without::too_long:
+            told = {.status = 400,
+                    .type = "invalid_request_error",
+                    .code = "context_length_exceeded",
+                    .param = "messages",
+                    .message = arena.join(
+                        {"The request is longer than the context of every target of ", pool, "."})};
+            error = kNoCapable;
+            break;
+        case Without::no_room:
+            told.code = "overloaded";
+            told.message = arena.join(
+                {"Every target of ", pool, " has as much in flight as it may; try again later."});
+            break;
+        case Without::none:
+        case Without::tried:
+        case Without::resting:
+            told.message =
+                arena.join({"Every target of ", pool, " is down or resting; try again later."});
+            break;
+    }
+    refusal_ = &arena.make<ProviderError>(told);
+    return error;
+}
+
+// --- Failures.
+
+FailureClass Exchange::failure_class(const Error& error) const {
+    if (refusal_ != nullptr) {
+        return class_of(*refusal_);
+    }
+    if (error.source != ErrorSource::upstream) {
+        // A pool of ours that is full is nothing that another one would not have room for.
+        return error.kind == ErrorKind::overloaded ? FailureClass::throttled : FailureClass::none;
+    }
+    switch (error.kind) {
+        case ErrorKind::first_byte_timeout:
+        case ErrorKind::silence_timeout:
+            return FailureClass::timeout;
+        case ErrorKind::connect_refused:
+        case ErrorKind::connect_failed:
+        case ErrorKind::connect_timeout:
+        case ErrorKind::dns_failed:
+        case ErrorKind::tls_handshake:
+        case ErrorKind::tls_verify:
+        case ErrorKind::reset:
+        case ErrorKind::closed_early:
+            return FailureClass::connection;
+        case ErrorKind::total_timeout:
+            return FailureClass::none;
+        default:
+            return FailureClass::server;
+    }
+}
+
+// Tells the pool how the attempt ended; once, as the charge is given back with it.
+void Exchange::end_attempt(const Error& error) {
+    if (choice_ == nullptr || !choice_->charge()) {
+        return;
+    }
+    const Instant now = services_.proactor.now();
+    Outcome outcome = {.error = static_cast<uint16_t>(error.kind)};
+    const bool is_clients = error.source == ErrorSource::client ||
+                            error.kind == ErrorKind::cancelled ||
+                            error.kind == ErrorKind::shutting_down;
+    if (error.kind == ErrorKind::none) {
+        const bool is_empty = record_.response_body_bytes == 0 && record_.upstream_status == 200;
+        outcome.verdict = is_empty || record_.reply_failed ? Judged::fault : Judged::success;
+        if (record_.first_event.is_set() && record_.events > 1) {
+            outcome.per_token =
+                (record_.ended - record_.first_event) / static_cast<int64_t>(record_.events - 1);
+        }
+        if (record_.usage.is_known && !record_.usage.is_estimated) {
+            outcome.cached_tokens = static_cast<int32_t>(record_.usage.cached_tokens);
+            outcome.prompt_tokens = static_cast<int32_t>(record_.usage.prompt_tokens);
+        }
+    } else if (!is_clients) {
+        switch (failure_class(error)) {
+            case FailureClass::throttled:
+                outcome.verdict = Judged::pushback;
+                break;
+            case FailureClass::credential:
+            case FailureClass::model:
+                outcome.verdict = Judged::pushback;
+                outcome.retry_after = kUselessRest;
+                break;
+            case FailureClass::server:
+            case FailureClass::timeout:
+            case FailureClass::connection:
+                outcome.verdict = Judged::fault;
+                break;
+            case FailureClass::none:
+            case FailureClass::too_long:
+            case FailureClass::filtered:
+                break;
+        }
+    }
+    if (refusal_ != nullptr && refusal_->retry_after.ns() >= 0 &&
+        outcome.verdict != Judged::success) {
+        // Overloaded, but well: it says when it will be back.
+        const bool is_overload = refusal_->upstream_status == 503;
+        outcome.verdict = is_overload ? Judged::pushback : outcome.verdict;
+        outcome.retry_after = std::max(outcome.retry_after, refusal_->retry_after);
+    }
+    choice_->end_attempt(outcome, now);
+}
+
+// After a failure: true when there is another target for the request, which was turned to.
+coro::Task<Result<bool>> Exchange::goes_elsewhere(const Error& error) {
+    if (choice_ == nullptr) {
+        co_return false;
+    }
+    const FailureClass failure = failure_class(error);
+    end_attempt(error);
+    if (!may_go_again(error)) {
+        co_return false;
+    }
+    if (choice_->may_go_on(failure) && choose_among_left()) {
+        begin_retry(RetryReason::fail_over);
+        make_out_anew();
+        co_return true;
+    }
+    CO_TRY(const bool again, co_await waits_to_go_again(error));
+    if (!again) {
+        co_return false;
+    }
+    choice_->begin_again();
+    if (!choose_among_left()) {
+        co_return fail(refuse_without_target());
+    }
+    make_out_anew();
+    co_return true;
+}
+
+// The first event of a stream is there.
+void Exchange::on_first_event() {
+    if (record_.first_event.is_set()) {
+        return;
+    }
+    record_.first_event = services_.proactor.now();
+    if (choice_ != nullptr) {
+        choice_->charge().on_first_token(record_.first_event);
+    }
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,129 @@
+// From pool to pool, each target once.
+#include "pipeline/target_choice.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "balance/charge.h"
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "base/prng.h"
+#include "base/slice_queue.h"
+#include "base/time.h"
+#include "pipeline/llm_target.h"
+#include "pipeline/request_shape.h"
+#include "pipeline/target_pool.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+// As fail_over.on calls it; empty for those that have pools of their own, or none.
+std::string_view setting_of(FailureClass failure) {
+    switch (failure) {
+        case FailureClass::throttled:
+            return "throttled";
+        case FailureClass::server:
+            return "server_error";
+        case FailureClass::timeout:
+            return "timeout";
+        case FailureClass::connection:
+            return "connection";
+        case FailureClass::credential:
+        case FailureClass::model:
+            return "credential";
+        case FailureClass::none:
+        case FailureClass::too_long:
+        case FailureClass::filtered:
+            break;
+    }
+    return "";
+}
+
+}  // namespace
+
+TargetChoice::TargetChoice(const TargetPool& pool,
+                           const RequestShape& shape,
+                           const SliceQueue& body)
+    : first_(pool), pool_(&pool), behind_(pool.fallbacks), shape_(shape) {
+    body.share_all_to(body_);
+}
+
+const LlmTarget* TargetChoice::choose(Instant now, Prng& prng) {
+    while (true) {
+        if (const LlmTarget* const target = choose_here(now, prng)) {
+            ++attempts_;
+            return target;
+        }
+        if (behind_.empty()) {
+            return nullptr;
+        }
+        pool_ = behind_.front();
+        behind_ = behind_.subspan(1);
+        tried_.clear();
+        has_tried_single_ = false;
+    }
+}
+
+const LlmTarget* TargetChoice::choose_here(Instant now, Prng& prng) {
+    if (!pool_->has_choice()) {
+        selection_ = {};
+        return std::exchange(has_tried_single_, true) ? nullptr : &pool_->first();
+    }
+    selection_ = pool_->pool->select({.prompt_tokens = shape_.prompt_tokens,
+                                      .output_tokens = shape_.output_tokens,
+                                      .needs = shape_.needs,
+                                      .blocks = shape_.blocks,
+                                      .affinity = shape_.affinity,
+                                      .tried = tried_},
+                                     now, prng);
+    return selection_ ? &pool_->targets[selection_.target] : nullptr;
+}
+
+void TargetChoice::set_aside() {
+    if (charge()) {
+        tried_.push_back(selection_.target);
+        selection_.charge = {};
+    }
+    --attempts_;
+}
+
+void TargetChoice::end_attempt(const balance::Outcome& outcome, Instant now) {
+    if (charge()) {
+        charge().finish(outcome, now);
+        tried_.push_back(selection_.target);
+    }
+}
+
+bool TargetChoice::may_go_on(FailureClass failure) {
+    const balance::PoolOptions& options = first_.pool->options();
+    if (attempts_ >= options.fail_over.attempts_max) {
+        return false;
+    }
+    const bool is_too_long = failure == FailureClass::too_long;
+    if (is_too_long || failure == FailureClass::filtered) {
+        // Only those that are there for it would say anything else.
+        const auto& others = is_too_long ? first_.longer_context : first_.other_filter;
+        if (others.empty() || pool_ != &first_) {
+            return false;
+        }
+        pool_ = others.front();
+        behind_ = std::span(others).subspan(1);
+        tried_.clear();
+        has_tried_single_ = false;
+        return true;
+    }
+    return std::ranges::find(options.fail_over.on, setting_of(failure)) !=
+           options.fail_over.on.end();
+}
+
+void TargetChoice::begin_again() {
+    pool_ = &first_;
+    behind_ = first_.fallbacks;
+    tried_.clear();
+    has_tried_single_ = false;
+}
+
+}  // namespace sluice::pipeline

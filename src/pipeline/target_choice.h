@@ -1,0 +1,78 @@
+// TargetChoice: the targets that an exchange has been with, the one that it is with, and those that
+// it can still turn to. Exists where a route leads to a pool; the charge in it is given back with
+// it, however the exchange ends.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "balance/charge.h"
+#include "balance/pool.h"
+#include "base/memory_pool.h"
+#include "base/prng.h"
+#include "base/slice_queue.h"
+#include "base/time.h"
+#include "pipeline/llm_target.h"
+#include "pipeline/request_shape.h"
+#include "pipeline/target_pool.h"
+#include "providers/provider_error.h"
+
+namespace sluice::pipeline {
+
+// What a failure is to the rules about where a request goes next.
+enum class FailureClass : uint8_t {
+    none,        // Nobody else would do better.
+    throttled,   // 429, or overloaded
+    server,      // 500 and above, or a reply that broke
+    timeout,     // nothing came for too long
+    connection,  // refused, reset, DNS, TLS
+    credential,  // 401, 402, 403
+    model,       // It does not have the model.
+    too_long,    // for the target's context
+    filtered,    // The target refuses the content.
+};
+
+class TargetChoice : public Pooled {
+public:
+    // `body` is shared; it is what every attempt is made out from.
+    TargetChoice(const TargetPool& pool, const RequestShape& shape, const SliceQueue& body);
+
+    // The target to turn to, which is charged, of this pool or of the next one behind it; null when
+    // there is none, and then `last()` says why.
+    const LlmTarget* choose(Instant now, Prng& prng);
+    const balance::Selection& last() const { return selection_; }
+
+    // The attempt is over. A target that has failed is not asked again, until forget().
+    void end_attempt(const balance::Outcome& outcome, Instant now);
+    // The target that was chosen cannot be asked at all, which is no attempt.
+    void set_aside();
+    // After a failure: whether the rules let the request go elsewhere; turns to the pools that are
+    // there for this class of failures.
+    bool may_go_on(FailureClass failure);
+    // All targets of the pool it began with may be asked again.
+    void begin_again();
+
+    balance::Charge& charge() { return selection_.charge; }
+    const SliceQueue& body() const { return body_; }
+    // Since when it has been waiting for any target; not set when it has not.
+    Instant waits_since() const { return waits_since_; }
+    void has_waited(Instant began) { waits_since_ = waits_since_.is_set() ? waits_since_ : began; }
+
+private:
+    const LlmTarget* choose_here(Instant now, Prng& prng);
+
+    const TargetPool& first_;
+    const TargetPool* pool_;
+    std::span<const TargetPool* const> behind_;  // To be tried after pool_.
+    RequestShape shape_;
+    SliceQueue body_;
+    balance::Selection selection_;
+    std::vector<uint16_t> tried_;  // Of pool_.
+    bool has_tried_single_ = false;
+    uint32_t attempts_ = 0;
+    Instant waits_since_;
+};
+
+}  // namespace sluice::pipeline

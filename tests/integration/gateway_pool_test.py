@@ -1,0 +1,432 @@
+#!/usr/bin/env python3
+"""Pools: where a request goes that its target fails, and that a target which fails is left alone.
+
+The real program against scripted upstreams that count what reaches them. Target `a` comes first as
+long as it can be used, so that every script says what happens when `a` does something wrong.
+"""
+
+import json
+import os
+import sys
+import time
+import unittest
+
+import gateway_support as support
+from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, event
+
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+
+def reply(text, prompt=3, completion=2):
+    return json.dumps({
+        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text},
+                     "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": prompt, "completion_tokens": completion,
+                  "total_tokens": prompt + completion}}).encode()
+
+
+def delta(text, finish=None):
+    return event(json.dumps({
+        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}).encode())
+
+
+def answers(text):
+    """Answers either way, as it is asked."""
+    def script(connection, request):
+        if b'"stream":true' not in request.body:
+            return support.json_answer(connection, reply(text))
+        connection.send(STREAM_HEAD + chunk(delta(text)) + chunk(delta("", "stop"))
+                        + chunk(DONE) + b"0\r\n\r\n")
+        return True
+    return script
+
+
+def refuses(line, kind="server_error", fields="", code=None, message="no"):
+    body = json.dumps({"error": {"message": message, "type": kind, "code": code}}).encode()
+    return lambda connection, request: support.json_answer(connection, body, line, fields)
+
+
+def resets(connection, request):
+    connection.reset()
+    return False
+
+
+def is_silent(connection, request):
+    connection.wait_for_end()
+    return False
+
+
+def cut_after(*pieces):
+    """Sends a stream's head and these, and then the connection is gone."""
+    def script(connection, request):
+        connection.send(STREAM_HEAD + b"".join(pieces))
+        return False
+    return script
+
+
+BROKEN = refuses("500 Oops")
+STREAMED_ERROR = event(b'{"error":{"message":"out of memory","type":"server_error"}}')
+
+
+class PoolCase(unittest.TestCase):
+    LLM = """
+[llm.{name}]
+provider = "{provider}"
+base_url = "http://127.0.0.1:{port}/v1"
+token_env = "TEST_UPSTREAM_KEY"
+max_retries = {retries}
+retry_initial_ms = 20
+key_cooldown_ms = 0
+timeouts = {{ first_byte_ms = 400, silence_ms = 400, connect_ms = 400 }}
+"""
+
+    def start(self, a, b=None, c=None, pool='targets = ["a", "b"]\nstrategy = "priority"\n',
+              more="", retries=0, providers=None, shards=1):
+        """Each of a, b and c is a script, or a list of scripts used in turn, the last for good."""
+        self.peers = {}
+        text = f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = {shards}\n'
+        for name, scripts in (("a", a), ("b", b), ("c", c)):
+            if scripts is None:
+                continue
+            peer = self.peer(scripts if isinstance(scripts, list) else [scripts])
+            self.peers[name] = peer
+            text += self.LLM.format(name=name, port=peer.port, retries=retries,
+                                    provider=(providers or {}).get(name, "openai_compatible"))
+        text += (f'\n[pool.p]\n{pool}\n{more}\n'
+                 '[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n')
+        self.gateway = Gateway(text)
+        self.addCleanup(self.end)
+
+    def peer(self, scripts):
+        def script(connection, request):
+            with peer.lock:
+                turn = min(len(peer.requests), len(scripts)) - 1
+            return scripts[turn](connection, request)
+        peer = Upstream(script)
+        self.addCleanup(peer.close)
+        return peer
+
+    def end(self):
+        self.gateway.stop()
+        for name, peer in self.peers.items():
+            self.assertEqual(peer.errors, [], name)
+
+    def ask(self, body=BODY, fields=()):
+        client = self.gateway.client()
+        client.post(CHAT, body, fields)
+        response = client.read_response()
+        client.close()
+        return response
+
+    def text_of(self, response):
+        self.assertEqual(response.status, 200, response.body)
+        return json.loads(response.body)["choices"][0]["message"]["content"]
+
+    def streamed(self, response):
+        """The texts of a whole stream, each event of which must be well-formed."""
+        self.assertEqual(response.status, 200, response.body)
+        events = [e for e in response.body.split(b"\n\n") if e]
+        self.assertEqual(events[-1], b"data: [DONE]")
+        texts = []
+        for one in events[:-1]:
+            texts.append(json.loads(one.removeprefix(b"data: "))["choices"][0]["delta"]["content"])
+        return "".join(texts)
+
+    def seen(self, name):
+        return len(self.peers[name].requests)
+
+    def fail_overs(self):
+        return self.gateway.metric(r'^sluice_retries_total.*reason="fail_over"')
+
+    def log(self, text):
+        support.wait_until(lambda: text in self.gateway.read_access(), f"no {text} in the log")
+
+
+class FailOver(PoolCase):
+    """One fault at `a` each; the client must not notice."""
+
+    def expect_other(self, script, body=BODY, **settings):
+        self.start(script, answers("from b"), **settings)
+        response = self.ask(body)
+        text = self.streamed(response) if body is STREAM else self.text_of(response)
+        self.assertEqual(text, "from b")
+        self.assertEqual((self.seen("a"), self.seen("b")), (1, 1))
+        self.assertEqual(self.peers["b"].requests[0].body, body)
+        self.assertEqual(self.fail_overs(), 1)
+        self.log("upstream=b pool=p")
+        self.log("attempts=2 retry_reason=fail_over")
+
+    def test_500(self):
+        self.expect_other(BROKEN)
+
+    def test_503(self):
+        self.expect_other(refuses("503 Service Unavailable"), STREAM)
+
+    def test_429(self):
+        self.expect_other(refuses("429 Slow Down", "rate_limit_error", "Retry-After: 5\r\n"))
+
+    def test_a_refused_key(self):
+        self.expect_other(refuses("401 Unauthorized", "invalid_request_error"))
+
+    def test_a_missing_model(self):
+        self.expect_other(refuses("404 Not Found", "invalid_request_error", "",
+                                  "model_not_found", "The model `m` does not exist"))
+
+    def test_a_reset(self):
+        self.expect_other(resets)
+
+    def test_silence_before_the_first_byte(self):
+        self.expect_other(is_silent, STREAM)
+
+    def test_a_stream_that_is_cut_before_its_first_event(self):
+        self.expect_other(cut_after(), STREAM)
+
+    def test_a_stream_that_is_cut_inside_its_first_event(self):
+        self.expect_other(cut_after(chunk(b'data: {"id":')), STREAM)
+
+    def test_a_stream_that_begins_with_an_error(self):
+        self.expect_other(cut_after(chunk(STREAMED_ERROR), b"0\r\n\r\n"), STREAM)
+
+    def test_a_stream_that_is_empty(self):
+        self.expect_other(cut_after(b"0\r\n\r\n"), STREAM)
+
+    def test_a_chunk_that_is_none(self):
+        self.expect_other(cut_after(b"zz\r\n"), STREAM)
+
+    def test_silence_after_the_head(self):
+        def script(connection, request):
+            connection.send(STREAM_HEAD)
+            connection.wait_for_end()
+            return False
+        self.expect_other(script, STREAM)
+
+    def test_nobody_listens(self):
+        self.start(answers("from a"), answers("from b"))
+        self.peers["a"].close()
+        for _ in range(3):
+            self.assertEqual(self.text_of(self.ask()), "from b")
+        self.assertGreaterEqual(self.fail_overs(), 1)
+
+
+class OtherOutcomes(PoolCase):
+    def test_what_is_wrong_with_the_request_is_told_as_it_is(self):
+        said = refuses("400 Bad Request", "invalid_request_error", message="temperature is 9")
+        self.start(said, answers("from b"))
+        for _ in range(20):
+            response = self.ask()
+            self.assertEqual(response.status, 400)
+            self.assertIn(b"temperature is 9", response.body)
+        # It opens no breaker either.
+        self.assertEqual((self.seen("a"), self.seen("b")), (20, 0))
+
+    def test_a_stream_that_breaks_after_its_first_event_is_not_begun_again(self):
+        self.start(cut_after(chunk(delta("half"))), answers("from b"))
+        response = self.ask(STREAM)
+        self.assertEqual(response.status, 200)
+        self.assertIn(b"half", response.body)
+        self.assertIn(b"stream_truncated", response.body)
+        self.assertNotIn(b"[DONE]", response.body)
+        self.assertEqual((self.seen("a"), self.seen("b")), (1, 0))
+
+    def test_a_stream_without_its_terminator_says_so(self):
+        self.start(cut_after(chunk(delta("all")), b"0\r\n\r\n"), answers("from b"))
+        response = self.ask(STREAM)
+        self.assertIn(b"stream_truncated", response.body)
+        self.assertEqual(self.seen("b"), 0)
+
+    def test_a_slow_first_token_is_waited_for(self):
+        def script(connection, request):
+            connection.send(STREAM_HEAD)
+            time.sleep(0.3)  # Within the silence that is allowed.
+            connection.send(chunk(delta("slow")) + chunk(DONE) + b"0\r\n\r\n")
+            return True
+        self.start(script, answers("from b"))
+        self.assertEqual(self.streamed(self.ask(STREAM)), "slow")
+        self.assertEqual(self.seen("b"), 0)
+
+    def test_when_all_fail_the_last_word_is_told_at_once(self):
+        self.start(BROKEN, refuses("502 Bad Gateway", message="b is broken"))
+        began = time.monotonic()
+        response = self.ask()
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertEqual(response.status, 502)
+        self.assertIn(b"b is broken", response.body)
+        self.assertEqual((self.seen("a"), self.seen("b")), (1, 1))
+
+    def test_when_all_fail_retries_begin_with_the_first_again(self):
+        self.start([BROKEN, answers("from a")], BROKEN, retries=1)
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.assertEqual((self.seen("a"), self.seen("b")), (2, 1))
+
+    def test_no_more_targets_than_allowed(self):
+        self.start(BROKEN, BROKEN, answers("from c"), pool='''
+targets = ["a", "b", "c"]
+strategy = "priority"
+fail_over = { attempts_max = 2 }
+''')
+        self.assertEqual(self.ask().status, 502)
+        self.assertEqual(self.seen("c"), 0)
+
+    def test_only_the_failures_that_are_named(self):
+        self.start(BROKEN, answers("from b"), pool='''
+targets = ["a", "b"]
+strategy = "priority"
+fail_over = { on = ["throttled"] }
+''')
+        self.assertEqual(self.ask().status, 502)
+        self.assertEqual(self.seen("b"), 0)
+
+    def test_usage_is_counted_once_and_of_the_one_that_answered(self):
+        self.start(BROKEN, lambda c, r: support.json_answer(c, reply("b", 30, 20)))
+        self.ask()
+        self.log("prompt_tokens=30 completion_tokens=20")
+        self.assertEqual(self.gateway.metric(r'^sluice_tokens_total.*"prompt"'), 30)
+        answered = r'^sluice_requests_total.*{}status="200"'
+        self.assertEqual(self.gateway.metric(answered.format('upstream="b",')), 1)
+        self.assertEqual(self.gateway.metric(answered.format("")), 1)
+
+
+class Rest(PoolCase):
+    """A target that asked for a rest, or keeps failing, is left alone and comes back."""
+
+    def test_a_throttled_target_rests_as_long_as_it_said(self):
+        slow = refuses("429 Slow Down", "rate_limit_error", "Retry-After: 1\r\n")
+        self.start([slow, answers("from a")], answers("from b"))
+        began = time.monotonic()
+        texts = []
+        while not texts or texts[-1] != "from a":
+            self.assertLess(time.monotonic() - began, 5)
+            texts.append(self.text_of(self.ask()))
+            time.sleep(0.02)  # Or hundreds of requests would be asked for nothing.
+        self.assertGreaterEqual(time.monotonic() - began, 0.95)
+        self.assertEqual(self.seen("a"), 2)
+
+    def test_all_that_rest_say_when_to_come_back(self):
+        slow = refuses("429 Slow Down", "rate_limit_error", "Retry-After: 30\r\n")
+        self.start(slow, slow)
+        self.assertEqual(self.ask().status, 429)
+        response = self.ask()
+        self.assertEqual(response.status, 503)
+        self.assertIn(b"no_target_available", response.body)
+        self.assertIn(int(response.field("retry-after")), range(25, 32))
+        self.assertEqual((self.seen("a"), self.seen("b")), (1, 1))
+
+    BREAKER = '''
+targets = ["a", "b"]
+strategy = "priority"
+breaker = { failures_max = 5, open_ms = 400, open_ms_max = 400 }
+outliers = { enabled = false }
+slow_start_ms = 0
+'''
+
+    def test_a_breaker_opens_probes_once_and_closes(self):
+        self.start([BROKEN] * 6 + [answers("from a")], answers("from b"), pool=self.BREAKER,
+                   shards=2)
+        for _ in range(30):
+            self.assertEqual(self.text_of(self.ask()), "from b")
+        self.assertEqual(self.seen("a"), 5)
+        # One probe fails, and it stays open for another while.
+        support.wait_until(lambda: self.text_of(self.ask()) and self.seen("a") > 5, "no probe")
+        for _ in range(10):
+            self.assertEqual(self.text_of(self.ask()), "from b")
+        self.assertEqual(self.seen("a"), 6)
+        # Two that succeed close it.
+        support.wait_until(lambda: self.text_of(self.ask()) == "from a", "it does not close")
+        support.wait_until(lambda: self.text_of(self.ask()) == "from a", "it does not close")
+        for _ in range(10):
+            self.assertEqual(self.text_of(self.ask()), "from a")
+
+    def test_with_every_breaker_open_the_answer_comes_at_once(self):
+        self.start(BROKEN, BROKEN, pool=self.BREAKER)
+        for _ in range(5):
+            self.assertEqual(self.ask().status, 502)
+        began = time.monotonic()
+        response = self.ask()
+        self.assertLess(time.monotonic() - began, 0.3)
+        self.assertEqual((response.status, response.field("retry-after")), (503, "1"))
+        self.assertEqual((self.seen("a"), self.seen("b")), (5, 5))
+
+
+class Fallbacks(PoolCase):
+    def test_another_pool_and_another_dialect(self):
+        def claude(connection, request):
+            sent = json.loads(request.body)
+            self.assertEqual(sent["model"], "claude-x")
+            self.assertIn("max_tokens", sent)
+            return support.json_answer(connection, json.dumps({
+                "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
+                "content": [{"type": "text", "text": "from c"}], "stop_reason": "end_turn",
+                "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 2}}).encode())
+        self.start(BROKEN, BROKEN, claude, providers={"c": "anthropic"}, pool='''
+targets = ["a/gpt-a", "b"]
+strategy = "priority"
+fallbacks = ["q"]
+[pool.q]
+targets = ["c/claude-x"]
+''')
+        self.assertEqual(self.text_of(self.ask()), "from c")
+        self.assertEqual(json.loads(self.peers["a"].requests[0].body)["model"], "gpt-a")
+        self.assertEqual(self.peers["b"].requests[0].body, BODY)
+        self.log("upstream_model=claude-x")
+
+    def test_too_long_goes_where_there_is_more_room(self):
+        long = refuses("400 Bad Request", "invalid_request_error", "", "context_length_exceeded",
+                       "This model's maximum context length is 10 tokens")
+        self.start(long, answers("from b"), answers("from c"), pool='''
+targets = ["a", "b"]
+strategy = "priority"
+context_fallbacks = ["c"]
+''')
+        self.assertEqual(self.text_of(self.ask()), "from c")
+        self.assertEqual(self.seen("b"), 0)
+
+    def test_filtered_goes_to_another_filter(self):
+        filtered = refuses("400 Bad Request", "invalid_request_error", "", "content_filter",
+                           "The response was filtered")
+        self.start(filtered, answers("from b"), answers("from c"), pool='''
+targets = ["a", "b"]
+strategy = "priority"
+content_fallbacks = ["c"]
+''')
+        self.assertEqual(self.text_of(self.ask()), "from c")
+        self.assertEqual(self.seen("b"), 0)
+
+
+class Capabilities(PoolCase):
+    TOOLS = (b'{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{'
+             b'"type":"function","function":{"name":"f","parameters":{"type":"object",'
+             b'"properties":{}}}}]}')
+
+    def test_a_request_goes_only_where_it_can_be_served(self):
+        self.start(answers("from a"), answers("from b"), pool='''
+strategy = "priority"
+[[pool.p.target]]
+llm = "a"
+lacks = ["tools"]
+context_tokens_max = 500
+[[pool.p.target]]
+llm = "b"
+context_tokens_max = 2000
+''')
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.assertEqual(self.text_of(self.ask(self.TOOLS)), "from b")
+        long = BODY.replace(b"hi", b"word " * 1000)
+        self.assertEqual(self.text_of(self.ask(long)), "from b")
+        response = self.ask(BODY.replace(b"hi", b"word " * 8000))
+        self.assertEqual(response.status, 400)
+        self.assertIn(b"context_length_exceeded", response.body)
+
+    def test_what_none_can_do_is_said(self):
+        self.start(answers("from a"), pool='[[pool.p.target]]\nllm = "a"\nlacks = ["tools"]\n')
+        response = self.ask(self.TOOLS)
+        self.assertEqual(response.status, 400)
+        self.assertIn(b"missing: tools", response.body)
+        self.assertEqual(self.seen("a"), 0)
+
+
+if __name__ == "__main__":
+    support.SLUICE = os.path.join(sys.argv.pop(1), "sluice")
+    unittest.main(warnings="ignore")

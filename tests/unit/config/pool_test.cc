@@ -1,0 +1,135 @@
+// [pool.NAME]: both forms of its targets, and what is said about names that lead nowhere.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "balance/options.h"
+#include "config/load.h"
+#include "config/print.h"
+#include "unit/config/helpers.h"
+
+namespace sluice::config {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kLlms = R"(
+[llm.east]
+provider = "simulated"
+
+[llm.west]
+provider = "simulated"
+
+[[route]]
+path_prefix = "/v1"
+target_llm = "fast"
+)";
+
+LoadResult with(std::string_view pools) {
+    return load_text("test.toml", std::string(pools) + std::string(kLlms),
+                     {.overrides = {}, .environment = environment_of_map({})});
+}
+
+std::vector<std::string> said(const LoadResult& result) {
+    std::vector<std::string> lines;
+    for (const Diagnostic& diagnostic : result.diagnostics) {
+        lines.push_back(diagnostic.to_string());
+    }
+    return lines;
+}
+
+TEST(Pools, ThreeLinesAreEnough) {
+    const LoadResult result = with("[pool.fast]\ntargets = [\"east\", \"west/gpt\"]\n");
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(said(result), testing::IsEmpty());
+    const balance::PoolOptions& pool = result.config->pools.front();
+    EXPECT_EQ(pool.name, "fast");
+    EXPECT_EQ(pool.strategy, balance::Strategy::latency_weighted);
+    ASSERT_EQ(pool.targets.size(), 2U);
+    EXPECT_EQ(pool.targets[0].llm, "east");
+    EXPECT_EQ(pool.targets[0].model, "");
+    EXPECT_EQ(pool.targets[1].llm, "west");
+    EXPECT_EQ(pool.targets[1].model, "gpt");
+    EXPECT_EQ(result.config->targets_of("fast").size(), 2U);
+}
+
+TEST(Pools, TheLongFormSaysMore) {
+    const LoadResult result = with(R"([pool.fast]
+strategy = "round_robin"
+[[pool.fast.target]]
+llm = "east"
+weight = 3
+[[pool.fast.target]]
+llm = "west"
+model = "gpt"
+lacks = ["tools"]
+)");
+    ASSERT_TRUE(result.config) << result.report();
+    const balance::PoolOptions& pool = result.config->pools.front();
+    EXPECT_EQ(pool.strategy, balance::Strategy::round_robin);
+    EXPECT_EQ(pool.targets[0].weight, 3U);
+    EXPECT_THAT(pool.targets[1].lacks, ElementsAre("tools"));
+    EXPECT_THAT(print_config(*result.config, "test.toml"),
+                HasSubstr("[[pool.fast.target]]\nllm = \"west\"\nmodel = \"gpt\""));
+}
+
+TEST(Pools, WhatIsPrintedLoadsAgain) {
+    const LoadResult result = with("[pool.fast]\ntargets = [\"east\", \"west/gpt\"]\n");
+    ASSERT_TRUE(result.config);
+    const LoadResult again = load_text("again.toml", print_config(*result.config, "test.toml"),
+                                       {.overrides = {}, .environment = environment_of_map({})});
+    ASSERT_TRUE(again.config) << again.report();
+    EXPECT_EQ(again.config->pools, result.config->pools);
+}
+
+TEST(Pools, NamesMustLeadSomewhere) {
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"esat\"]\n")),
+                Contains("test.toml:2:12: pool.fast.targets[0]: there is no [llm.NAME] or "
+                         "[provider.NAME] called \"esat\"; did you mean \"east\"?"));
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"east\"]\nfallbacks = [\"slow\", \"fast\"]\n")),
+                testing::AllOf(Contains(HasSubstr("pool.fast.fallbacks[0]: there is no [pool.NAME] "
+                                                  "or [llm.NAME] called \"slow\"")),
+                               Contains(HasSubstr("pool.fast.fallbacks[1]: is the pool itself"))));
+    EXPECT_THAT(said(with("[pool.fast]\nstrategy = \"random\"\n")),
+                Contains(HasSubstr("pool.fast: names no target; expected targets = [\"LLM\"")));
+}
+
+TEST(Pools, NothingIsSaidTwice) {
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"east\"]\n[[pool.fast.target]]\nllm = "
+                          "\"west\"\n")),
+                Contains(HasSubstr("[[pool.fast.target]] says the same at length")));
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"east\", \"east\"]\n")),
+                Contains(HasSubstr("pool.fast.targets[1]: stands here twice")));
+    EXPECT_THAT(
+        said(with("[pool.east]\ntargets = [\"west\"]\n[pool.fast]\ntargets = [\"west\"]\n")),
+        Contains(HasSubstr("pool.east: there is an llm of that name")));
+}
+
+TEST(Pools, AnUnusedOneIsMentioned) {
+    const LoadResult result = with(
+        "[pool.fast]\ntargets = [\"east\"]\nfallbacks = [\"slow\"]\n[pool.slow]\ntargets = "
+        "[\"west\"]\n[pool.idle]\ntargets = [\"west\"]\n");
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(said(result), Contains(HasSubstr("pool.idle: no route uses it")));
+    EXPECT_THAT(said(result), Not(Contains(HasSubstr("pool.slow"))));
+}
+
+TEST(Pools, WordsAreChecked) {
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"east\"]\nstrategy = \"fastest\"\n")),
+                Contains(HasSubstr("pool.fast.strategy: \"fastest\" is not known; expected one of "
+                                   "\"latency_weighted\"")));
+    EXPECT_THAT(said(with("[pool.fast]\ntargets = [\"east\"]\nfail_over = { on = [\"5xx\"] }\n")),
+                Contains(HasSubstr("is \"5xx\"; expected one of throttled, server_error")));
+    EXPECT_THAT(
+        said(with("[pool.fast]\n[[pool.fast.target]]\nllm = \"east\"\nlacks = [\"tool\"]\n")),
+        Contains(HasSubstr("is \"tool\"; expected one of tools")));
+}
+
+}  // namespace
+}  // namespace sluice::config
