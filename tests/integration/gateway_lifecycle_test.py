@@ -241,9 +241,9 @@ class NonsenseTest(unittest.TestCase):
         if match := re.match(r"an integer from (\d+) to (\d+)", values):
             low, high = int(match.group(1)), int(match.group(2))
             return [str(low - 1), str(high + 1), '"x"', "1.5", "true"]
-        if match := re.match(r"a number from (\d+) to (\d+)", values):
+        if match := re.match(r"a number from (-?\d+) to (\d+)", values):
             low, high = int(match.group(1)), int(match.group(2))
-            return [f"{low}e-1", f"{high}.1", str(high + 1), '"x"', "true", "nan"]
+            return [str(low - 0.1), f"{high}.1", str(high + 1), '"x"', "true", "nan"]
         if match := re.match(r"a power of two from (\d+) to (\d+)", values):
             low, high = int(match.group(1)), int(match.group(2))
             return [str(low // 2), str(high * 2), str(low + 1), '"x"']
@@ -262,7 +262,7 @@ class NonsenseTest(unittest.TestCase):
         """A file that is good but for this; and the line where it stands."""
         parts = {name: text for name, text in self.BASE.items()}
         line = f"{key} = {value}\n"
-        if section == "server.tls.certificate":
+        if section in ("server.tls.certificate", "pool.up.target"):
             text = f"[[{section}]]\n{line}"
         elif section == "route":
             text = re.sub(rf"(?m)^{key} = .*\n", "", parts.pop("route"))
