@@ -254,8 +254,11 @@ void write_texts(json::Writer& writer, const std::vector<std::string>& texts) {
     writer.end_array();
 }
 
-void write_time(json::Writer& writer, std::string_view key, int64_t seconds) {
+void write_time(json::Writer& writer, std::string_view key, int64_t seconds, KeyDetail detail) {
     if (seconds == 0) {
+        if (detail == KeyDetail::public_members) {
+            writer.key(key).null();
+        }
         return;
     }
     std::string text;
@@ -359,6 +362,9 @@ void write_key(json::Writer& writer, const KeyRecord& record, KeyDetail detail) 
     writer.key("tenant").string(record.tenant).key("prefix").string(record.display);
     if (detail == KeyDetail::everything) {
         writer.key("sha256").string(crypto::hex(record.hash));
+    } else {
+        writer.key("origin").string(
+            record.origin == KeyOrigin::configuration ? "configuration" : "file");
     }
     writer.key("models");
     write_texts(writer, record.models);
@@ -368,9 +374,9 @@ void write_key(json::Writer& writer, const KeyRecord& record, KeyDetail detail) 
     write_limits(writer, record.limits);
     writer.key("budget");
     write_budget(writer, record.budget);
-    write_time(writer, "created_at", record.created_at_s);
-    write_time(writer, "expires_at", record.expires_at_s);
-    write_time(writer, "revoked_at", record.revoked_at_s);
+    write_time(writer, "created_at", record.created_at_s, detail);
+    write_time(writer, "expires_at", record.expires_at_s, detail);
+    write_time(writer, "revoked_at", record.revoked_at_s, detail);
     writer.key("disabled").boolean(record.is_disabled);
     writer.key("metadata").begin_object();
     for (const auto& [key, value] : record.metadata) {

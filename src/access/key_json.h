@@ -18,7 +18,7 @@ namespace sluice::access {
 
 // What is written besides what was configured.
 enum class KeyDetail : uint8_t {
-    public_members,  // For whoever lists keys: no hash.
+    public_members,  // For whoever lists keys: no hash, but where it comes from; times or null.
     everything,      // For the file.
 };
 

@@ -39,6 +39,7 @@ public:
                                      const std::vector<TenantRecord>& tenants,
                                      const Moment& moment);
 
+    const KeyStoreOptions& options() const { return options_; }
     // What shards look up. Never null.
     std::shared_ptr<const KeyTable> table() const { return table_; }
     // Null when there is no such key.

@@ -76,20 +76,27 @@ void SharedCache::invalidate(Invalidation& ticket, const CacheScope& scope) {
     SLUICE_ASSERT(ticket.number_ == 0);
     ticket.number_ = invalidations_.add(ticket);
     ticket.shards_left_ = static_cast<uint32_t>(group_.size());
+    const auto done = [asker = index_, number = ticket.number_](SharedCache& at, uint64_t removed) {
+        at.run_on(asker, [number, removed](SharedCache& asking) {
+            if (Invalidation* const found = asking.invalidations_.find(number); found != nullptr) {
+                found->removed_ += removed;
+                --found->shards_left_;
+                found->signal_.raise();
+            }
+        });
+    };
     for (uint32_t shard = 0; shard < group_.size(); ++shard) {
-        Walk walk{.scope = scope, .asker = index_, .number = ticket.number_};
-        post(shard, [walk = std::move(walk)](SharedCache& at) { at.begin_walk(walk); });
+        post(shard, [scope, done](SharedCache& at) { at.invalidate_here(scope, done); });
     }
 }
 
-void SharedCache::begin_walk(Walk walk) {
+void SharedCache::invalidate_here(const CacheScope& scope, WalkDone done) {
     for (Flight* flight = flights_.front(); flight != nullptr; flight = flights_.next(*flight)) {
-        if (walk.scope.covers(*flight->key)) {
+        if (scope.covers(*flight->key)) {
             unlist(*flight);
         }
     }
-    walk.before = store_.next_number();
-    go_on(std::move(walk));
+    go_on({.scope = scope, .done = std::move(done), .before = store_.next_number()});
 }
 
 void SharedCache::go_on(Walk walk) {
@@ -98,13 +105,7 @@ void SharedCache::go_on(Walk walk) {
         post(index_, [walk = std::move(walk)](SharedCache& at) { at.go_on(walk); });
         return;
     }
-    run_on(walk.asker, [number = walk.number, removed = walk.removed](SharedCache& at) {
-        if (Invalidation* const ticket = at.invalidations_.find(number); ticket != nullptr) {
-            ticket->removed_ += removed;
-            --ticket->shards_left_;
-            ticket->signal_.raise();
-        }
-    });
+    walk.done(*this, walk.removed);
 }
 
 // --- Files. ------------------------------------------------------------------------------------

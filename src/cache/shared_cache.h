@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -92,6 +93,10 @@ public:
     // Removes what `scope` covers on all shards, in parts that do not hold up a turn. Calls under
     // way for it are finished, but neither kept nor joined any more.
     void invalidate(Invalidation& ticket, const CacheScope& scope);
+    // The same on this shard alone, for whoever asks all shards and is none itself. `done` runs
+    // here, once, in a later turn or at once.
+    using WalkDone = std::function<void(SharedCache& here, uint64_t removed)>;
+    void invalidate_here(const CacheScope& scope, WalkDone done);
 
     // Of this shard.
     CacheStatistics statistics() const { return store_.statistics(); }
@@ -130,11 +135,10 @@ private:
     // What one shard does for an invalidation.
     struct Walk {
         CacheScope scope;
+        WalkDone done;
         uint64_t before = 0;
         size_t bucket = 0;
         uint64_t removed = 0;
-        uint32_t asker = 0;
-        uint64_t number = 0;
     };
 
     // Runs `function` on another shard's part, or on this one at once.
@@ -181,7 +185,6 @@ private:
     template <class Function>
     void each_lookup(std::span<const uint64_t> numbers, const Function& function);
 
-    void begin_walk(Walk walk);
     void go_on(Walk walk);
 
     net::Proactor& proactor_;

@@ -22,18 +22,16 @@ namespace sluice::ledger {
 
 namespace {
 
-// Of one connect or one command. A server that takes longer is tried again later.
-constexpr int64_t kOperationTimeoutMs = 5'000;
+// How soon somebody who cancels is seen.
+constexpr int64_t kCancelLookMs = 50;
+// A server that cannot be reached in this time is tried again later.
+constexpr int64_t kConnectTimeoutMs = 5'000;
 constexpr int64_t kNsPerMs = 1'000'000;
 
 int64_t now_ns() {
     // tidy:allow(clock) waits of the writer's thread, which has no ring, end by it
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-}
-
-int64_t end_of_operation() {
-    return now_ns() + kOperationTimeoutMs * kNsPerMs;
 }
 
 // libpq's messages are several lines.
@@ -124,14 +122,15 @@ PostgresError PostgresConnection::lost(std::string_view reason) {
     return error;
 }
 
-// False when the time is over.
+// False when the time is over, or nobody wants to know any more.
 bool PostgresConnection::wait(short events, int64_t end_ns) {
     pollfd watched = {.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
     while (true) {
-        const int64_t left_ms = (end_ns - now_ns()) / kNsPerMs;
-        if (left_ms <= 0) {
+        int64_t left_ms = (end_ns - now_ns()) / kNsPerMs;
+        if (left_ms <= 0 || (is_cancelled_ != nullptr && is_cancelled_->load())) {
             return false;
         }
+        left_ms = is_cancelled_ == nullptr ? left_ms : std::min(left_ms, kCancelLookMs);
         if (::poll(&watched, 1, static_cast<int>(left_ms)) > 0) {
             return true;
         }
@@ -157,7 +156,7 @@ std::expected<void, PostgresError> PostgresConnection::connect() {
     if (connection_ == nullptr) {
         return std::unexpected(PostgresError{.text = "out of memory", .state = {}});
     }
-    const int64_t end_ns = end_of_operation();
+    const int64_t end_ns = now_ns() + kConnectTimeoutMs * kNsPerMs;
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
     while (step != PGRES_POLLING_OK) {
         if (PQstatus(connection_.get()) == CONNECTION_BAD || step == PGRES_POLLING_FAILED) {
@@ -224,7 +223,7 @@ std::expected<PostgresResult, PostgresError> PostgresConnection::run(const char*
     if (PQsendQuery(connection_.get(), sql) == 0) {
         return std::unexpected(lost(PQerrorMessage(connection_.get())));
     }
-    return receive(end_of_operation());
+    return receive(now_ns() + timeout_ms_ * kNsPerMs);
 }
 
 std::expected<PostgresResult, PostgresError> PostgresConnection::run(
@@ -236,7 +235,7 @@ std::expected<PostgresResult, PostgresError> PostgresConnection::run(
                           values.data(), nullptr, nullptr, 0) == 0) {
         return std::unexpected(lost(PQerrorMessage(connection_.get())));
     }
-    return receive(end_of_operation());
+    return receive(now_ns() + timeout_ms_ * kNsPerMs);
 }
 
 }  // namespace sluice::ledger

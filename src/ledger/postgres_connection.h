@@ -4,6 +4,7 @@
 // and the two do not see each other. Used by one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -49,6 +50,13 @@ public:
     static std::expected<PostgresConnection, std::string> make(const std::string& url,
                                                                const Secret& password);
 
+    // Of each command from now on; `is_cancelled`, where there is one, ends it early
+    // and outlives the connection.
+    void set_patience(uint32_t timeout_ms, const std::atomic<bool>* is_cancelled) {
+        timeout_ms_ = timeout_ms;
+        is_cancelled_ = is_cancelled;
+    }
+
     bool is_open() const { return connection_ != nullptr; }
     std::expected<void, PostgresError> connect();
     void close() { connection_.reset(); }
@@ -72,6 +80,9 @@ private:
     std::vector<std::string> keywords_;
     std::vector<std::string> values_;
     Secret password_;
+    // A server that takes longer for what the writer asks is tried again later.
+    int64_t timeout_ms_ = 5'000;
+    const std::atomic<bool>* is_cancelled_ = nullptr;
     std::unique_ptr<pg_conn, Finish> connection_;
 };
 

@@ -148,10 +148,14 @@ std::span<const std::string_view> group_names() {
 }
 
 std::expected<Report, std::string> make_report(const LedgerOptions& options,
-                                               const ReportQuery& query) {
-    auto source = open_report_source(options);
+                                               const ReportQuery& query,
+                                               const ReportPatience& patience) {
+    auto source = open_report_source(options, patience);
     if (!source) {
         return std::unexpected(std::move(source.error()));
+    }
+    if (*source == nullptr) {
+        return Report{.by = query.by, .rows = {}, .total = {}};
     }
     const Question question(query);
     auto rows = (*source)->ask(question.sql(), question.parameters());

@@ -3,6 +3,7 @@
 // Read from the database itself, beside the gateway that writes it; sums of money are exact.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -58,8 +59,20 @@ struct Report {
     Totals total;
 };
 
+// How a ledger is read.
+struct ReportPatience {
+    // Of one command to a server: a sum over years is no command of the writer's.
+    uint32_t timeout_ms = 120'000;
+    // Ends it early, from another thread; null: nobody does.
+    const std::atomic<bool>* is_cancelled = nullptr;
+    // A server on which nobody has made the tables yet has used up nothing, which is no error for
+    // whoever makes them later.
+    bool may_be_absent = false;
+};
+
 // `options` names the ledger. The error is one line.
 std::expected<Report, std::string> make_report(const LedgerOptions& options,
-                                               const ReportQuery& query);
+                                               const ReportQuery& query,
+                                               const ReportPatience& patience = {});
 
 }  // namespace sluice::ledger

@@ -1,6 +1,7 @@
 // One for each database.
 #include "ledger/report_source.h"
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "ledger/columns.h"
 #include "ledger/options.h"
+#include "ledger/report.h"
 #include "ledger/sqlite_database.h"
 #ifdef SLUICE_POSTGRES
 #include "ledger/postgres_connection.h"
@@ -59,7 +61,14 @@ private:
     SqliteDatabase database_;
 };
 
-std::expected<std::unique_ptr<ReportSource>, std::string> open_sqlite(const std::string& path) {
+// Asked by SQLite every few thousand steps of a statement; not 0 ends it.
+int on_progress(void* is_cancelled) {
+    return static_cast<const std::atomic<bool>*>(is_cancelled)->load() ? 1 : 0;
+}
+constexpr int kStepsBetweenLooks = 10'000;
+
+std::expected<std::unique_ptr<ReportSource>, std::string> open_sqlite(
+    const std::string& path, const ReportPatience& patience) {
     auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
     if (!database) {
         return std::unexpected(path + ": " + database.error());
@@ -73,6 +82,10 @@ std::expected<std::unique_ptr<ReportSource>, std::string> open_sqlite(const std:
             path + (*version == 0 ? ": is no ledger"
                                   : ": was written by another version of this program (schema " +
                                         std::to_string(*version) + ")"));
+    }
+    if (patience.is_cancelled != nullptr) {
+        sqlite3_progress_handler(database->get(), kStepsBetweenLooks, &on_progress,
+                                 const_cast<std::atomic<bool>*>(patience.is_cancelled));
     }
     return std::make_unique<SqliteSource>(std::move(*database));
 }
@@ -104,19 +117,23 @@ private:
 };
 
 std::expected<std::unique_ptr<ReportSource>, std::string> open_postgres(
-    const LedgerOptions& options) {
+    const LedgerOptions& options, const ReportPatience& patience) {
     auto connection = PostgresConnection::make(options.url, options.password);
     if (!connection) {
         return std::unexpected("the URL of the ledger: " + connection.error());
     }
+    connection->set_patience(patience.timeout_ms, patience.is_cancelled);
     if (const auto connected = connection->connect(); !connected) {
         return std::unexpected(connected.error().text);
     }
     const auto version = connection->run("SELECT max(version) FROM sluice_usage_schema");
     if (!version) {
         // SQLSTATE of a table that does not exist.
-        return std::unexpected(version.error().state == "42P01" ? "the database has no ledger"
-                                                                : version.error().text);
+        const bool is_absent = version.error().state == "42P01";
+        if (is_absent && patience.may_be_absent) {
+            return nullptr;
+        }
+        return std::unexpected(is_absent ? "the database has no ledger" : version.error().text);
     }
     if (version->text(0, 0) != std::to_string(kSchemaVersion)) {
         return std::unexpected("was written by another version of this program (schema " +
@@ -130,12 +147,12 @@ std::expected<std::unique_ptr<ReportSource>, std::string> open_postgres(
 }  // namespace
 
 std::expected<std::unique_ptr<ReportSource>, std::string> open_report_source(
-    const LedgerOptions& options) {
+    const LedgerOptions& options, const ReportPatience& patience) {
     if (options.url.empty()) {
-        return open_sqlite(options.path);
+        return open_sqlite(options.path, patience);
     }
 #ifdef SLUICE_POSTGRES
-    return open_postgres(options);
+    return open_postgres(options, patience);
 #else
     return std::unexpected("PostgreSQL is not part of this build");
 #endif

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ledger/options.h"
+#include "ledger/report.h"
 
 namespace sluice::ledger {
 
@@ -21,8 +22,8 @@ public:
                                                  std::span<const std::string> parameters) = 0;
 };
 
-// Read-only; a ledger that does not exist is an error.
+// Read-only; a ledger that does not exist is an error or, where `patience` says so, null.
 std::expected<std::unique_ptr<ReportSource>, std::string> open_report_source(
-    const LedgerOptions& options);
+    const LedgerOptions& options, const ReportPatience& patience = {});
 
 }  // namespace sluice::ledger

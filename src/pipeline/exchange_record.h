@@ -107,6 +107,7 @@ struct ExchangeRecord {
     std::string_view price_version;
     GuardRecord guard;
     CacheOutcome cache = CacheOutcome::none;
+    std::string_view cache_key;  // The digest in hexadecimal, by which an entry is purged.
     bool is_cached = false;     // No upstream was asked: `usage` is what the answer once cost.
     bool reply_failed = false;  // The upstream said in its stream that it failed.
 

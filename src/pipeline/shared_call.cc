@@ -19,6 +19,7 @@
 #include "cache/reply.h"
 #include "cache/shared_cache.h"
 #include "coro/task.h"
+#include "crypto/digest.h"
 #include "http/header_map.h"
 #include "http/message.h"
 #include "http/server_exchange.h"
@@ -146,6 +147,7 @@ Verdict SharedCall::ask(ProcessorContext& context,
         bypass(context);
         return Verdict::proceed();
     }
+    context.record.cache_key = context.arena.copy(crypto::hex(key_->digest()));
     if (!plan.reads_store && !plan.coalesces) {
         return go_alone(context, true);
     }

@@ -2,7 +2,6 @@
 #include "server/access_control.h"
 
 #include <expected>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -131,10 +130,10 @@ pipeline::ScopeSets AccessControl::scopes_of(const config::Config& config,
     return next;
 }
 
-void AccessControl::for_each_scope(const std::function<void(access::ScopeLimits&)>& visit) const {
-    book_.for_each(visit);
+void AccessControl::for_each_scope(const VisitScope& visit) const {
+    book_.for_each([&](access::ScopeLimits& scope) { visit(scope, ""); });
     for (const auto& [processor, set] : scopes_) {
-        set->for_each(visit);
+        set->for_each([&](access::ScopeLimits& scope) { visit(scope, processor); });
     }
 }
 

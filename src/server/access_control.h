@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "access/key_store.h"
 #include "access/key_table.h"
@@ -38,8 +39,9 @@ public:
     // Keys that change at run time; afterwards shards must be sent the new table.
     access::KeyStore& keys() { return *store_; }
     access::LimitBook& limits() { return book_; }
-    // Every scope that is counted in, of keys, tenants and processors.
-    void for_each_scope(const std::function<void(access::ScopeLimits&)>& visit) const;
+    // Every scope that is counted in, of keys and tenants, then of processors, which are named.
+    using VisitScope = std::function<void(access::ScopeLimits& scope, std::string_view processor)>;
+    void for_each_scope(const VisitScope& visit) const;
 
 private:
     pipeline::ScopeSets scopes_of(const config::Config& config, const access::Moment& moment);

@@ -253,6 +253,7 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
         members.number("events", record.events);
     }
     members.token("cache", pipeline::cache_outcome_name(record.cache));
+    members.token("cache_key", record.cache_key);
     append_usage(members, record.usage);
     append_processors(members, record);
     append_cost(members, record);

@@ -24,6 +24,15 @@ constexpr AdminEndpoint kEndpoints[] = {
     {Method::get, "/v1/config", &answer_config, "The configuration in force."},
     {Method::post, "/v1/reload", &answer_reload, "Reads the configuration and the keys again."},
     {Method::get, "/v1/stats", &answer_stats, "What was served, by route and by upstream."},
+    {Method::get, "/v1/keys", &answer_keys, "The virtual keys, without their secrets."},
+    {Method::post, "/v1/keys", &answer_create_key, "Makes a virtual key; tells its secret once."},
+    {Method::get, "/v1/keys/{id}", &answer_key, "One virtual key."},
+    {Method::patch, "/v1/keys/{id}", &answer_change_key, "Changes what a virtual key may do."},
+    {Method::delete_method, "/v1/keys/{id}", &answer_revoke_key, "Revokes a virtual key for good."},
+    {Method::get, "/v1/limits", &answer_limits, "What is left of every limit and budget."},
+    {Method::get, "/v1/cache", &answer_cache, "What the response cache holds and does."},
+    {Method::post, "/v1/cache/purge", &answer_purge, "Removes answers from the response cache."},
+    {Method::get, "/v1/usage", &answer_usage, "What the ledger adds up to."},
 };
 
 std::string_view take_segment(std::string_view& path) {

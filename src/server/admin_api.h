@@ -14,15 +14,19 @@
 #include <string>
 #include <string_view>
 
+#include "access/limit_book.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "cache/shared_cache.h"
 #include "config/config.h"
 #include "coro/signal.h"
 #include "coro/task.h"
 #include "http/types.h"
 #include "net/byte_stream.h"
+#include "server/access_control.h"
 #include "server/ask_shards.h"
 #include "server/reload.h"
+#include "server/usage_desk.h"
 
 namespace sluice::server {
 
@@ -44,6 +48,11 @@ public:
     // Of all shards and of the process.
     virtual std::span<const MetricStore* const> metrics() const = 0;
     virtual ShardDesk& shards() = 0;
+    virtual AccessControl& access() = 0;
+    virtual access::Moment moment() = 0;
+    virtual const cache::CacheGroup& cache() = 0;
+    // Null when there is no ledger.
+    virtual UsageDesk* usage() = 0;
 
 protected:
     ~AdminBackend() = default;

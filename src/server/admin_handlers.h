@@ -16,4 +16,21 @@ coro::Task<AdminAnswer> answer_openapi(AdminCall& call);
 // --- admin_stats.cc
 coro::Task<AdminAnswer> answer_stats(AdminCall& call);
 
+// --- admin_keys.cc
+coro::Task<AdminAnswer> answer_keys(AdminCall& call);
+coro::Task<AdminAnswer> answer_key(AdminCall& call);
+coro::Task<AdminAnswer> answer_create_key(AdminCall& call);
+coro::Task<AdminAnswer> answer_change_key(AdminCall& call);
+coro::Task<AdminAnswer> answer_revoke_key(AdminCall& call);
+
+// --- admin_limits.cc
+coro::Task<AdminAnswer> answer_limits(AdminCall& call);
+
+// --- admin_cache.cc
+coro::Task<AdminAnswer> answer_cache(AdminCall& call);
+coro::Task<AdminAnswer> answer_purge(AdminCall& call);
+
+// --- admin_usage.cc
+coro::Task<AdminAnswer> answer_usage(AdminCall& call);
+
 }  // namespace sluice::server

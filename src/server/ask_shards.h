@@ -107,6 +107,19 @@ private:
     T value_;
 };
 
+// Runs a function on a shard, which answers when it likes.
+template <class Function>
+class BeginMessage final : public net::Message {
+public:
+    BeginMessage(net::Shard& shard, Function function)
+        : shard_(shard), function_(std::move(function)) {}
+    void deliver() override { function_(shard_); }
+
+private:
+    net::Shard& shard_;
+    Function function_;
+};
+
 template <class Function>
 class QuestionMessage final : public net::Message {
 public:
@@ -130,6 +143,25 @@ private:
 
 }  // namespace detail
 
+// One shard's answer to a question that it cannot answer at once. Copied freely; sent once, from
+// that shard.
+template <class T>
+class LaterAnswer {
+public:
+    LaterAnswer(ShardDesk& desk, uint64_t id, size_t shard)
+        : desk_(&desk), id_(id), shard_(shard) {}
+
+    void send(T value) const {
+        desk_->answer(desk_->shard(shard_), std::make_unique<detail::AnswerMessage<T>>(
+                                                *desk_, id_, shard_, std::move(value)));
+    }
+
+private:
+    ShardDesk* desk_;
+    uint64_t id_;
+    size_t shard_;
+};
+
 // By shard; nothing from those that did not answer within `timeout`, or before `is_over` held.
 // `signal` is raised by whatever makes `is_over` hold; `function` is copied once for each shard and
 // gets its net::Shard, whose owner() is the ShardBody. Name it before the await.
@@ -141,6 +173,26 @@ coro::Task<std::vector<std::optional<std::invoke_result_t<Function&, net::Shard&
     for (size_t i = 0; i < desk.shards(); ++i) {
         desk.ask(i, std::make_unique<detail::QuestionMessage<Function>>(desk, desk.id_of(pending),
                                                                         i, function));
+    }
+    net::Deadline deadline(desk.proactor(), signal);
+    deadline.set(timeout);
+    while (!pending.is_complete() && !deadline.has_passed() && !is_over()) {
+        co_await signal.wait();
+    }
+    co_return pending.take_all();
+}
+
+// The same where the answer takes more than a turn: `begin` gets the shard and a LaterAnswer<T>,
+// which it keeps until the answer is there.
+template <class T, class Begin, class IsOver>
+coro::Task<std::vector<std::optional<T>>> ask_shards_later(
+    ShardDesk& desk, coro::Signal& signal, Begin begin, Duration timeout, IsOver is_over) {
+    detail::PendingAnswers<T> pending(desk, signal);
+    for (size_t i = 0; i < desk.shards(); ++i) {
+        const LaterAnswer<T> answer(desk, desk.id_of(pending), i);
+        auto function = [begin, answer](net::Shard& shard) mutable { begin(shard, answer); };
+        desk.ask(i, std::make_unique<detail::BeginMessage<decltype(function)>>(
+                        desk.shard(i), std::move(function)));
     }
     net::Deadline deadline(desk.proactor(), signal);
     deadline.set(timeout);

@@ -2,7 +2,9 @@
 #include "server/machine.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <sched.h>
@@ -47,6 +49,19 @@ uint64_t random_seed() {
         seed = static_cast<uint64_t>(::getpid());
     }
     return seed;
+}
+
+bool fill_random(std::span<uint8_t> bytes) {
+    // Up to 256 bytes come at once or not at all.
+    constexpr size_t kPieceBytes = 256;
+    while (!bytes.empty()) {
+        const size_t wanted = std::min(bytes.size(), kPieceBytes);
+        if (::getrandom(bytes.data(), wanted, 0) != static_cast<ssize_t>(wanted)) {
+            return false;
+        }
+        bytes = bytes.subspan(wanted);
+    }
+    return true;
 }
 
 }  // namespace sluice::server

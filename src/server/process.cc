@@ -25,6 +25,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "cache/shared_cache.h"
 #include "cache/snapshot_file.h"
 #include "config/config.h"
 #include "config/environment.h"
@@ -59,6 +60,8 @@
 #include "server/shard_body.h"
 #include "server/shard_runner.h"
 #include "server/signals.h"
+#include "server/usage_desk.h"
+#include "server/usage_reader.h"
 
 namespace sluice::server {
 
@@ -72,17 +75,6 @@ constexpr net::RingOptions kControlRing = {.submission_entries = 64, .completion
 constexpr Duration kDrainLook = Duration::milliseconds(20);
 constexpr Duration kIdleLook = Duration::seconds(1);
 constexpr Duration kControlEndMax = Duration::milliseconds(400);
-constexpr size_t kSecretBytes = 32;
-
-// Of the digest of cache keys: as long as a key of it can be.
-std::string random_secret() {
-    std::string secret;
-    while (secret.size() < kSecretBytes) {
-        const uint64_t word = random_seed();
-        secret.append(reinterpret_cast<const char*>(&word), sizeof word);
-    }
-    return secret;
-}
 
 void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
@@ -138,10 +130,13 @@ private:
         SLUICE_ASSERT(desk_.has_value());
         return *desk_;
     }
+    AccessControl& access() override { return *access_; }
+    const cache::CacheGroup& cache() override { return cache_->group(); }
+    UsageDesk* usage() override { return usage_ ? &*usage_ : nullptr; }
 
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }
-    access::Moment moment() {
+    access::Moment moment() override {
         return {.now = ring().now(), .unix_ms = ring().wall_clock_ns() / 1'000'000};
     }
     cache::SnapshotTime snapshot_time() {
@@ -169,6 +164,7 @@ private:
     std::unique_ptr<net::DnsResolver> resolver_;
     std::vector<std::unique_ptr<ShardRunner>> runners_;
     std::optional<ShardDesk> desk_;
+    std::optional<UsageReader> usage_;  // When there is a ledger.
     std::optional<AdminServer> admin_;
     std::optional<net::FileWatch> file_watch_;
     net::Address address_;
@@ -261,7 +257,7 @@ bool Process::start_shards() {
     desk_.emplace(*control_, *group_);
     // The control shard sends messages until it has seen the last shard end: none goes before.
     state_.running.fetch_add(1);
-    cache_ = std::make_unique<ProcessCache>(*group_, config().cache, random_secret());
+    cache_ = std::make_unique<ProcessCache>(*group_, config().cache, cache_secret());
     cache_->load(snapshot_time());
     state_.metrics.resize(shards);
     metrics_.set_start_time(ring().wall_clock_ns());
@@ -329,6 +325,13 @@ bool Process::start_admin() {
     if (!endpoint) {
         print_error("admin.listen: \"" + admin.listen + "\" is no address with a port");
         return false;
+    }
+    if (ledger_ != nullptr) {
+        usage_.emplace(control_->proactor(), config().ledger);
+        if (const Status made = usage_->start(); !made) {
+            print_error("the admin API: " + system_text(made.error()));
+            return false;
+        }
     }
     admin_.emplace(*control_, static_cast<AdminBackend&>(*this));
     const std::expected<void, std::string> started = admin_->start(*endpoint);
@@ -513,9 +516,12 @@ void Process::stop_asking() {
     if (admin_) {
         admin_->stop();
     }
+    if (usage_) {
+        usage_->cancel_all();
+    }
     const auto is_over = [&] {
         return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
-               (!file_watch_ || file_watch_->is_idle());
+               (!usage_ || usage_->is_idle()) && (!file_watch_ || file_watch_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;
@@ -544,6 +550,7 @@ void Process::stop_control() {
         }
     }
     admin_.reset();
+    usage_.reset();
     file_watch_.reset();
     resolver_.reset();
     log_.reset();

@@ -1,6 +1,8 @@
 // The cache's file at start and at the end.
 #include "server/process_cache.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -8,8 +10,20 @@
 #include "base/log.h"
 #include "cache/shared_cache.h"
 #include "cache/snapshot_file.h"
+#include "server/machine.h"
 
 namespace sluice::server {
+
+// As long as a key of the digest can be.
+std::string cache_secret() {
+    constexpr size_t kSecretBytes = 32;
+    std::string secret;
+    while (secret.size() < kSecretBytes) {
+        const uint64_t word = random_seed();
+        secret.append(reinterpret_cast<const char*>(&word), sizeof word);
+    }
+    return secret;
+}
 
 void ProcessCache::load(const cache::SnapshotTime& time) {
     if (!has_file()) {

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@
 #include "net/shard.h"
 
 namespace sluice::server {
+
+// A secret of the digest of keys, drawn anew.
+std::string cache_secret();
 
 class ProcessCache {
 public:

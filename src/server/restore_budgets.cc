@@ -35,7 +35,7 @@ std::optional<std::string> read_spent(const ledger::LedgerOptions& ledger,
     ledger::ReportQuery query;
     query.by = {kind == ScopeKind::key ? ledger::GroupBy::key : ledger::GroupBy::tenant};
     query.since_ns = since_s * kSecondNs;
-    auto report = ledger::make_report(ledger, query);
+    auto report = ledger::make_report(ledger, query, {.may_be_absent = true});
     if (!report) {
         return std::move(report.error());
     }

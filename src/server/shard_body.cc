@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "access/key_table.h"
 #include "base/intrusive_list.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -94,6 +95,12 @@ void ShardBody::use(RuntimeConfigPtr config) {
     tls_ = config->client_side;
     gateway_.use(std::move(config));
     listener_.resume();
+}
+
+void ShardBody::give_keys(const net::Shard& shard, access::KeyTablePtr keys) {
+    if (auto* const body = static_cast<ShardBody*>(shard.owner()); body != nullptr) {
+        body->use_keys(std::move(keys));
+    }
 }
 
 ShardState ShardBody::state_of(const net::Shard& shard) {

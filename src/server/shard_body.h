@@ -79,6 +79,8 @@ public:
     Result<net::Address> listen(const net::Address& address);
     void use(RuntimeConfigPtr config);
     void use_keys(access::KeyTablePtr keys) { gateway_.use_keys(std::move(keys)); }
+    // The same for the shard that it is the body of; nothing happens on one without a body.
+    static void give_keys(const net::Shard& shard, access::KeyTablePtr keys);
     // Of the shard that it is the body of; zeros of one without a body.
     static ShardState state_of(const net::Shard& shard);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.

@@ -18,20 +18,15 @@
 #include "config/environment.h"
 #include "config/load.h"
 #include "config/nearest.h"
-#include "json/rfc3339.h"
 #include "ledger/options.h"
 #include "ledger/report.h"
 #include "ledger/report_text.h"
 #include "server/cli.h"
+#include "server/usage_words.h"
 
 namespace sluice::server {
 
 namespace {
-
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-// Years that fit a count of nanoseconds.
-constexpr int64_t kSecondsMax = INT64_MAX / kNsPerSecond;
-constexpr size_t kDateBytes = std::string_view("2026-11-28").size();
 
 constexpr std::string_view kHelp = R"(sluice usage - what the usage ledger adds up to
 
@@ -66,17 +61,6 @@ EXIT CODES
 )";
 
 constexpr std::string_view kFormats[] = {"table", "csv", "json"};
-
-// A date is the beginning of its day.
-std::optional<int64_t> parse_time_ns(std::string_view text) {
-    std::string whole(text);
-    whole += text.size() == kDateBytes ? "T00:00:00Z" : "";
-    const std::optional<int64_t> seconds = json::parse_rfc3339(whole);
-    if (!seconds || *seconds < -kSecondsMax || *seconds > kSecondsMax) {
-        return std::nullopt;
-    }
-    return *seconds * kNsPerSecond;
-}
 
 class Parser {
 public:
@@ -187,29 +171,12 @@ void Parser::argument(std::string_view text) {
 }
 
 void Parser::take_by(std::string_view name, std::string_view value) {
-    parsed_.query.by.clear();
-    if (value == "none") {
+    auto groups = parse_groups(value);
+    if (!groups) {
+        fail(fmt::format("usage: {}: {}", name, groups.error()));
         return;
     }
-    while (true) {
-        const size_t end = std::min(value.find(','), value.size());
-        const std::string_view word = value.substr(0, end);
-        const std::optional<ledger::GroupBy> group = ledger::find_group(word);
-        if (!group) {
-            fail(fmt::format("usage: {}: {} is no group; expected {}, or none", name,
-                             config::in_quotes(word), fmt::join(ledger::group_names(), ", ")));
-            return;
-        }
-        if (std::ranges::find(parsed_.query.by, *group) != parsed_.query.by.end()) {
-            fail(fmt::format("usage: {}: {} is named twice", name, config::in_quotes(word)));
-            return;
-        }
-        parsed_.query.by.push_back(*group);
-        if (end == value.size()) {
-            return;
-        }
-        value.remove_prefix(end + 1);
-    }
+    parsed_.query.by = std::move(*groups);
 }
 
 void Parser::take_time(std::string_view name, std::string_view value, std::optional<int64_t>& to) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "access/concurrency_limit.h"
@@ -136,7 +137,7 @@ void GatewayRun::come_to_rest() {
 // Of what exchanges held under limits, nothing is held any more.
 void GatewayRun::check_limits() {
     const int64_t unix_s = gateway_->moment().unix_s();
-    gateway_->access().for_each_scope([&](access::ScopeLimits& scope) {
+    gateway_->access().for_each_scope([&](access::ScopeLimits& scope, std::string_view) {
         access::ConcurrencyLimit::Slot leaked;
         if (bug_ == GatewayBug::leaks_a_slot) {
             leaked = scope.concurrency().try_enter();

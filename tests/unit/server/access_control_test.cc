@@ -2,6 +2,7 @@
 #include "server/access_control.h"
 
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -92,7 +93,7 @@ TEST(AccessControl, ABadFileOfKeysChangesNothing) {
     EXPECT_NE(loaded.error().find("/dev/null/keys.json"), std::string::npos) << loaded.error();
     EXPECT_EQ(control.keys().table(), before.keys);
     size_t scopes = 0;
-    control.for_each_scope([&](access::ScopeLimits&) { ++scopes; });
+    control.for_each_scope([&](access::ScopeLimits&, std::string_view) { ++scopes; });
     EXPECT_EQ(scopes, 2U);
 }
 

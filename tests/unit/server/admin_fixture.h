@@ -1,5 +1,5 @@
 // A process for the admin API's handlers that is none: two simulated shards without bodies, a
-// configuration, and metrics that a test fills.
+// configuration, parts of a cache, and metrics that a test fills.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,21 @@
 #include <utility>
 #include <vector>
 
+#include "access/limit_book.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "cache/options.h"
+#include "cache/shared_cache.h"
 #include "coro/scope.h"
 #include "coro/signal.h"
 #include "coro/task.h"
 #include "gtest/gtest.h"
 #include "net/shard.h"
+#include "server/access_control.h"
 #include "server/admin_api.h"
 #include "server/ask_shards.h"
 #include "server/reload.h"
+#include "server/usage_desk.h"
 #include "sim/sim.h"
 #include "unit/config/helpers.h"
 
@@ -29,11 +34,16 @@ namespace sluice::server {
 class AdminTest : public testing::Test, protected AdminBackend {
 protected:
     static constexpr size_t kShards = 2;
+    static constexpr access::Moment kMoment = {Instant::from_ns(8'640'000'000'000'000),
+                                               1'795'902'330'000};
 
     void SetUp() override {
         for (uint32_t i = 0; i < kShards; ++i) {
             data_.push_back(make_shard(i));
             group_.set(*data_.back());
+        }
+        for (const auto& shard : data_) {
+            caches_.push_back(std::make_unique<cache::SharedCache>(*shard, cache_group_));
         }
         control_ = make_shard(kShards);
         desk_.emplace(*control_, group_);
@@ -44,6 +54,7 @@ protected:
         run_for(Duration::milliseconds(10));
         desk_.reset();
         control_.reset();
+        caches_.clear();
         while (!data_.empty()) {
             data_.pop_back();  // Last in, first out: their frame pools nest.
         }
@@ -62,13 +73,18 @@ protected:
 
     // Runs one endpoint to its end.
     AdminAnswer ask(http::Method method, std::string_view path, std::string_view body = "") {
+        std::string_view query;
+        if (const size_t mark = path.find('?'); mark != std::string_view::npos) {
+            query = path.substr(mark + 1);
+            path = path.substr(0, mark);
+        }
         const AdminMatch match = find_admin_endpoint(method, path);
         EXPECT_NE(match.endpoint, nullptr) << path;
         coro::Signal signal(control_->proactor().ready());
         AdminCall call{.backend = *this,
                        .signal = signal,
                        .client = nullptr,
-                       .query = {},
+                       .query = query,
                        .body = body,
                        .parameters = match.parameters};
         std::optional<AdminAnswer> answer;
@@ -91,6 +107,10 @@ protected:
     ReloadReport reload() override { return report_; }
     std::span<const MetricStore* const> metrics() const override { return store_pointers_; }
     ShardDesk& shards() override { return *desk_; }
+    AccessControl& access() override { return access_; }
+    access::Moment moment() override { return kMoment; }
+    const cache::CacheGroup& cache() override { return cache_group_; }
+    UsageDesk* usage() override { return usage_; }
 
     static coro::Task<void> keep(coro::Task<AdminAnswer> task, std::optional<AdminAnswer>& to) {
         to = co_await std::move(task);
@@ -105,6 +125,10 @@ protected:
     ReloadReport report_;
     MetricStore store_;
     std::vector<const MetricStore*> store_pointers_;
+    AccessControl access_{kMoment};
+    cache::CacheGroup cache_group_{group_, {.enabled = true}};
+    std::vector<std::unique_ptr<cache::SharedCache>> caches_;
+    UsageDesk* usage_ = nullptr;
 };
 
 }  // namespace sluice::server
