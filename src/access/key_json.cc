@@ -363,8 +363,8 @@ void write_key(json::Writer& writer, const KeyRecord& record, KeyDetail detail) 
     if (detail == KeyDetail::everything) {
         writer.key("sha256").string(crypto::hex(record.hash));
     } else {
-        writer.key("origin").string(
-            record.origin == KeyOrigin::configuration ? "configuration" : "file");
+        writer.key("origin").string(record.origin == KeyOrigin::configuration ? "configuration"
+                                                                              : "file");
     }
     writer.key("models");
     write_texts(writer, record.models);

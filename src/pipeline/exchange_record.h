@@ -108,8 +108,8 @@ struct ExchangeRecord {
     GuardRecord guard;
     CacheOutcome cache = CacheOutcome::none;
     std::string_view cache_key;  // The digest in hexadecimal, by which an entry is purged.
-    bool is_cached = false;     // No upstream was asked: `usage` is what the answer once cost.
-    bool reply_failed = false;  // The upstream said in its stream that it failed.
+    bool is_cached = false;      // No upstream was asked: `usage` is what the answer once cost.
+    bool reply_failed = false;   // The upstream said in its stream that it failed.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

@@ -89,7 +89,8 @@ std::expected<AdminReply, std::string> parse_admin_reply(std::string_view bytes)
 std::expected<AdminReply, std::string> ask_admin(const net::Endpoint& endpoint,
                                                  const Secret& token,
                                                  std::string_view method,
-                                                 std::string_view path) {
+                                                 std::string_view path,
+                                                 std::string_view body) {
     const std::string host = endpoint.is_unix() ? "localhost" : endpoint.address.to_string();
     std::string request =
         fmt::format("{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", method, path, host);
@@ -98,7 +99,7 @@ std::expected<AdminReply, std::string> ask_admin(const net::Endpoint& endpoint,
         request += token.reveal();
         request += "\r\n";
     }
-    request += "content-length: 0\r\n\r\n";
+    request += fmt::format("content-length: {}\r\n\r\n{}", body.size(), body);
     const Result<std::string> reply = send_and_read(endpoint, request);
     ::explicit_bzero(request.data(), request.size());
     if (!reply) {

@@ -22,7 +22,8 @@ struct AdminReply {
 std::expected<AdminReply, std::string> ask_admin(const net::Endpoint& endpoint,
                                                  const Secret& token,
                                                  std::string_view method,
-                                                 std::string_view path);
+                                                 std::string_view path,
+                                                 std::string_view body = "");
 
 // The reply in these bytes, from the first one to the end of the connection.
 std::expected<AdminReply, std::string> parse_admin_reply(std::string_view bytes);

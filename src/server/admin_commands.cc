@@ -64,17 +64,6 @@ std::expected<Target, std::string> find_target(const CommandLine& line,
     return Target{*endpoint, token ? Secret(*token) : admin.token};
 }
 
-std::expected<AdminReply, std::string> ask(const CommandLine& line,
-                                           const config::Environment& environment,
-                                           std::string_view method,
-                                           std::string_view path) {
-    const std::expected<Target, std::string> target = find_target(line, environment);
-    if (!target) {
-        return std::unexpected(target.error());
-    }
-    return ask_admin(target->endpoint, target->token, method, path);
-}
-
 std::string_view text_of(const json::Value& value, Arena& arena) {
     return json::unescape(value.text().raw, arena).value_or("");
 }
@@ -114,15 +103,6 @@ void append_rows(std::string& table,
     }
 }
 
-// What an answer that is no success says, in its own words.
-std::string refusal(const AdminReply& reply) {
-    Arena arena;
-    const auto body = json::Value::parse(reply.body, arena, ErrorSource::upstream);
-    const std::string_view message = body ? text_of((**body)["error"]["message"], arena) : "";
-    return fmt::format("the gateway answered {}{}{}", reply.status, message.empty() ? "" : ": ",
-                       message);
-}
-
 void append_diagnostics(std::string& text,
                         std::string_view mark,
                         const json::Value& list,
@@ -140,6 +120,26 @@ void append_diagnostics(std::string& text,
 }
 
 }  // namespace
+
+std::expected<AdminReply, std::string> ask_gateway(const CommandLine& line,
+                                                   const config::Environment& environment,
+                                                   std::string_view method,
+                                                   std::string_view path,
+                                                   std::string_view body) {
+    const std::expected<Target, std::string> target = find_target(line, environment);
+    if (!target) {
+        return std::unexpected(target.error());
+    }
+    return ask_admin(target->endpoint, target->token, method, path, body);
+}
+
+std::string refusal_text(const AdminReply& reply) {
+    Arena arena;
+    const auto body = json::Value::parse(reply.body, arena, ErrorSource::upstream);
+    const std::string_view message = body ? text_of((**body)["error"]["message"], arena) : "";
+    return fmt::format("the gateway answered {}{}{}", reply.status, message.empty() ? "" : ": ",
+                       message);
+}
 
 std::expected<std::string, std::string> stats_table(std::string_view json) {
     Arena arena;
@@ -159,12 +159,12 @@ std::expected<std::string, std::string> stats_table(std::string_view json) {
 }
 
 CommandOutput show_stats(const CommandLine& line, const config::Environment& environment) {
-    const auto reply = ask(line, environment, "GET", "/v1/stats");
+    const auto reply = ask_gateway(line, environment, "GET", "/v1/stats");
     if (!reply) {
         return failed(reply.error());
     }
     if (reply->status != 200) {
-        return failed(refusal(*reply));
+        return failed(refusal_text(*reply));
     }
     if (line.json) {
         return {kExitOk, reply->body + '\n', ""};
@@ -174,14 +174,14 @@ CommandOutput show_stats(const CommandLine& line, const config::Environment& env
 }
 
 CommandOutput ask_reload(const CommandLine& line, const config::Environment& environment) {
-    const auto reply = ask(line, environment, "POST", "/v1/reload");
+    const auto reply = ask_gateway(line, environment, "POST", "/v1/reload");
     if (!reply) {
         return failed(reply.error());
     }
     Arena arena;
     const auto body = json::Value::parse(reply->body, arena, ErrorSource::upstream);
     if (!body || !(**body)["warnings"].is_array()) {
-        return failed(refusal(*reply));
+        return failed(refusal_text(*reply));
     }
     const json::Value& report = **body;
     const bool is_ok = report["ok"].is_true();

@@ -1,4 +1,5 @@
-// `sluice stats` and `sluice reload`: what a running gateway says, as text for a terminal.
+// `sluice stats` and `sluice reload`: what a running gateway says, as text for a terminal; and what
+// they share with the other commands that ask one (admin_verbs.h).
 #pragma once
 
 #include <expected>
@@ -6,12 +7,23 @@
 #include <string_view>
 
 #include "config/environment.h"
+#include "server/admin_client.h"
 #include "server/cli.h"
 
 namespace sluice::server {
 
 CommandOutput show_stats(const CommandLine& line, const config::Environment& environment);
 CommandOutput ask_reload(const CommandLine& line, const config::Environment& environment);
+
+// The gateway at the address of the command line, else at that of the configuration. The error is
+// the reason, for a person.
+std::expected<AdminReply, std::string> ask_gateway(const CommandLine& line,
+                                                   const config::Environment& environment,
+                                                   std::string_view method,
+                                                   std::string_view path,
+                                                   std::string_view body = "");
+// What an answer that is no success says, in its own words.
+std::string refusal_text(const AdminReply& reply);
 
 // The answer of GET /v1/stats as a table. The error says what is wrong with it.
 std::expected<std::string, std::string> stats_table(std::string_view json);

@@ -103,9 +103,9 @@ std::expected<KeyRecord, AdminAnswer> find_changeable(AdminCall& call) {
         return std::unexpected(key.error());
     }
     if ((*key)->record.origin == access::KeyOrigin::configuration) {
-        return std::unexpected(admin_error(409, "configured_key",
-                                           "[key." + (*key)->record.id +
-                                               "] is part of the configuration; change it there"));
+        return std::unexpected(admin_error(
+            409, "configured_key",
+            "[key." + (*key)->record.id + "] is part of the configuration; change it there"));
     }
     if (std::optional<AdminAnswer> answer = why_unchangeable(call)) {
         return std::unexpected(std::move(*answer));

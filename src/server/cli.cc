@@ -23,6 +23,7 @@
 #include "config/schema.h"
 #include "config/setting.h"
 #include "server/admin_commands.h"
+#include "server/admin_verbs.h"
 #include "server/runtime_config.h"
 #include "server/usage_command.h"
 
@@ -43,6 +44,9 @@ constexpr CommandName kCommands[] = {
     {"stats", Command::stats},
     {"reload", Command::reload},
     {"usage", Command::usage},
+    {"keys", Command::keys},
+    {"limits", Command::limits},
+    {"cache", Command::cache},
 };
 
 // Options without a value that stand for a command.
@@ -74,6 +78,11 @@ USAGE
       what is wrong with them.
   sluice usage [--ledger PATH|URL | --config FILE] [OPTION...]
       Prints what the usage ledger adds up to; `sluice usage --help` has more.
+  sluice keys list|show|create|update|revoke [...]
+  sluice limits [...]
+  sluice cache stats|purge [...]
+      Virtual keys, what is left of limits, and the response cache of a running
+      gateway; `sluice keys --help` has more.
   sluice --help | --version
 
 OPTIONS
@@ -108,6 +117,11 @@ EXIT CODES
 std::optional<Command> find_command(std::span<const CommandName> names, std::string_view text) {
     const auto found = std::ranges::find(names, text, &CommandName::name);
     return found == names.end() ? std::nullopt : std::optional(found->command);
+}
+
+bool has_own_options(Command command) {
+    return command == Command::usage || command == Command::keys || command == Command::limits ||
+           command == Command::cache;
 }
 
 class Parser {
@@ -241,9 +255,9 @@ void Parser::word(std::string_view text) {
     if (const auto command = find_command(kCommands, text)) {
         line_.command = *command;
         has_command_ = true;
-        if (*command == Command::usage) {  // Has options of its own.
-            line_.usage_arguments.assign(arguments_.begin() + static_cast<ptrdiff_t>(next_),
-                                         arguments_.end());
+        if (has_own_options(*command)) {
+            line_.own_arguments.assign(arguments_.begin() + static_cast<ptrdiff_t>(next_),
+                                       arguments_.end());
             next_ = arguments_.size();
         }
         return;
@@ -316,7 +330,13 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
         case Command::reload:
             return ask_reload(line, environment);
         case Command::usage:
-            return run_usage(line.usage_arguments, environment);
+            return run_usage(line.own_arguments, environment);
+        case Command::keys:
+            return run_verb("keys", line, environment);
+        case Command::limits:
+            return run_verb("limits", line, environment);
+        case Command::cache:
+            return run_verb("cache", line, environment);
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

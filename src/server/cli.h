@@ -32,14 +32,18 @@ enum class Command : uint8_t {
     stats,
     reload,
     usage,
+    keys,
+    limits,
+    cache,
     version,
     help,
 };
 
 struct CommandLine {
     Command command = Command::serve;
-    std::string config_file;                   // Empty: the built-in configuration.
-    std::vector<std::string> usage_arguments;  // What follows the word "usage".
+    std::string config_file;  // Empty: the built-in configuration.
+    // What follows the word of a command that has options of its own.
+    std::vector<std::string> own_arguments;
     std::string admin_address;  // Of stats and reload; empty: the configuration says it.
     bool json = false;          // Of stats.
     // Settings from the environment, then from flags; a later one wins.

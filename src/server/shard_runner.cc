@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "access/key_table.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -119,12 +118,6 @@ Result<net::Address> ShardRunner::serve(net::Ring& sender, const net::Address& a
 void ShardRunner::reload(net::Ring& sender, RuntimeConfigPtr config) {
     plan_.group.shard(plan_.index).mailbox().post(sender, call([this, next = std::move(config)] {
                                                       body_->use(next);
-                                                  }));
-}
-
-void ShardRunner::use_keys(net::Ring& sender, access::KeyTablePtr keys) {
-    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, next = std::move(keys)] {
-                                                      body_->use_keys(next);
                                                   }));
 }
 

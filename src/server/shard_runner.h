@@ -10,7 +10,6 @@
 #include <optional>
 #include <thread>
 
-#include "access/key_table.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_writer.h"
@@ -37,8 +36,6 @@ public:
     Result<net::Address> serve(net::Ring& sender, const net::Address& address);
     // These send a message and return at once.
     void reload(net::Ring& sender, RuntimeConfigPtr config);
-    // After keys were made, changed or revoked at run time.
-    void use_keys(net::Ring& sender, access::KeyTablePtr keys);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void drain(net::Ring& sender, Duration deadline);
 

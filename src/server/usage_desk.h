@@ -28,8 +28,7 @@ class UsageDesk {
 public:
     // `signal` is raised when the answer is there, and outlives the question. Null when too many
     // questions are under way.
-    virtual std::unique_ptr<UsageQuestion> ask(ledger::ReportQuery query,
-                                               coro::Signal& signal) = 0;
+    virtual std::unique_ptr<UsageQuestion> ask(ledger::ReportQuery query, coro::Signal& signal) = 0;
 
 protected:
     ~UsageDesk() = default;

@@ -12,7 +12,8 @@
 
 namespace sluice::server {
 
-// "2026-11-28", the beginning of that day in UTC, or "2026-11-28T12:00:00Z"; nanoseconds since 1970.
+// "2026-11-28", the beginning of that day in UTC, or "2026-11-28T12:00:00Z"; nanoseconds since
+// 1970.
 std::optional<int64_t> parse_time_ns(std::string_view text);
 
 // "key,day", or "none". The error is a phrase.

@@ -318,8 +318,10 @@ TEST(KeyJson, TheListForPeopleHasNoHash) {
     json::ArenaText text(arena);
     json::Writer writer(text);
     write_key(writer, record, KeyDetail::public_members);
-    EXPECT_EQ(text.view(), R"({"id":"","name":"a","tenant":"","prefix":"","models":[],"routes":[],)"
-                           R"("limits":{},"budget":{},"disabled":false,"metadata":{}})");
+    EXPECT_EQ(text.view(),
+              R"({"id":"","name":"a","tenant":"","prefix":"","origin":"file","models":[],)"
+              R"("routes":[],"limits":{},"budget":{},"created_at":null,"expires_at":null,)"
+              R"("revoked_at":null,"disabled":false,"metadata":{}})");
 }
 
 }  // namespace

@@ -51,8 +51,7 @@ protected:
         key.models = {"m"};
         key.routes = {"/v1"};
         key.limits.requests_per_day = 10;
-        config_.tenants = {
-            {.name = "research", .limits = {.tokens_per_day = 100}, .budget = {}}};
+        config_.tenants = {{.name = "research", .limits = {.tokens_per_day = 100}, .budget = {}}};
         ASSERT_TRUE(access_.load(config_, kMoment));
     }
     std::string code_of(const AdminAnswer& answer) {
@@ -63,8 +62,7 @@ protected:
         const AdminAnswer answer = ask(Method::post, "/v1/keys", body);
         EXPECT_EQ(answer.status, 201) << answer.body;
         const json::Value& made = parse(answer.body, arena_);
-        return {std::string(made["key"]["id"].text().raw),
-                std::string(made["secret"].text().raw)};
+        return {std::string(made["key"]["id"].text().raw), std::string(made["secret"].text().raw)};
     }
     std::string path_of(const std::string& id) { return "/v1/keys/" + id; }
     access::AccessReason use(std::string_view secret) {
@@ -116,10 +114,9 @@ TEST_F(AdminKeys, ASecretIsToldOnceAndAHashNever) {
     const std::string stored((std::istreambuf_iterator<char>(file)), {});
     EXPECT_THAT(stored, HasSubstr(hash));
     EXPECT_THAT(stored, Not(HasSubstr(secret)));
-    for (const AdminAnswer& answer :
-         {ask(Method::get, "/v1/keys"), ask(Method::get, path_of(id)),
-          ask(Method::patch, path_of(id), R"({"name":"c"})"),
-          ask(Method::delete_method, path_of(id))}) {
+    for (const AdminAnswer& answer : {ask(Method::get, "/v1/keys"), ask(Method::get, path_of(id)),
+                                      ask(Method::patch, path_of(id), R"({"name":"c"})"),
+                                      ask(Method::delete_method, path_of(id))}) {
         EXPECT_EQ(answer.status, 200);
         EXPECT_THAT(answer.body, Not(HasSubstr(secret)));
         EXPECT_THAT(answer.body, Not(HasSubstr(hash)));
@@ -154,7 +151,8 @@ TEST_F(AdminKeys, AFileThatCannotBeWrittenChangesNothing) {
 
 TEST_F(AdminKeys, EverythingThatIsWrongIsNamed) {
     for (const auto& [body, expected] :
-         {std::pair{"[]", "a key must be an object"}, {"{}", "name must be"},
+         {std::pair{"[]", "a key must be an object"},
+          {"{}", "name must be"},
           {R"({"name":"a","limits":{"requests_per_day":-1},"expires_at":"x"})", "expires_at must"},
           {R"({"name":"a","limits":{"requests_per_day":-1}})", "limits.requests_per_day must"},
           {R"({"name":"a","sha256":"0"})", "sha256 is not a member that is known"}}) {
@@ -171,8 +169,7 @@ TEST_F(AdminKeys, AreListedByPages) {
     for (int i = 0; i < 3; ++i) {
         create(R"({"name":"k","tenant":"research"})");
     }
-    const std::string body =
-        ask(Method::get, "/v1/keys?tenant=research&limit=2&offset=1").body;
+    const std::string body = ask(Method::get, "/v1/keys?tenant=research&limit=2&offset=1").body;
     const json::Value& page = parse(body, arena_);
     EXPECT_EQ(page["keys"].size(), 2U);
     EXPECT_EQ(page["total"].integer(), 3);
@@ -209,12 +206,9 @@ protected:
     crypto::Sha256 store(std::string_view tenant, std::string_view model) {
         Arena arena;
         const json::Value& body = parse(R"({"messages":[]})", arena);
-        cache::KeyRef key = keys_.make({.operation = "chat",
-                                        .target = "t",
-                                        .tenant = tenant,
-                                        .model = model,
-                                        .variant = ""},
-                                       body);
+        cache::KeyRef key = keys_.make(
+            {.operation = "chat", .target = "t", .tenant = tenant, .model = model, .variant = ""},
+            body);
         const std::string_view parts[] = {"answer"};
         const crypto::Sha256 digest = key->digest();
         caches_.front()->store(std::move(key), cache::Reply::make({}, parts, {}),

@@ -164,7 +164,7 @@ TEST(UsageCommand, IsReachedFromTheCommandLine) {
     const auto line = parse_command_line(arguments, environment_of_map({}));
     ASSERT_TRUE(line) << line.error();
     EXPECT_EQ(line->command, Command::usage);
-    EXPECT_EQ(line->usage_arguments, Arguments{"--help"});
+    EXPECT_EQ(line->own_arguments, Arguments{"--help"});
     EXPECT_THAT(run_command(*line, environment_of_map({})).standard_output,
                 StartsWith("sluice usage - "));
 }
