@@ -10,6 +10,7 @@ import unittest
 import gateway_support as support
 from gateway_admin_test import AdminCase, admin_config
 from gateway_support import CHAT, Gateway
+from secret_watch import WATCH, SecretWatch
 
 ADA = "sk-ada-0123456789-0123456789"
 MORE = f"""
@@ -201,6 +202,25 @@ class CacheTest(ManageCase):
         self.assertEqual(self.outcome(model="m1", content="b"), "MISS")
         self.assertRegex(self.sluice("cache", "stats", *admin).stdout.decode(), r"\nall +1 ")
         self.assertEqual(self.call("POST", "/v1/cache/purge", {})[0], 400)
+
+
+class WatchTest(ManageCase):
+    def test_a_secret_that_is_printed_is_found(self):
+        """A key in a path is in the access log, and the watch of this test, not of all, sees it."""
+        watch = SecretWatch()
+        watch.learn_from_wire(f"GET / HTTP/1.1\r\nauthorization: Bearer {ADA}\r\nA: b".encode())
+        self.begin()
+        client = self.gateway.client()
+        client.send(f"GET /{ADA} HTTP/1.1\r\nHost: g\r\n\r\n".encode())
+        self.assertEqual(client.read_response().status, 404)
+        client.close()
+        support.wait_until(lambda: ADA in self.gateway.read_access(), "no line")
+        watch.capture_file("stdout", self.gateway.access.name)
+        with self.assertRaisesRegex(AssertionError, r"stdout \(.*\): a secret that begins with "
+                                    r"'sk-ada' at byte \d+") as caught:
+            watch.check()
+        self.assertNotIn(ADA, str(caught.exception))
+        WATCH.secrets.discard(ADA.encode())
 
 
 class UsageTest(ManageCase):

@@ -13,6 +13,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from secret_watch import WatchedCase
 
 TOKEN = "admin-token-0815"
 ANSWER = (b'{"id":"1","object":"chat.completion","choices":[],"usage":{"prompt_tokens":11,'
@@ -33,7 +34,7 @@ def admin_config(upstream_port, admin, **parts):
     return config_for(upstream_port, more=f"\n[admin]\n{admin}\n", **parts)
 
 
-class AdminCase(unittest.TestCase):
+class AdminCase(WatchedCase):
     def setUp(self):
         self.go = threading.Event()
         self.upstream = Upstream(self.script)

@@ -17,6 +17,7 @@ import unittest
 import gateway_credentials_test as credentials
 import gateway_support as support
 import vector_server
+from secret_watch import WATCH, WatchedCase
 
 METADATA_TOKEN = "imds-token-0815=="
 ROLE = "gateway-role@prod"
@@ -71,6 +72,7 @@ class RoleServer(support.Upstream):
         with self.lock:
             self.given += 1
             number = self.given
+        WATCH.register(secret_of(number), f"session-{number}")
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime_s))
         return support.json_answer(connection, json.dumps({
             "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": key_of(number),
@@ -195,7 +197,7 @@ class Roles:
         self.assertEqual(self.ask().status, 200)
 
 
-class ContainerTest(Roles, unittest.TestCase):
+class ContainerTest(Roles, WatchedCase):
     credentials_path = "/v2/"
     questions = ["GET /v2/credentials?id=7"]
 
@@ -208,7 +210,7 @@ class ContainerTest(Roles, unittest.TestCase):
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": path}
 
 
-class InstanceTest(Roles, unittest.TestCase):
+class InstanceTest(Roles, WatchedCase):
     credentials_path = "/latest/meta-data/iam/security-credentials/" + ROLE
     questions = ["PUT /latest/api/token", "GET /latest/meta-data/iam/security-credentials/",
                  "GET " + credentials_path]

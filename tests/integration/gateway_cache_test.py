@@ -15,6 +15,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, chunk, event, json_answer
+from secret_watch import WatchedCase
 
 MESSAGES = "/v1/messages"
 EMBEDDINGS = "/v1/embeddings"
@@ -107,7 +108,7 @@ class Answers:
         return True
 
 
-class CacheTest(unittest.TestCase):
+class CacheTest(WatchedCase):
     def start(self, **settings):
         self.answers = Answers()
         self.upstream = support.Upstream(self.answers)

@@ -9,6 +9,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, config_for, event
+from secret_watch import WatchedCase
 
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\n"
 # Each must be refused with a 4xx or 5xx and end the connection; nothing may reach the upstream.
@@ -52,7 +53,7 @@ SMUGGLING = (
 )
 
 
-class ClientTest(unittest.TestCase):
+class ClientTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream(lambda c, _: support.json_answer(c, b'{"ok":true}'))
         self.gateway = None

@@ -13,13 +13,14 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event
+from secret_watch import WatchedCase
 
 SKIPPED = 77  # Meson's code for a skipped test.
 LIBRARY = (glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") or [None])[0]
 JUMPS = ("+1h", "-1h", "+0", "-1h", "+1h", "+0")
 
 
-class ClockTest(unittest.TestCase):
+class ClockTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream()
         self.file = None

@@ -19,10 +19,12 @@ import unittest
 
 import gateway_support as support
 from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from secret_watch import WatchedCase
 
 DOLLARS = decimal.Decimal
 PICO = 10 ** 12
 INPUT, CACHED, OUTPUT = 2_500_000, 250_000, 10_000_000  # Pico-dollars for a token.
+PASSWORD = "ledger-password-0815"
 BATCH_ROWS, SHARDS = 50, 2
 PRICES = """
 [prices]
@@ -79,7 +81,7 @@ def script(connection, request):
     return support.json_answer(connection, answer(told))
 
 
-class CostCase(unittest.TestCase):
+class CostCase(WatchedCase):
     ledger = 'path = "{folder}/usage.db"'
     prices = PRICES
 
@@ -124,7 +126,7 @@ processors = ["meter"]
                                by, "--format", "json"],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=60, check=False,
-                              env={**os.environ, "PGPASSWORD": "secret"})
+                              env={**os.environ, "PGPASSWORD": PASSWORD})
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout, parse_float=DOLLARS)
 
@@ -414,7 +416,7 @@ class PostgresTest(LedgerTest):
         cls.home = tempfile.mkdtemp()
         password = os.path.join(cls.home, "password")
         with open(password, "w", encoding="ascii") as file:
-            file.write("secret\n")
+            file.write(PASSWORD + "\n")
         if cls.servant:
             os.chown(cls.home, cls.servant.pw_uid, cls.servant.pw_gid)
             os.chown(password, cls.servant.pw_uid, cls.servant.pw_gid)
@@ -441,7 +443,7 @@ class PostgresTest(LedgerTest):
         shutil.rmtree(cls.home)
 
     def setUp(self):
-        os.environ["TEST_LEDGER_PASSWORD"] = "secret"
+        os.environ["TEST_LEDGER_PASSWORD"] = PASSWORD
         self.ledger = type(self).ledger.replace("{folder}/pg", self.home)
         super().setUp()
         if self.has_table():
@@ -456,7 +458,7 @@ class PostgresTest(LedgerTest):
             ["psql", "-X", "-q", "-t", "-A", "-h", self.home, "-U", "sluice", "postgres", "-c",
              f"WITH found AS ({text}) SELECT row_to_json(found) FROM found"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
-            check=False, env={**os.environ, "PGPASSWORD": "secret"})
+            check=False, env={**os.environ, "PGPASSWORD": PASSWORD})
         self.assertEqual(done.returncode, 0, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -12,12 +12,13 @@ import unittest
 
 import gateway_support as support
 from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from secret_watch import WatchedCase
 
 USAGE = (b'{"id":"x","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,'
          b'"total_tokens":10}}')
 
 
-class CountCase(unittest.TestCase):
+class CountCase(WatchedCase):
     MORE = ""  # Of the configuration.
 
     def setUp(self):
@@ -206,10 +207,7 @@ processors = ["limits"]
 
     def series(self, family):
         """The value of each series of a family, by its labels as written."""
-        client = self.gateway.client()
-        client.send(b"GET /metrics HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
-        text = client.read_response().body.decode()
-        client.close()
+        text = self.gateway.metrics_text()
         found = re.findall(rf"^{family}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
         return {labels: float(value) for labels, value in found}
 

@@ -21,6 +21,7 @@ import urllib.parse
 import gateway_support as support
 from tls_support import openssl
 import vector_server
+from secret_watch import WATCH, WatchedCase
 
 CHAT = "/v1/chat/completions"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AKIDEXAMPLE0000", "wJalrXUtnFEMI+bPxRfiCY", "session/9=="
@@ -59,7 +60,7 @@ def sign_v4(request, date_time, signed_names, secret=SECRET_KEY):
     return key.hex()
 
 
-class AwsTest(unittest.TestCase):
+class AwsTest(WatchedCase):
     def setUp(self):
         self.upstream = vector_server.VectorServer()
         self.gateway = support.Gateway(
@@ -133,7 +134,7 @@ class TokenServer(vector_server.VectorServer):
         return support.json_answer(connection, json.dumps(answer).encode())
 
 
-class GoogleTest(unittest.TestCase):
+class GoogleTest(WatchedCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.upstream = TokenServer(self.check_assertion)
@@ -144,6 +145,7 @@ class GoogleTest(unittest.TestCase):
         openssl("pkey", "-in", key, "-pubout", "-out", self.path("public.pem"))
         with open(key, encoding="ascii") as file:
             self.key = file.read()
+        WATCH.register(*[line for line in self.key.splitlines() if "-" not in line])
         with open(self.path("account.json"), "w", encoding="utf-8") as file:
             json.dump({"type": "service_account", "project_id": "p-1", "private_key_id": "k-1",
                        "private_key": self.key, "client_email": ACCOUNT,

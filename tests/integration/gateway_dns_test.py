@@ -17,6 +17,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import Gateway, Upstream, config_for
+from secret_watch import WatchedCase
 
 # Of our own: another name server may listen on the usual ones.
 ADDRESS = f"127.53.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
@@ -113,7 +114,7 @@ def is_allowed():
 
 
 @unittest.skipUnless(is_allowed(), "port 53 or mount namespaces are not allowed here")
-class DnsTest(unittest.TestCase):
+class DnsTest(WatchedCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.upstream = Upstream(lambda c, _: support.json_answer(c, b'{"ok":true}'))

@@ -8,6 +8,7 @@ import time
 import unittest
 
 import gateway_support as support
+from secret_watch import WatchedCase
 
 CHAT = "/v1/chat/completions"
 BODY = (b'{ "model":"m", "temperature":0.50,\n "messages":[{"role":"system","content":"s"},'
@@ -27,7 +28,7 @@ def enhancer(settings=""):
             f'system_prompt = "Improve it."\n{settings}\n')
 
 
-class Enhancer(unittest.TestCase):
+class Enhancer(WatchedCase):
     def setUp(self):
         self.upstream = support.Upstream(
             lambda c, r: support.json_answer(c, chat_reply("An antelope.", usage=(30, 4))))

@@ -13,6 +13,7 @@ import unittest
 
 import gateway_support as support
 import tls_support
+from secret_watch import WatchedCase
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -94,7 +95,7 @@ GUARD = '[processor.guard]\ntype = "guard"\nwords = ["zebra"]\npresets = ["email
 ROUTE = 'processors = ["guard"]'
 
 
-class Guards(unittest.TestCase):
+class Guards(WatchedCase):
     def setUp(self):
         self.upstream = support.Upstream(lambda c, r: support.json_answer(c, chat_reply("fine")))
         self.webhook = support.Upstream()

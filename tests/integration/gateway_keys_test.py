@@ -13,6 +13,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, config_for, event
+from secret_watch import WatchedCase
 
 ADA = "sk-ada-0123456789-0123456789"
 BOB = "sk-bob-0123456789-0123456789"
@@ -40,7 +41,7 @@ def bearer(secret):
     return [("Authorization", f"Bearer {secret}")]
 
 
-class KeysCase(unittest.TestCase):
+class KeysCase(WatchedCase):
     def setUp(self):
         self.gateway = None
         self.upstream = Upstream(lambda c, _: support.json_answer(c, ANSWER))

@@ -14,6 +14,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from secret_watch import WatchedCase
 from llm_tools_test import Mock
 import llm_tools_test
 
@@ -22,7 +23,7 @@ RELOADS = 20
 START_S = 1.0
 
 
-class LifeCase(unittest.TestCase):
+class LifeCase(WatchedCase):
     def setUp(self):
         self.go = threading.Event()
         self.upstream = Upstream(self.script)
@@ -217,7 +218,7 @@ class ReloadTest(LifeCase):
         support.wait_until(lambda: self.gateway.read_log().count(expected) > count, expected)
 
 
-class NonsenseTest(unittest.TestCase):
+class NonsenseTest(WatchedCase):
     """Every field of the reference page, one value out of its range at a time."""
 
     BASE = {"server": "", "llm.up": 'provider = "simulated"\n',

@@ -17,6 +17,7 @@ import gateway_support as support
 from gateway_support import (CHAT, DONE, Client, Gateway, STREAM_HEAD, Upstream, chunk,
                              config_for, event)
 from tls_support import Authority, TlsGateway, client_context, tls_config
+from secret_watch import WatchedCase
 
 MIB = 1024 * 1024
 GET = b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
@@ -37,7 +38,7 @@ def percentile(values, share):
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-class LimitsCase(unittest.TestCase):
+class LimitsCase(WatchedCase):
     def setUp(self):
         self.upstream = Upstream(lambda c, _: support.json_answer(c, b'{"ok":true}'))
         self.gateway = None

@@ -14,6 +14,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from secret_watch import WatchedCase
 from llm_tools_test import Mock
 import llm_tools_test
 
@@ -21,7 +22,7 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
-class PaceCase(unittest.TestCase):
+class PaceCase(WatchedCase):
     def setUp(self):
         self.upstream = Upstream()
         self.gateway = None

@@ -16,6 +16,7 @@ import unittest
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, chunk, event
 import vector_server
+from secret_watch import WatchedCase
 
 MESSAGES = "/v1/messages"
 RESPONSES = "/v1/responses"
@@ -41,7 +42,7 @@ def exchange_lines(log):
             for line in pairs]
 
 
-class ProcessorsCase(unittest.TestCase):
+class ProcessorsCase(WatchedCase):
     def setUp(self):
         self.go = threading.Event()
         self.upstream = support.Upstream(self.script)
@@ -310,7 +311,7 @@ class ReloadTest(ProcessorsCase):
         self.assertEqual(stream[0]["reply"].encode(), event(b'{"n":1}') + DONE)
 
 
-class TranslatedTest(unittest.TestCase):
+class TranslatedTest(WatchedCase):
     def test_a_prompt_reaches_another_dialect(self):
         upstream = vector_server.VectorServer()
         upstream.set_reply(vector_server.reply_of(vector_server.load("anthropic/stream")))

@@ -10,9 +10,10 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, config_for, event
+from secret_watch import WatchedCase
 
 
-class RelayTest(unittest.TestCase):
+class RelayTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream()
         self.gateway = None

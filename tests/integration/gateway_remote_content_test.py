@@ -17,6 +17,7 @@ import unittest
 import gateway_support as support
 import tls_support
 import vector_server
+from secret_watch import WatchedCase
 
 CHAT = "/v1/chat/completions"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5
@@ -81,7 +82,7 @@ def config_for(port, settings):
             '[[route]]\npath_prefix = "/v1"\ntarget_llm = "ollama"\n')
 
 
-class RemoteContent(unittest.TestCase):
+class RemoteContent(WatchedCase):
     def setUp(self):
         self.files = support.Upstream(serve_file)
         self.upstream = vector_server.VectorServer()

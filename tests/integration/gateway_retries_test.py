@@ -13,6 +13,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, config_for, event
+from secret_watch import WatchedCase
 
 KEYS = {"KEY_A": "sk-first-key-0001", "KEY_B": "sk-second-key-0002", "KEY_C": "sk-third-key-0003"}
 REPLY = (b'{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
@@ -39,7 +40,7 @@ OK = answer("200 OK")
 BUSY = status("503 Service Unavailable")
 
 
-class RetriesCase(unittest.TestCase):
+class RetriesCase(WatchedCase):
     def start(self, *answers, llm="", retries=2, keys=("KEY_A",), config=None):
         """Answers in this order; the last one again and again."""
         self.taken = 0
@@ -61,18 +62,11 @@ class RetriesCase(unittest.TestCase):
         self.addCleanup(self.end, self.gateway, upstream)
 
     def end(self, gateway, upstream):
-        said = gateway.read_log() + gateway.read_access() + self.metrics_text(gateway)
+        said = gateway.read_log() + gateway.read_access() + gateway.metrics_text()
         gateway.stop()
         self.assertEqual(upstream.errors, [])
         for key in KEYS.values():
             self.assertNotIn(key, said)
-
-    def metrics_text(self, gateway):
-        client = gateway.client()
-        client.send(b"GET /metrics HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
-        text = client.read_response().body.decode()
-        client.close()
-        return text
 
     def ask(self, body=BODY, path=CHAT, fields=()):
         client = self.gateway.client()

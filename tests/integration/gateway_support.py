@@ -17,6 +17,8 @@ import tempfile
 import threading
 import time
 
+from secret_watch import WATCH
+
 SLUICE = os.environ.get("SLUICE_BINARY", "")
 # Upper bound of any wait. A test that waits this long has failed; none depends on its length.
 PATIENCE_S = 15.0
@@ -50,6 +52,7 @@ class Connection:
         self.buffer = b""
 
     def send(self, data):
+        WATCH.learn_from_wire(data)
         self.sock.sendall(data)
 
     def read_until(self, mark):
@@ -105,6 +108,7 @@ class Connection:
 
     def read_request(self):
         head = self.read_until(b"\r\n\r\n")
+        WATCH.learn_from_wire(head)
         request = Request(head, b"")
         if (request.field("transfer-encoding") or "").lower() == "chunked":
             request.body = self.read_chunked()
@@ -307,6 +311,8 @@ class Gateway:
         self.access = open(os.path.join(self.folder.name, "stdout"), "w+b")
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
         environ.update({"TEST_UPSTREAM_KEY": self.KEY}, **(environment or {}))
+        WATCH.learn_from_environment(
+            {n: v for n, v in environ.items() if n.startswith("TEST_") or n in (environment or {})})
         # Gateways side by side must not meet at the default address of the admin API.
         if "[admin]" not in config:
             environ.setdefault("SLUICE_ADMIN_LISTEN", "off")
@@ -363,6 +369,9 @@ class Gateway:
         code = self.process.returncode
         self.errors.close()
         self.access.close()
+        for name in sorted(os.listdir(self.folder.name)):
+            if name in ("stderr", "stdout") or ".log" in name:
+                WATCH.capture_file(f"the gateway's {name}", os.path.join(self.folder.name, name))
         self.folder.cleanup()
         return code
 
@@ -371,13 +380,17 @@ class Gateway:
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1))
 
-    def metric(self, pattern):
-        """The sum of the series whose text matches."""
+    def metrics_text(self):
         client = self.client()
         client.send(b"GET /metrics HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
         text = client.read_response().body.decode()
         client.close()
-        return sum(float(l.rsplit(" ", 1)[1]) for l in text.splitlines()
+        WATCH.capture("/metrics", text)
+        return text
+
+    def metric(self, pattern):
+        """The sum of the series whose text matches."""
+        return sum(float(l.rsplit(" ", 1)[1]) for l in self.metrics_text().splitlines()
                    if not l.startswith("#") and re.search(pattern, l))
 
 

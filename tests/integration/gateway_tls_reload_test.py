@@ -16,6 +16,7 @@ from llm_tools_test import Mock
 import llm_tools_test
 from tls_support import (Authority, TlsGateway, TlsUpstream, V1_2, V1_3, client_context,
                          tls_config)
+from secret_watch import WatchedCase
 
 FOLDER = tempfile.TemporaryDirectory()
 CA = None
@@ -31,7 +32,7 @@ def tearDownModule():
     FOLDER.cleanup()
 
 
-class ReloadCase(unittest.TestCase):
+class ReloadCase(WatchedCase):
     def setUp(self):
         self.gateway = None
         self.first = CA.issue("first.example", "127.0.0.1")
@@ -229,9 +230,7 @@ class SecretsTest(ReloadCase):
         client = self.gateway.client()  # Refused from now on.
         client.post(CHAT, b"{}", [("Authorization", f"Bearer {client_key}")])
         said += client.read_response().body
-        client = self.gateway.client()
-        client.send(b"GET /metrics HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
-        metrics = client.read_response().body
+        metrics = self.gateway.metrics_text().encode()
         self.assertIn(b"sluice_requests_total", metrics)
         self.reload()
         self.gateway.write_config(config + "nonsense = 1\n")

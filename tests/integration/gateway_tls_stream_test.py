@@ -14,6 +14,7 @@ import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, chunk, event
 from tls_support import (Authority, BioClient, TlsGateway, TlsUpstream, V1_2, V1_3, client_context,
                          tls_config)
+from secret_watch import WatchedCase
 
 FOLDER = tempfile.TemporaryDirectory()
 CA = None
@@ -34,7 +35,7 @@ def tearDownModule():
     FOLDER.cleanup()
 
 
-class TlsStreamTest(unittest.TestCase):
+class TlsStreamTest(WatchedCase):
     """TLS on both sides of the gateway."""
 
     def setUp(self):

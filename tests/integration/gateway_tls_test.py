@@ -14,6 +14,7 @@ import warnings
 import gateway_support as support
 from gateway_support import CHAT, Client, Gateway, Upstream
 from tls_support import Authority, BioClient, TlsGateway, V1_2, V1_3, client_context, tls_config
+from secret_watch import WatchedCase
 
 FOLDER = tempfile.TemporaryDirectory()
 CA = None
@@ -30,7 +31,7 @@ def tearDownModule():
     FOLDER.cleanup()
 
 
-class TlsCase(unittest.TestCase):
+class TlsCase(WatchedCase):
     def setUp(self):
         self.upstream = Upstream(lambda c, _: support.json_answer(c, b'{"ok":true}'))
         self.gateway = None

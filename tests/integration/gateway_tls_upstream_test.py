@@ -11,6 +11,7 @@ import gateway_support as support
 from gateway_support import CHAT, DONE, Gateway, STREAM_HEAD, chunk, event
 from tls_support import (Authority, CutProxy, TlsUpstream, V1_2, V1_3, end_politely,
                          tls_config)
+from secret_watch import WatchedCase
 
 FOLDER = tempfile.TemporaryDirectory()
 CA = None
@@ -25,7 +26,7 @@ def tearDownModule():
     FOLDER.cleanup()
 
 
-class UpstreamCase(unittest.TestCase):
+class UpstreamCase(WatchedCase):
     def setUp(self):
         self.upstream = None
         self.gateway = None

@@ -13,6 +13,7 @@ import unittest
 import gateway_support as support
 import vector_server
 from vector_compare import ChatStream, MessagesStream
+from secret_watch import WatchedCase
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -74,7 +75,7 @@ def read_stream(path, response):
     return (MessagesStream if path == MESSAGES else ChatStream)(response.body)
 
 
-class Translate(unittest.TestCase):
+class Translate(WatchedCase):
     def setUp(self):
         self.upstream = vector_server.VectorServer()
         self.gateway = support.Gateway(config_for(self.upstream.port), {"TEST_UPSTREAM_KEY": KEY})

@@ -16,6 +16,7 @@ import urllib.parse
 import gateway_support as support
 import vector_server
 from vector_compare import ChatStream, MessagesStream, difference
+from secret_watch import WatchedCase
 
 GROUPS = ("openai", "responses", "anthropic", "anthropic_in", "gemini", "vertex", "azure",
           "bedrock", "ollama", "compat", "hf", "embeddings", "models")
@@ -88,7 +89,7 @@ def config_for(port, sites):
     return text
 
 
-class Vectors(unittest.TestCase):
+class Vectors(WatchedCase):
     """A test for each group; see the end of the file."""
 
     @classmethod
