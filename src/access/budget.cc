@@ -79,10 +79,17 @@ int64_t period_end_s(BudgetPeriod period, int64_t unix_s) {
 }
 
 void Budget::configure(const BudgetOptions& options, int64_t unix_s) {
+    const bool was_limited = is_limited();
     const BudgetPeriod before = period_.exchange(options.period);
-    if (before != options.period || ends_at_s_.load() == 0) {
+    const bool is_other_period = before != options.period || ends_at_s_.load() == 0;
+    if (is_other_period) {
         ends_at_s_.store(period_end_s(options.period, unix_s));
+    }
+    const bool will_be_limited = options.hard_picodollars > 0 || options.soft_picodollars > 0;
+    // Without a limit nothing was counted, so what there is is not all.
+    if (is_other_period || (will_be_limited && !was_limited)) {
         committed_.fetch_sub(spent_.exchange(0));
+        wants_history_ = will_be_limited;
     }
     hard_.store(bounded(options.hard_picodollars), std::memory_order_relaxed);
     soft_.store(bounded(options.soft_picodollars), std::memory_order_relaxed);
@@ -96,6 +103,16 @@ bool Budget::restore(int64_t start_s, int64_t spent_picodollars) {
     }
     const int64_t spent = bounded(spent_picodollars);
     add_bounded(committed_, spent - spent_.exchange(spent));
+    return true;
+}
+
+bool Budget::add_history(int64_t start_s, int64_t spent_picodollars) {
+    if (start_s != period_start_s(period_.load(), ends_at_s_.load() - 1)) {
+        return false;
+    }
+    const int64_t spent = bounded(spent_picodollars);
+    add_bounded(committed_, spent);
+    add_bounded(spent_, spent);
     return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "access/options.h"
 
@@ -43,6 +44,11 @@ public:
     void configure(const BudgetOptions& options, int64_t unix_s);
     // What the ledger knows of the period; ignored when that is not the one that runs.
     bool restore(int64_t start_s, int64_t spent_picodollars);
+    // Likewise, in addition to what was spent since this budget is counted.
+    bool add_history(int64_t start_s, int64_t spent_picodollars);
+    // Control thread: whether it came into force, or began anew, since this was asked last, so that
+    // what was spent before is not in it.
+    bool take_wants_history() { return std::exchange(wants_history_, false); }
 
     bool is_limited() const;
     BudgetAnswer peek(int64_t unix_s, int64_t estimate_picodollars);
@@ -63,6 +69,7 @@ private:
     std::atomic<int64_t> hard_ = 0;
     std::atomic<int64_t> soft_ = 0;
     std::atomic<BudgetPeriod> period_ = BudgetPeriod::month;
+    bool wants_history_ = false;  // The control thread's.
 };
 
 }  // namespace sluice::access

@@ -30,6 +30,7 @@
 #include "config/toml_document.h"
 #include "config/validate.h"
 #include "config/validate_access.h"
+#include "crypto/digest.h"
 
 namespace sluice::config {
 
@@ -358,6 +359,14 @@ void Loader::apply_overrides() {
             diagnostics_.add({Severity::error, override.origin, {}, path, value.error()});
             continue;
         }
+        if (override.section == Section::llm) {
+            for (upstream::UpstreamOptions& upstream : config_.upstreams) {
+                setting.access.set(&upstream, *value);
+                const std::string place = fmt::format("llm.{}.{}", upstream.name, setting.key);
+                places_.record(place, {override.origin, {}, place});
+            }
+            continue;
+        }
         setting.access.set(options_of(override.section, config_), *value);
         places_.record(path, {override.origin, {}, path});
     }
@@ -417,6 +426,14 @@ std::string LoadResult::report() const {
     return all;
 }
 
+namespace {
+
+std::string digest_of(std::string_view text) {
+    return crypto::hex(crypto::sha256(text));
+}
+
+}  // namespace
+
 LoadResult load_text(std::string_view name, std::string_view text, const LoadOptions& options) {
     LoadResult result;
     result.source = name;
@@ -434,10 +451,17 @@ LoadResult load_text(std::string_view name, std::string_view text, const LoadOpt
     return result;
 }
 
+std::string digest_of_file(const std::string& path) {
+    const auto text = read_file(path, kConfigBytesMax);
+    return text ? digest_of(*text) : "";
+}
+
 LoadResult load_file(const std::string& path, const LoadOptions& options) {
     const auto text = read_file(path, kConfigBytesMax);
     if (text) {
-        return load_text(path, *text, options);
+        LoadResult loaded = load_text(path, *text, options);
+        loaded.digest = digest_of(*text);
+        return loaded;
     }
     LoadResult result;
     result.source = path;

@@ -19,7 +19,7 @@ namespace sluice::config {
 
 inline constexpr size_t kConfigBytesMax = size_t{4} * 1024 * 1024;
 
-// A setting given outside the file.
+// A setting given outside the file; one of [llm.NAME] is meant for all of them.
 struct Override {
     Section section = Section::server;
     const Setting* setting = nullptr;
@@ -41,6 +41,8 @@ struct LoadResult {
     std::string source;                   // File name, or the name of the built-in text.
     // Whether somebody wrote admin.listen: an address of one's own choice must be free.
     bool sets_admin_listen = false;
+    // Of the file's bytes as they were read (digest_of_file); empty for a built-in text.
+    std::string digest = {};
 
     uint32_t error_count() const;
     // One line each, ready to print.
@@ -49,6 +51,8 @@ struct LoadResult {
 
 LoadResult load_text(std::string_view name, std::string_view text, const LoadOptions& options);
 LoadResult load_file(const std::string& path, const LoadOptions& options);
+// By which it is seen that a file is another one now; empty when it cannot be read.
+std::string digest_of_file(const std::string& path);
 // The built-in configuration that fits the environment.
 LoadResult load_default(const LoadOptions& options);
 

@@ -20,12 +20,14 @@ namespace sluice::config {
 namespace {
 
 constexpr auto kNamedOverrides = std::to_array<NamedOverride>({
-    {"--cache-size", "LLM_PROXY_CACHE_SIZE", "SIZE",
+    {Section::cache, "--cache-size", "LLM_PROXY_CACHE_SIZE", "SIZE",
      "a number of entries, or of bytes with a unit such as 256MB",
      "How much the response cache holds: a plain number is of entries, one with a unit (KB, MB, "
      "GB, KiB, MiB, GiB) is of bytes. Turns the cache on; 0 turns it off."},
-    {"--cache-ttl", "LLM_PROXY_CACHE_TTL", "N", "a number of seconds",
+    {Section::cache, "--cache-ttl", "LLM_PROXY_CACHE_TTL", "N", "a number of seconds",
      "Seconds for which an answer may be given again."},
+    {Section::llm, "--max-retries", "LLM_PROXY_MAX_RETRIES", "N", "a number of retries",
+     "max_retries of every [llm.NAME], whatever the file says of it."},
 });
 
 struct Unit {
@@ -40,11 +42,13 @@ constexpr Unit kUnits[] = {
     {"b", 1},
 };
 
-Override override_of(std::string_view key, std::string text, const std::string& origin) {
-    const Setting* const setting = find_setting(Section::cache, key);
+Override override_of(Section section,
+                     std::string_view key,
+                     std::string text,
+                     const std::string& origin) {
+    const Setting* const setting = find_setting(section, key);
     SLUICE_ASSERT(setting != nullptr);
-    return {
-        .section = Section::cache, .setting = setting, .text = std::move(text), .origin = origin};
+    return {.section = section, .setting = setting, .text = std::move(text), .origin = origin};
 }
 
 // Nothing when `text` is not a number with one of the units.
@@ -67,14 +71,14 @@ std::optional<uint64_t> bytes_of(std::string_view text) {
 void add_size(std::string_view text, const std::string& origin, std::vector<Override>& to) {
     const std::optional<uint64_t> bytes = bytes_of(text);
     const bool is_off = text == "0" || bytes == 0;
-    to.push_back(override_of("enabled", is_off ? "false" : "true", origin));
+    to.push_back(override_of(Section::cache, "enabled", is_off ? "false" : "true", origin));
     if (is_off) {
         return;
     }
     if (bytes) {
-        to.push_back(override_of("bytes_max", std::to_string(*bytes), origin));
+        to.push_back(override_of(Section::cache, "bytes_max", std::to_string(*bytes), origin));
     } else {
-        to.push_back(override_of("entries_max", std::string(text), origin));
+        to.push_back(override_of(Section::cache, "entries_max", std::string(text), origin));
     }
 }
 
@@ -96,7 +100,8 @@ void add_overrides(const NamedOverride& named,
     if (&named == kNamedOverrides.data()) {
         add_size(text, origin, to);
     } else {
-        to.push_back(override_of("ttl_s", std::string(text), origin));
+        const std::string_view key = named.section == Section::cache ? "ttl_s" : "max_retries";
+        to.push_back(override_of(named.section, key, std::string(text), origin));
     }
 }
 

@@ -1,5 +1,5 @@
-// Flags and environment variables whose names do not follow from a key: those of [cache], as other
-// gateways have them. One value may stand for several settings.
+// Flags and environment variables whose names do not follow from a key: some of [cache], and of all
+// [llm.NAME] at once, as other gateways have them. One value may stand for several settings.
 //
 // Constant data, readable from every thread.
 #pragma once
@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "config/load.h"
+#include "config/setting.h"
 
 namespace sluice::config {
 
 struct NamedOverride {
+    Section section;  // Whose reference it stands in.
     std::string_view flag;
     std::string_view variable;
     std::string_view value_word;  // What stands for the value in the help.

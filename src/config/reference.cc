@@ -186,12 +186,15 @@ std::string cell(std::string_view text) {
     return escaped;
 }
 
-void append_named_overrides(std::string& page) {
+void append_named_overrides(std::string& page, Section section) {
     page +=
         "\nBesides the file, in the same precedence as for `[server]`:\n\n"
         "| flag | variable | meaning |\n|---|---|---|\n";
     for (const NamedOverride& named : named_overrides()) {
-        page += fmt::format("| `{}` | `{}` | {} |\n", named.flag, named.variable, cell(named.help));
+        if (named.section == section) {
+            page +=
+                fmt::format("| `{}` | `{}` | {} |\n", named.flag, named.variable, cell(named.help));
+        }
     }
 }
 
@@ -209,8 +212,9 @@ void append_table(std::string& page, const Heading& heading) {
                                 setting.reload == Reload::restart ? " *(restart)*" : "");
         }
     }
-    if (heading.section == Section::cache) {
-        append_named_overrides(page);
+    const bool is_first = heading.group.empty();
+    if (heading.section == Section::cache || (heading.section == Section::llm && is_first)) {
+        append_named_overrides(page, heading.section);
     }
 }
 
@@ -300,7 +304,7 @@ std::string flags_help() {
             append_wrapped(help, facts(heading.section, setting));
         }
     }
-    help += "\n  Response cache\n";
+    help += "\n  Response cache, retries\n";
     for (const NamedOverride& named : named_overrides()) {
         help += fmt::format("      {} {}\n", named.flag, named.value_word);
         append_wrapped(help, named.help);

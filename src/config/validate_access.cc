@@ -2,6 +2,8 @@
 #include "config/validate_access.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -160,6 +162,25 @@ void check_keyless_steps(const Config& config, const Places& places, Diagnostics
     }
 }
 
+// After a restart a budget goes on with what the ledger knows of its period.
+void check_retention(const Config& config,
+                     const access::BudgetOptions& budget,
+                     const std::string& path,
+                     const Places& places,
+                     Diagnostics& diagnostics) {
+    constexpr uint32_t kDaysOfPeriod[] = {1, 1, 7, 31, UINT32_MAX};
+    const uint32_t kept_days = config.ledger.retention_days;
+    const bool is_limited = budget.hard_picodollars > 0 || budget.soft_picodollars > 0;
+    if (is_limited && config.ledger.enabled() && kept_days > 0 &&
+        kept_days < kDaysOfPeriod[static_cast<size_t>(budget.period)]) {
+        report(diagnostics, places, Severity::warning, path + ".budget.period",
+               fmt::format("is longer than the {} {} that the ledger keeps "
+                           "(ledger.retention_days): after a restart, what was spent before is "
+                           "not known any more",
+                           kept_days, kept_days == 1 ? "day" : "days"));
+    }
+}
+
 }  // namespace
 
 void resolve_key_secrets(Config& config,
@@ -180,12 +201,15 @@ void validate_access(const Config& config, const Places& places, Diagnostics& di
         tenants.emplace_back(tenant.name);
         report_problems(access::problems_of(tenant.limits, access::budget_of(tenant.budget)),
                         "tenant." + tenant.name, places, diagnostics);
+        check_retention(config, access::budget_of(tenant.budget), "tenant." + tenant.name, places,
+                        diagnostics);
     }
     std::map<std::string_view, std::string_view> by_hash;
     for (const KeyOptions& key : config.virtual_keys) {
         const std::string path = "key." + key.name;
         report_problems(access::problems_of(key.limits, access::budget_of(key.budget)), path,
                         places, diagnostics);
+        check_retention(config, access::budget_of(key.budget), path, places, diagnostics);
         const auto at_most = [&](std::string_view list, size_t count, size_t most) {
             if (count > most) {
                 report(diagnostics, places, Severity::error, fmt::format("{}.{}", path, list),

@@ -11,9 +11,11 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -210,28 +212,48 @@ void Ledger::take_batch() {
     }
 }
 
-// False when it has to be tried again.
+// False when it, or what is left of it, has to be tried again. A part that is refused is halved
+// until the rows are alone that nobody can write: they are lost, and nothing else.
 bool Ledger::write_batch() {
-    if (batch_.empty()) {
-        return true;
+    std::vector<std::span<const Entry>> parts;
+    if (!batch_.empty()) {
+        parts.emplace_back(batch_);
     }
-    const Written written = store_->write(batch_);
-    if (written == Written::later) {
+    uint64_t lost = 0;
+    while (!parts.empty()) {
+        const std::span<const Entry> part = parts.back();
+        const Written written = store_->write(part);
+        if (written == Written::later) {
+            break;
+        }
+        parts.pop_back();
+        if (written == Written::done) {
+            counters_.written += part.size();
+            ++counters_.batches;
+        } else if (part.size() > 1) {
+            parts.push_back(part.subspan(part.size() / 2));
+            parts.push_back(part.first(part.size() / 2));
+        } else {
+            ++lost;
+        }
+    }
+    if (lost > 0) {
+        ++counters_.failures;
+        counters_.lost += lost;
+        SLUICE_LOG(error, "ledger", "entries were refused and are lost", {"entries", lost},
+                   {"reason", store_->error()});
+    }
+    std::vector<Entry> left;
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+        left.insert(left.end(), part->begin(), part->end());
+    }
+    batch_ = std::move(left);
+    if (!batch_.empty()) {
         ++counters_.failures;
         SLUICE_LOG(warning, "ledger", "a batch could not be written and is tried again",
                    {"entries", batch_.size()}, {"reason", store_->error()});
         return false;
     }
-    if (written == Written::refused) {
-        ++counters_.failures;
-        counters_.lost += batch_.size();
-        SLUICE_LOG(error, "ledger", "a batch was refused and is lost", {"entries", batch_.size()},
-                   {"reason", store_->error()});
-    } else {
-        counters_.written += batch_.size();
-        ++counters_.batches;
-    }
-    batch_.clear();
     retry_delay_ms_ = 0;
     return true;
 }

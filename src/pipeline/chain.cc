@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/arena.h"
@@ -16,8 +17,11 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "coro/task.h"
+#include "crypto/digest.h"
 #include "pipeline/condition.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/guard_options.h"
+#include "pipeline/guard_rules.h"
 #include "pipeline/processor.h"
 #include "pipeline/processor_options.h"
 #include "providers/provider_error.h"
@@ -33,8 +37,17 @@ Needs ChainStep::needs() const {
 }
 
 Chain::Chain(std::vector<const ChainStep*> steps) : steps_(std::move(steps)) {
+    std::string rules;
     for (const ChainStep* step : steps_) {
         needs_ = needs_ | step->needs();
+        if (const auto* const guard = std::get_if<GuardOptions>(&step->options->config)) {
+            rules += step->options->when + '\n';
+            rules += step->options->on_failure == OnFailure::skip ? "skip\n" : "fail\n";
+            rules += guard_identity(*guard);
+        }
+    }
+    if (!rules.empty()) {
+        rules_digest_ = crypto::hex(crypto::sha256(rules));
     }
 }
 

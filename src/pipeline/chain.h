@@ -47,12 +47,16 @@ public:
     std::span<const ChainStep* const> steps() const { return steps_; }
     const Needs& needs() const { return needs_; }
     bool authenticates() const;
+    // Of the rules of its guards: answers that were let pass by others are not this chain's. Empty
+    // without guards.
+    const std::string& rules_digest() const { return rules_digest_; }
     // How many steps, from the first one on, both chains begin with and need no body.
     size_t early_steps(const Chain& other) const;
 
 private:
     std::vector<const ChainStep*> steps_;
     Needs needs_;
+    std::string rules_digest_;
 };
 
 // The chains of a snapshot, and the steps that they share.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -125,6 +126,32 @@ std::vector<std::string> read_words(std::string_view text) {
         }
     }
     return words;
+}
+
+std::string guard_identity(const GuardOptions& options) {
+    std::string text;
+    // With its length, so that no two lists of texts look alike.
+    const auto add = [&text](std::string_view part) {
+        text += std::to_string(part.size()) + ':';
+        text += part;
+    };
+    for (const std::vector<std::string>* const list :
+         {&options.patterns, &options.words, &options.file_words, &options.presets}) {
+        text += std::to_string(list->size()) + ';';
+        for (const std::string& one : *list) {
+            add(one);
+        }
+    }
+    add(options.replacement);
+    add(options.webhook_url);
+    for (const uint32_t number :
+         {static_cast<uint32_t>(options.direction), static_cast<uint32_t>(options.action),
+          static_cast<uint32_t>(options.include_tools),
+          static_cast<uint32_t>(options.include_reasoning), options.text_bytes_max,
+          options.hold_bytes_max}) {
+        text += std::to_string(number) + ';';
+    }
+    return text;
 }
 
 }  // namespace sluice::pipeline

@@ -16,6 +16,10 @@ namespace sluice::pipeline {
 std::expected<std::unique_ptr<TextRules>, std::string> compile_guard_rules(
     const GuardOptions& options);
 
+// Everything of a guard's options that decides what it lets pass, as one text: two guards with the
+// same text let the same pass.
+std::string guard_identity(const GuardOptions& options);
+
 // The words of a list: one a line, without blanks at the ends; empty lines and those that begin
 // with '#' are left out.
 std::vector<std::string> read_words(std::string_view text);

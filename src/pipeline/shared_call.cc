@@ -24,6 +24,7 @@
 #include "http/message.h"
 #include "http/server_exchange.h"
 #include "json/tree.h"
+#include "pipeline/chain.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/options.h"
 #include "pipeline/processor.h"
@@ -112,7 +113,8 @@ cache::KeyRef SharedCall::make_key(ProcessorContext& context,
     const std::string_view operation =
         context.arena.join({identity.kind, " ", operation_name(context.call.operation), " ",
                             providers::dialect_name(context.call.dialect)});
-    std::string variant;
+    // What other rules let pass may not pass these (a reload, a snapshot of an earlier process).
+    std::string variant = route.chain == nullptr ? std::string() : route.chain->rules_digest();
     if (context.head != nullptr) {
         for (const std::string_view name : kVersionFields) {
             add_fields(context.head->headers, name, variant);

@@ -53,6 +53,8 @@ public:
     virtual const cache::CacheGroup& cache() = 0;
     // Null when there is no ledger.
     virtual UsageDesk* usage() = 0;
+    // After a change of keys that may have set budgets.
+    virtual void on_budgets_changed() = 0;
 
 protected:
     ~AdminBackend() = default;

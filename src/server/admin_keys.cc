@@ -244,6 +244,7 @@ coro::Task<AdminAnswer> answer_change_key(AdminCall& call) {
         co_return not_stored(updated.error());
     }
     SLUICE_LOG(info, "keys", "a key was changed", {"id", record->id});
+    call.backend.on_budgets_changed();
     const bool is_in_force = co_await give_to_shards(call);
     co_return changed(call, record->id, is_in_force);
 }

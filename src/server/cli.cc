@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,7 @@
 #include "config/setting.h"
 #include "server/admin_commands.h"
 #include "server/admin_verbs.h"
+#include "server/price_source.h"
 #include "server/runtime_config.h"
 #include "server/usage_command.h"
 
@@ -102,9 +104,9 @@ OPTIONS
 
 SETTINGS
   Each is a key of [server] or [admin] in the file, a flag and an environment
-  variable; the last two are of [cache]. The command line wins over the
-  environment, the environment over the file. A value follows its flag as the next
-  argument or behind "=".
+  variable; the last three are of [cache] and of every [llm.NAME]. The command
+  line wins over the environment, the environment over the file. A value follows
+  its flag as the next argument or behind "=".
 )";
 
 constexpr std::string_view kEnding = R"(
@@ -279,6 +281,12 @@ CommandOutput check(const config::LoadResult& loaded) {
         if (const std::string reason = why_unusable(*loaded.config); !reason.empty()) {
             output.standard_error += fmt::format("{}: {}\n", loaded.source, reason);
             count = 1;
+        }
+        std::vector<std::string> warnings;
+        if (make_price_table(loaded.config->prices, warnings)) {
+            for (const std::string& warning : warnings) {
+                output.standard_error += fmt::format("{}: warning: {}\n", loaded.source, warning);
+            }
         }
     }
     if (loaded.config && count == 0) {

@@ -35,7 +35,6 @@
 #include "net/address.h"
 #include "net/dns_resolver.h"
 #include "net/endpoint.h"
-#include "net/file_watch.h"
 #include "net/options.h"
 #include "net/proactor.h"
 #include "net/ring.h"
@@ -47,6 +46,7 @@
 #include "server/announcement.h"
 #include "server/ask_shards.h"
 #include "server/cli.h"
+#include "server/config_watch.h"
 #include "server/gateway.h"
 #include "server/machine.h"
 #include "server/options.h"
@@ -94,6 +94,7 @@ public:
           // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it is there, says serve().
           loaded_(std::move(*loaded.config)),
           source_(std::move(loaded.source)),
+          read_digest_(std::move(loaded.digest)),
           admin_listen_is_chosen_(loaded.sets_admin_listen),
           signals_(&on_signal, this) {}
 
@@ -117,7 +118,6 @@ private:
     static void on_signal(void* owner, uint32_t number);
     static void on_config_change(void* owner);
     void handle_signal(uint32_t number);
-    void keep_watch();
     bool have_all_ended() const;
     void publish_logs();
 
@@ -133,6 +133,11 @@ private:
     AccessControl& access() override { return *access_; }
     const cache::CacheGroup& cache() override { return cache_->group(); }
     UsageDesk* usage() override { return usage_ ? &*usage_ : nullptr; }
+    void on_budgets_changed() override {
+        if (history_) {
+            history_->look(moment());
+        }
+    }
 
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }
@@ -151,6 +156,7 @@ private:
     PoolKeeper pool_keeper_;
     const TicketKeysPtr ticket_keys_ = std::make_shared<net::TlsTicketKeys>();
     const std::string source_;
+    std::string read_digest_;  // Of the configuration file as it was read last.
     const bool admin_listen_is_chosen_;
     ProcessState state_;
     ProcessMetrics metrics_;
@@ -165,13 +171,13 @@ private:
     std::vector<std::unique_ptr<ShardRunner>> runners_;
     std::optional<ShardDesk> desk_;
     std::optional<UsageReader> usage_;  // When there is a ledger.
+    std::optional<BudgetHistory> history_;
     std::optional<AdminServer> admin_;
-    std::optional<net::FileWatch> file_watch_;
+    std::optional<ConfigWatch> config_watch_;
     net::Address address_;
     std::string admin_text_;  // Where the admin API listens, or why it does not.
     Instant started_at_;
     SignalWatch signals_;
-    bool watch_failed_ = false;
     bool draining_ = false;
 };
 
@@ -215,6 +221,12 @@ bool Process::open_ledger() {
         lane = &ledger_->add_lane();
     }
     ledger_->start();
+    usage_.emplace(control_->proactor(), config().ledger);
+    if (const Status made = usage_->start(); !made) {
+        print_error("ledger: " + system_text(made.error()));
+        return false;
+    }
+    history_.emplace(control_->proactor(), *access_, *usage_);
     if (const auto problem = restore_budgets(*access_, config().ledger, moment())) {
         print_error(
             "warning: ledger: budgets begin anew, as what they have spent cannot be read: " +
@@ -326,13 +338,6 @@ bool Process::start_admin() {
         print_error("admin.listen: \"" + admin.listen + "\" is no address with a port");
         return false;
     }
-    if (ledger_ != nullptr) {
-        usage_.emplace(control_->proactor(), config().ledger);
-        if (const Status made = usage_->start(); !made) {
-            print_error("the admin API: " + system_text(made.error()));
-            return false;
-        }
-    }
     admin_.emplace(*control_, static_cast<AdminBackend&>(*this));
     const std::expected<void, std::string> started = admin_->start(*endpoint);
     if (started) {
@@ -363,7 +368,7 @@ ProcessFacts Process::facts() const {
             .is_draining = draining_,
             .listen = address_.to_string(),
             .config_source = source_,
-            .watches_config = file_watch_ && file_watch_->is_running()};
+            .watches_config = config_watch_ && config_watch_->is_running()};
 }
 
 // --- Signals and reloads.
@@ -405,6 +410,7 @@ ReloadReport Process::reload() {
     Reloaded reloaded =
         reload_config(line_, environment_, config_, ticket_keys_, *access_, moment());
     const ReloadReport& report = reloaded.report;
+    read_digest_ = std::move(reloaded.digest);
     std::fputs(report.text().c_str(), stderr);
     metrics_.on_reload(report.is_accepted);
     if (!report.is_accepted) {
@@ -417,36 +423,13 @@ ReloadReport Process::reload() {
                    {"key", key});
     }
     config_ = std::move(reloaded.config);
+    on_budgets_changed();
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->reload(ring(), config_);
     }
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
     return std::move(reloaded.report);
-}
-
-// Watches the file while the configuration says so; a watch that ends takes a turn to do it.
-void Process::keep_watch() {
-    const bool is_wanted = options().watch_config && !line_.config_file.empty();
-    if (!is_wanted) {
-        watch_failed_ = false;
-        if (file_watch_) {
-            file_watch_->stop();
-        }
-        return;
-    }
-    if (!file_watch_) {
-        file_watch_.emplace(control_->proactor(), &on_config_change, this);
-    }
-    if (file_watch_->is_running() || !file_watch_->is_idle() || watch_failed_) {
-        return;
-    }
-    const Status started = file_watch_->start(line_.config_file);
-    watch_failed_ = !started;
-    if (!started) {
-        SLUICE_LOG(warning, "config", "the configuration file cannot be watched",
-                   {"error", started.error()});
-    }
 }
 
 bool Process::have_all_ended() const {
@@ -463,8 +446,9 @@ void Process::publish_logs() {
 
 void Process::loop() {
     signals_.start(ring());
+    config_watch_.emplace(control_->proactor(), line_.config_file, &on_config_change, this);
     while (!have_all_ended()) {
-        keep_watch();
+        config_watch_->keep(options().watch_config, read_digest_);
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
@@ -510,18 +494,19 @@ void Process::stop() {
 // moment to be read; then what is left is cut.
 void Process::stop_asking() {
     signals_.stop();
-    if (file_watch_) {
-        file_watch_->stop();
+    if (config_watch_) {
+        config_watch_->stop();
     }
     if (admin_) {
         admin_->stop();
     }
     if (usage_) {
+        history_->stop();
         usage_->cancel_all();
     }
     const auto is_over = [&] {
         return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
-               (!usage_ || usage_->is_idle()) && (!file_watch_ || file_watch_->is_idle());
+               (!usage_ || (usage_->is_idle() && history_->is_idle())) && (!config_watch_ || config_watch_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;
@@ -550,8 +535,9 @@ void Process::stop_control() {
         }
     }
     admin_.reset();
+    history_.reset();
     usage_.reset();
-    file_watch_.reset();
+    config_watch_.reset();
     resolver_.reset();
     log_.reset();
     control_.reset();

@@ -38,6 +38,7 @@ Reloaded reload_config(const CommandLine& line,
     Reloaded result;
     config::LoadResult loaded = load_config(line, environment);
     result.report.diagnostics = std::move(loaded.diagnostics);
+    result.digest = std::move(loaded.digest);
     if (!loaded.config) {
         return result;
     }

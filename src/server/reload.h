@@ -30,6 +30,7 @@ struct ReloadReport {
 struct Reloaded {
     RuntimeConfigPtr config;  // Null when it was refused.
     ReloadReport report;
+    std::string digest;  // Of the file that was read (config::LoadResult).
 };
 
 // `running` is the configuration in force; how many shards there are stays as it is.

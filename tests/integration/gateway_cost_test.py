@@ -5,6 +5,7 @@ import collections
 import concurrent.futures
 import decimal
 import glob
+import hashlib
 import json
 import os
 import pwd
@@ -396,6 +397,59 @@ class KillTest(CostCase):
         rows = self.rows()
         self.assertEqual(sorted(row["input_tokens"] for row in rows), [20 + i for i in range(20)])
         self.gateway = Gateway(self.config)
+
+
+class BudgetTest(CostCase):
+    """An answer costs a third of a thousandth of a dollar; ten of them use a budget up."""
+
+    SECRETS = {"ada": "sk-ada-0123456789-0123456789", "bob": "sk-bob-0123456789-0123456789"}
+
+    def setUp(self):
+        super().setUp()
+        self.plain = self.config.replace('processors = ["meter"]',
+                                         'processors = ["auth", "budget"]')
+        self.restart("ada")
+
+    def restart(self, *names):
+        self.assertEqual(self.gateway.stop(), 0)
+        self.gateway = Gateway(self.with_keys(*names))
+
+    def with_keys(self, *names):
+        keys = "".join(
+            f'[key.{name}]\nsha256 = "{hashlib.sha256(self.SECRETS[name].encode()).hexdigest()}"\n'
+            'budget = { usd = "0.003", period = "total" }\n' for name in names)
+        return (self.plain + '[processor.auth]\ntype = "authenticate"\n'
+                '[processor.budget]\ntype = "budget"\nanswer_tokens_default = 1\n' + keys)
+
+    def ask_as(self, name):
+        client = self.gateway.client()
+        client.post("/metered/v1/chat/completions", b'{"model":"m","messages":[],"user":"whole 100"}',
+                    [("Authorization", f"Bearer {self.SECRETS[name]}")])
+        response = client.read_response()
+        client.close()
+        return response.status
+
+    def spend_all(self, name):
+        for _ in range(30):
+            if self.ask_as(name) == 429:
+                return
+        self.fail("the budget has no end")
+
+    def test_a_restart_gives_no_money_back(self):
+        self.spend_all("ada")
+        self.restart("ada")
+        self.assertEqual(self.ask_as("ada"), 429)
+
+    def test_nor_does_a_reload_that_brings_a_key_back(self):
+        self.restart("ada", "bob")
+        self.spend_all("bob")
+        self.restart("ada")
+        self.assertEqual(self.ask_as("bob"), 401)
+        self.gateway.write_config(self.with_keys("ada", "bob"))
+        self.gateway.signal(signal.SIGHUP)
+        # What it has spent is read in the background.
+        support.wait_until(lambda: self.ask_as("bob") == 429, "it has its money back")
+        self.assertEqual(self.ask_as("ada"), 200)
 
 
 def postgres_programs():

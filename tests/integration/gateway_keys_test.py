@@ -269,7 +269,7 @@ class KeysCase(WatchedCase):
         wait_s = int(refused.field("retry-after"))
         self.assertIn(wait_s, (1, 2))
         exact = refused.field("retry-after-ms")
-        time.sleep(int(exact) / 1000 if exact else wait_s)
+        time.sleep(int(exact) / 1000 if exact else wait_s)  # So long and no longer, it says.
         self.assertEqual(self.ask(ADA).status, 200)
         response = self.ask(None, BODY.replace(b'{', b'{"max_tokens":9,', 1), "/v1/messages",
                             [("x-api-key", ADA)])
@@ -283,7 +283,7 @@ class KeysCase(WatchedCase):
             with lock:
                 busy[0] += 1
                 most[0] = max(most[0], busy[0])
-            time.sleep(0.02)
+            time.sleep(0.02)  # Or no two of them would ever meet.
             with lock:
                 busy[0] -= 1
             return support.json_answer(connection, ANSWER)

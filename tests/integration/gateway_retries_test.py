@@ -231,13 +231,13 @@ class Retries(RetriesCase):
         client = self.gateway.client()
         client.post(CHAT, BODY)
         support.wait_until(lambda: self.seen() == 1, "no request")
-        time.sleep(0.2)
+        time.sleep(0.2)  # The 503 has to arrive; that the wait has begun is told by nothing.
         left = time.monotonic()
         client.reset()
         self.wait_for_log("status=499")
         self.assertLess(time.monotonic() - left, 1.0)
         support.wait_until(lambda: self.gateway.metric("^sluice_exchanges") == 0, "it goes on")
-        time.sleep(2.2)
+        time.sleep(2.2)  # Longer than the wait that was ended: a retry would have come by now.
         self.assertEqual(self.seen(), 1)
 
     def test_the_budget_bounds_what_retries_add(self):
@@ -340,9 +340,8 @@ class SeveralKeys(RetriesCase):
         self.by_key({"A": refused}, keys=("KEY_A", "KEY_B"), retries=0,
                     llm="key_cooldown_ms = 300")
         self.assertEqual(self.ask().status, 200)
-        time.sleep(0.35)
-        self.assertEqual({self.ask().status, self.ask().status}, {200})
-        self.assertEqual(self.keys_seen().count("A"), 2)
+        support.wait_until(
+            lambda: self.ask().status == 200 and self.keys_seen().count("A") == 2, "it rests on")
 
     def test_a_throttled_key_rests_and_its_request_is_rescued(self):
         throttled = status("429 Slow Down", "rate_limit_error", "Retry-After: 20\r\n")

@@ -1,10 +1,10 @@
 """What the gateway prints must hold no secret that a test has used.
 
-Secrets are learned where they pass: from the environment of a gateway, from requests of clients, and
-from requests that an upstream receives; tests register the others. What a gateway has printed (log,
-standard error, access log, metrics) is captured when it stops. At the end of every class of tests
-all of it is searched for all of them. A failure says where, and no more of the secret than its
-beginning.
+Secrets are learned where they pass: from the environment of a gateway, from requests of clients,
+and from requests that an upstream receives; tests register the others. What a gateway has printed
+(log, standard error, access log, metrics) is captured when it stops. At the end of every class of
+tests all of it is searched for all of them. A failure says where, and no more of the secret than
+its beginning.
 """
 
 import os

@@ -128,6 +128,30 @@ TEST(Budget, NewNumbersKeepWhatWasSpentInTheSameKindOfPeriod) {
     EXPECT_EQ(budget.status(kNow).reserved_picodollars, 10);
 }
 
+TEST(Budget, WhatComesIntoForceWantsItsHistory) {
+    Budget budget;
+    budget.configure({}, kNow);
+    EXPECT_FALSE(budget.take_wants_history());
+    budget.configure({.hard_picodollars = 100}, kNow);
+    EXPECT_TRUE(budget.take_wants_history());
+    EXPECT_FALSE(budget.take_wants_history()) << "it is told once";
+    budget.configure({.hard_picodollars = 90}, kNow);
+    EXPECT_FALSE(budget.take_wants_history());
+    budget.configure({.hard_picodollars = 90, .period = BudgetPeriod::day}, kNow);
+    EXPECT_TRUE(budget.take_wants_history());
+    ASSERT_TRUE(budget.reserve(kNow, 20).is_admitted);
+    budget.settle(kNow, 20, 20);
+    EXPECT_FALSE(budget.add_history(period_start_s(BudgetPeriod::month, kNow), 50));
+    EXPECT_TRUE(budget.add_history(period_start_s(BudgetPeriod::day, kNow), 50));
+    EXPECT_EQ(budget.status(kNow).spent_picodollars, 70);
+    EXPECT_FALSE(budget.reserve(kNow, 21).is_admitted);
+    // Off and on again: what was counted before is in the history.
+    budget.configure({.period = BudgetPeriod::day}, kNow);
+    budget.configure({.hard_picodollars = 90, .period = BudgetPeriod::day}, kNow);
+    EXPECT_TRUE(budget.take_wants_history());
+    EXPECT_EQ(budget.status(kNow).spent_picodollars, 0);
+}
+
 TEST(Budget, SumsEndAtTheEndOfTheScale) {
     Budget budget;
     budget.configure({.soft_picodollars = 1, .period = BudgetPeriod::total}, kNow);

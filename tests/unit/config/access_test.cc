@@ -125,6 +125,24 @@ TEST(Access, TheSameSecretTwiceIsAnError) {
                 ElementsAre(HasSubstr("key.b: has the same secret as key.a; expected another")));
 }
 
+TEST(Access, ALedgerThatForgetsBeforeABudgetEndsIsSaid) {
+    const Variables variables = {{"A", "sk-0123456789-0123456789"}};
+    const auto said = [&](std::string_view period, std::string_view days) {
+        return lines("[key.a]\nsecret_env = \"A\"\nbudget = { usd = \"1\", period = \"" +
+                         std::string(period) + "\" }\n[ledger]\npath = \"u.db\"\nretention_days = " +
+                         std::string(days) + "\n",
+                     variables);
+    };
+    EXPECT_THAT(said("week", "6"),
+                ElementsAre(HasSubstr("warning: key.a.budget.period: is longer than the 6 days")));
+    EXPECT_THAT(said("week", "7"), ElementsAre());
+    EXPECT_THAT(said("month", "31"), ElementsAre());
+    EXPECT_THAT(said("month", "30"), ElementsAre(HasSubstr("key.a.budget.period")));
+    EXPECT_THAT(said("total", "9000"), ElementsAre(HasSubstr("key.a.budget.period")));
+    EXPECT_THAT(said("total", "0"), ElementsAre());
+    EXPECT_THAT(said("hour", "1"), ElementsAre());
+}
+
 TEST(Access, WhatDoesNotFitTogetherIsNamed) {
     const Variables variables = {{"A", std::string(kSecret)}};
     const std::string begin = "[key.a]\nsecret_env = \"A\"\n";

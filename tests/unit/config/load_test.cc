@@ -311,6 +311,28 @@ TEST(Load, TakesTheCacheFromTheEnvironment) {
                 HasSubstr("LLM_PROXY_CACHE_TTL: cache.ttl_s: \"1h\" is wrong"));
 }
 
+TEST(Overrides, RetriesAreOfEveryUpstream) {
+    const std::string text = with_rest(
+        "[llm.one]\nprovider = \"ollama\"\nmax_retries = 5\n[llm.two]\nprovider = \"ollama\"\n");
+    const auto retries_by = [&](const Variables& variables) {
+        LoadOptions options = {{}, environment_of_map(variables)};
+        options.overrides = environment_overrides(options.environment);
+        const LoadResult loaded = load_text("a.toml", text, options);
+        if (!loaded.config) {
+            return loaded.report();
+        }
+        std::string all;
+        for (const upstream::UpstreamOptions& upstream : loaded.config->upstreams) {
+            all += std::to_string(upstream.retry.retries_max) + " ";
+        }
+        return all;
+    };
+    EXPECT_THAT(retries_by({}), HasSubstr("5 2 "));
+    EXPECT_THAT(retries_by({{"LLM_PROXY_MAX_RETRIES", "0"}}), testing::MatchesRegex("(0 )+"));
+    EXPECT_THAT(retries_by({{"LLM_PROXY_MAX_RETRIES", "11"}}),
+                HasSubstr("LLM_PROXY_MAX_RETRIES: llm.NAME.max_retries: 11 is wrong"));
+}
+
 TEST(Load, NamesTheOriginOfABadOverride) {
     LoadOptions options;
     options.environment =

@@ -39,7 +39,10 @@ public:
     Written write(std::span<const Entry> entries) {
         const std::unique_lock lock(mutex_);
         batches_.push_back(entries.size());
-        const Written answer = answer_;
+        const bool has_bad = std::ranges::any_of(entries, [this](const Entry& entry) {
+            return bad_.contains(std::string(entry.id.bytes.begin(), entry.id.bytes.end()));
+        });
+        const Written answer = has_bad ? Written::refused : answer_;
         if (answer == Written::done) {
             for (const Entry& entry : entries) {
                 ids_.insert(std::string(entry.id.bytes.begin(), entry.id.bytes.end()));
@@ -61,6 +64,11 @@ public:
         const std::unique_lock lock(mutex_);
         answer_ = answer;
     }
+    // Whatever holds it is refused as a whole.
+    void refuse(const Entry& entry) {
+        const std::unique_lock lock(mutex_);
+        bad_.insert(std::string(entry.id.bytes.begin(), entry.id.bytes.end()));
+    }
     void set_old_rows(uint32_t rows) { old_rows_ = rows; }
     template <class Condition>
     bool wait(Condition condition) {
@@ -74,6 +82,7 @@ public:
     std::vector<size_t> batches_;
     size_t entries_ = 0;
     std::set<std::string> ids_;
+    std::set<std::string> bad_;
     uint32_t old_rows_ = 0;
 
 private:
@@ -224,6 +233,26 @@ TEST_F(LedgerTest, ARefusedBatchIsCountedAndTheNextOneIsWritten) {
     ledger_->stop();
     EXPECT_EQ(ledger_->counters().lost, 1U);
     EXPECT_EQ(ledger_->counters().written, 1U);
+}
+
+TEST_F(LedgerTest, OneBadRowTakesNoOtherWithIt) {
+    constexpr uint64_t kRows = 50;
+    script_.refuse(sample_entry(7));
+    script_.refuse(sample_entry(kRows));
+    script_.answer(Written::later);
+    make();
+    for (uint64_t n = 1; n <= kRows; ++n) {
+        ASSERT_TRUE(lane_->add(sample_entry(n)));
+    }
+    ledger_->start();
+    // Some of it has to be tried again, in the middle of it.
+    EXPECT_TRUE(script_.wait([](const Script& script) { return script.batches_.size() > 4; }));
+    script_.answer(Written::done);
+    EXPECT_TRUE(script_.wait_for_entries(kRows - 2));
+    ledger_->stop();
+    EXPECT_EQ(script_.ids_.size(), kRows - 2);
+    EXPECT_EQ(ledger_->counters().lost, 2U);
+    EXPECT_EQ(ledger_->counters().written, kRows - 2);
 }
 
 TEST_F(LedgerTest, OldRowsGoInPieces) {

@@ -111,6 +111,7 @@ protected:
     access::Moment moment() override { return kMoment; }
     const cache::CacheGroup& cache() override { return cache_group_; }
     UsageDesk* usage() override { return usage_; }
+    void on_budgets_changed() override { ++budget_changes_; }
 
     static coro::Task<void> keep(coro::Task<AdminAnswer> task, std::optional<AdminAnswer>& to) {
         to = co_await std::move(task);
@@ -129,6 +130,7 @@ protected:
     cache::CacheGroup cache_group_{group_, {.enabled = true}};
     std::vector<std::unique_ptr<cache::SharedCache>> caches_;
     UsageDesk* usage_ = nullptr;
+    uint32_t budget_changes_ = 0;
 };
 
 }  // namespace sluice::server

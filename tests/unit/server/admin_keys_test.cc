@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "access/admission.h"
+#include "access/budget.h"
 #include "access/key_table.h"
 #include "access/virtual_key.h"
 #include "admin_description.h"
@@ -24,6 +25,7 @@
 #include "crypto/digest.h"
 #include "json/tree.h"
 #include "ledger/report.h"
+#include "server/restore_budgets.h"
 #include "server/usage_desk.h"
 #include "unit/config/helpers.h"
 
@@ -309,6 +311,26 @@ TEST_F(AdminKeys, UsageIsAskedForInWords) {
     }
     desk.is_busy = true;
     EXPECT_EQ(code_of(ask(Method::get, "/v1/usage")), "busy");
+}
+
+TEST_F(AdminKeys, ABudgetThatComesIntoForceGetsItsHistory) {
+    const auto [id, secret] = create(R"({"name":"ci"})");
+    EXPECT_EQ(budget_changes_, 0U);
+    ASSERT_EQ(ask(Method::patch, path_of(id), R"({"budget":{"usd":5,"period":"day"}})").status, 200);
+    EXPECT_EQ(budget_changes_, 1U);
+    ledger::Report report = {.by = {ledger::GroupBy::key}, .rows = {}, .total = {}};
+    report.rows.push_back({.group = {id}, .totals = {.cost_pico = 2'000'000'000'000}});
+    report.rows.push_back({.group = {"another"}, .totals = {.cost_pico = 1}});
+    KnowingDesk desk(report);
+    BudgetHistory history(control_->proactor(), access_, desk);
+    history.look(kMoment);
+    EXPECT_TRUE(world_.run_until([&] { return history.is_idle(); }, Duration::seconds(10)));
+    EXPECT_EQ(desk.asked.until_ns, kMoment.unix_ms * 1'000'000);
+    access::Budget& budget = access_.keys().find(id)->limits->budget();
+    EXPECT_EQ(budget.status(kMoment.unix_s()).spent_picodollars, 2'000'000'000'000);
+    // Once.
+    history.look(kMoment);
+    EXPECT_TRUE(history.is_idle());
 }
 
 TEST_F(AdminKeys, ALedgerThatCannotBeReadIsSaid) {

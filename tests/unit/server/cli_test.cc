@@ -1,6 +1,7 @@
 // The command line: precedence, commands, exact messages and exit codes.
 #include "server/cli.h"
 
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -195,6 +196,18 @@ target_llm = "b"
         EXPECT_THAT(output.standard_error, HasSubstr(path + std::string(place)));
     }
     EXPECT_THAT(output.standard_error, HasSubstr(path + ": 5 errors\n"));
+}
+
+TEST(Check, SaysWhichPricesAreLeftOut) {
+    const config::TemporaryFolder folder;
+    const std::string prices = folder.path("prices.json");
+    std::ofstream(prices) << R"({"good":{"input_cost_per_token":1},"bad":{"input_cost_per_token":-1}})";
+    const std::string path = folder.path("sluice.toml");
+    std::ofstream(path) << config::with_rest("[prices]\nfile = \"" + prices + "\"\n");
+    const CommandOutput output = run({"check", path.c_str()});
+    EXPECT_EQ(output.exit_code, kExitOk) << output.standard_error;
+    EXPECT_THAT(output.standard_error, HasSubstr(path + ": warning: " + prices +
+                                                 ": the price of \"bad\" is left out"));
 }
 
 TEST(Check, ReportsAMissingFile) {

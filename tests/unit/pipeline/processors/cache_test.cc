@@ -4,12 +4,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
 #include "gtest/gtest.h"
+#include "pipeline/chain.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/guard_options.h"
 #include "pipeline/processor.h"
+#include "pipeline/processor_options.h"
 #include "unit/pipeline/processors/sharing_fixture.h"
 
 namespace sluice::pipeline {
@@ -110,6 +115,45 @@ TEST_F(CacheStepTest, TellsTenantsAndVariantsApart) {
     EXPECT_EQ(run(kBody, "{}", {}, "1"), CacheOutcome::store);
     tenant_ = "a";
     EXPECT_EQ(run(kBody, "{}", {}, "1"), CacheOutcome::hit);
+}
+
+// A chain with a cache behind a guard of these words.
+class GuardedChain {
+public:
+    explicit GuardedChain(std::vector<std::string> words, std::string when = "") {
+        options_ = {{.name = "guard",
+                     .type = "guard",
+                     .when = std::move(when),
+                     .config = GuardOptions{.words = std::move(words)}},
+                    {.name = "cache", .type = "cache", .config = CacheStepOptions()}};
+        chains_ = ChainSet(options_, {});
+        const std::string names[] = {"guard", "cache"};
+        chain = chains_.chain(names);
+    }
+    const Chain* chain = nullptr;
+
+private:
+    std::vector<ProcessorOptions> options_;
+    ChainSet chains_;
+};
+
+TEST_F(CacheStepTest, AnswersThatOtherRulesLetPassAreNotGiven) {
+    const GuardedChain before({"one"});
+    const GuardedChain same({"one"});
+    const GuardedChain more({"one", "two"});
+    const GuardedChain joined({"onetwo"});
+    const GuardedChain sometimes({"one"}, "messages > 1");
+    route_.chain = before.chain;
+    EXPECT_EQ(run(kBody), CacheOutcome::store);
+    route_.chain = same.chain;
+    EXPECT_EQ(run(kBody), CacheOutcome::hit) << "a reload that changes nothing loses nothing";
+    for (const GuardedChain* const other : {&more, &joined, &sometimes}) {
+        route_.chain = other->chain;
+        EXPECT_EQ(run(kBody), CacheOutcome::store);
+        EXPECT_EQ(run(kBody), CacheOutcome::hit);
+    }
+    route_.chain = nullptr;
+    EXPECT_EQ(run(kBody), CacheOutcome::store);
 }
 
 TEST_F(CacheStepTest, PassesByWhatIsNotForIt) {
