@@ -330,7 +330,7 @@ TEST(Overrides, RetriesAreOfEveryUpstream) {
     EXPECT_THAT(retries_by({}), HasSubstr("5 2 "));
     EXPECT_THAT(retries_by({{"LLM_PROXY_MAX_RETRIES", "0"}}), testing::MatchesRegex("(0 )+"));
     EXPECT_THAT(retries_by({{"LLM_PROXY_MAX_RETRIES", "11"}}),
-                HasSubstr("LLM_PROXY_MAX_RETRIES: llm.NAME.max_retries: 11 is wrong"));
+                HasSubstr("LLM_PROXY_MAX_RETRIES: llm.NAME.max_retries: 11 is out of range"));
 }
 
 TEST(Load, NamesTheOriginOfABadOverride) {
