@@ -506,7 +506,8 @@ void Process::stop_asking() {
     }
     const auto is_over = [&] {
         return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
-               (!usage_ || (usage_->is_idle() && history_->is_idle())) && (!config_watch_ || config_watch_->is_idle());
+               (!usage_ || (usage_->is_idle() && history_->is_idle())) &&
+               (!config_watch_ || config_watch_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;

@@ -415,15 +415,18 @@ class BudgetTest(CostCase):
         self.gateway = Gateway(self.with_keys(*names))
 
     def with_keys(self, *names):
-        keys = "".join(
-            f'[key.{name}]\nsha256 = "{hashlib.sha256(self.SECRETS[name].encode()).hexdigest()}"\n'
-            'budget = { usd = "0.003", period = "total" }\n' for name in names)
+        keys = ""
+        for name in names:
+            digest = hashlib.sha256(self.SECRETS[name].encode()).hexdigest()
+            keys += (f'[key.{name}]\nsha256 = "{digest}"\n'
+                     'budget = { usd = "0.003", period = "total" }\n')
         return (self.plain + '[processor.auth]\ntype = "authenticate"\n'
                 '[processor.budget]\ntype = "budget"\nanswer_tokens_default = 1\n' + keys)
 
     def ask_as(self, name):
         client = self.gateway.client()
-        client.post("/metered/v1/chat/completions", b'{"model":"m","messages":[],"user":"whole 100"}',
+        body = b'{"model":"m","messages":[],"user":"whole 100"}'
+        client.post("/metered/v1/chat/completions", body,
                     [("Authorization", f"Bearer {self.SECRETS[name]}")])
         response = client.read_response()
         client.close()

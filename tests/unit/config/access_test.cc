@@ -129,8 +129,9 @@ TEST(Access, ALedgerThatForgetsBeforeABudgetEndsIsSaid) {
     const Variables variables = {{"A", "sk-0123456789-0123456789"}};
     const auto said = [&](std::string_view period, std::string_view days) {
         return lines("[key.a]\nsecret_env = \"A\"\nbudget = { usd = \"1\", period = \"" +
-                         std::string(period) + "\" }\n[ledger]\npath = \"u.db\"\nretention_days = " +
-                         std::string(days) + "\n",
+                         std::string(period) +
+                         "\" }\n[ledger]\npath = \"u.db\"\nretention_days = " + std::string(days) +
+                         "\n",
                      variables);
     };
     EXPECT_THAT(said("week", "6"),

@@ -316,7 +316,8 @@ TEST_F(AdminKeys, UsageIsAskedForInWords) {
 TEST_F(AdminKeys, ABudgetThatComesIntoForceGetsItsHistory) {
     const auto [id, secret] = create(R"({"name":"ci"})");
     EXPECT_EQ(budget_changes_, 0U);
-    ASSERT_EQ(ask(Method::patch, path_of(id), R"({"budget":{"usd":5,"period":"day"}})").status, 200);
+    ASSERT_EQ(ask(Method::patch, path_of(id), R"({"budget":{"usd":5,"period":"day"}})").status,
+              200);
     EXPECT_EQ(budget_changes_, 1U);
     ledger::Report report = {.by = {ledger::GroupBy::key}, .rows = {}, .total = {}};
     report.rows.push_back({.group = {id}, .totals = {.cost_pico = 2'000'000'000'000}});

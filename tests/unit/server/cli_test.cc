@@ -201,13 +201,14 @@ target_llm = "b"
 TEST(Check, SaysWhichPricesAreLeftOut) {
     const config::TemporaryFolder folder;
     const std::string prices = folder.path("prices.json");
-    std::ofstream(prices) << R"({"good":{"input_cost_per_token":1},"bad":{"input_cost_per_token":-1}})";
+    std::ofstream(prices)
+        << R"({"good":{"input_cost_per_token":1},"bad":{"input_cost_per_token":-1}})";
     const std::string path = folder.path("sluice.toml");
     std::ofstream(path) << config::with_rest("[prices]\nfile = \"" + prices + "\"\n");
     const CommandOutput output = run({"check", path.c_str()});
     EXPECT_EQ(output.exit_code, kExitOk) << output.standard_error;
-    EXPECT_THAT(output.standard_error, HasSubstr(path + ": warning: " + prices +
-                                                 ": the price of \"bad\" is left out"));
+    EXPECT_THAT(output.standard_error,
+                HasSubstr(path + ": warning: " + prices + ": the price of \"bad\" is left out"));
 }
 
 TEST(Check, ReportsAMissingFile) {
