@@ -1,7 +1,6 @@
 // What a choice costs: each strategy over 16 targets, also while another core chooses in the same
 // pool; over 4,000 targets, with the 99th percentile; and hashing prompts for it.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -109,7 +108,7 @@ void select_of_many(benchmark::State& state, Strategy strategy) {
     for (auto _ : state) {
         const Ask ask = prompts.next(prng);
         const auto begin = std::chrono::steady_clock::now();
-        Selection selection = pool->select(ask, now, prng);
+        const Selection selection = pool->select(ask, now, prng);
         const auto end = std::chrono::steady_clock::now();
         if (took_ns.size() < took_ns.capacity()) {
             took_ns.push_back((end - begin).count());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "balance/options.h"
@@ -48,7 +49,7 @@ double begun(const Word& word, const AdaptiveLimitOptions& options) {
 
 uint32_t AdaptiveLimit::limit(const AdaptiveLimitOptions& options) const {
     const Word word = unpack(word_.load(std::memory_order_relaxed));
-    return static_cast<uint32_t>(bounded(begun(word, options), options) + 0.5);
+    return static_cast<uint32_t>(std::lround(bounded(begun(word, options), options)));
 }
 
 void AdaptiveLimit::on_sample(double slowdown,

@@ -16,6 +16,8 @@ namespace sluice::balance {
 class alignas(64) CacheModel {
 public:
     static constexpr uint32_t kGenerations = 32;
+    // Generations that are counted apart, the newest among them.
+    static constexpr uint32_t kRing = 64;
     static constexpr uint32_t kStampBits = 20;
     static constexpr uint32_t kStampMask = (1U << kStampBits) - 1;
 
@@ -43,7 +45,7 @@ public:
     // the age of their stamps.
     struct Use {
         int64_t fresh_tokens = 0;
-        std::array<int32_t, kGenerations * 2> moved_tokens = {};
+        std::array<int32_t, kRing> moved_tokens = {};
         bool has_moved = false;
     };
     void use(const Span& span, const Use& use);
@@ -54,8 +56,6 @@ public:
     void copy_from(const CacheModel& other);
 
 private:
-    static constexpr uint32_t kRing = kGenerations * 2;
-
     bool advance(uint64_t seen, uint32_t now, uint32_t oldest);
 
     // The newest generation above, the oldest that is held below. Stamps begin with 1.

@@ -24,6 +24,8 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr double kSlowdownLeast = 0.1;
 constexpr double kSlowdownMost = 100;
+constexpr double kWeightLeast = 0.01;
+constexpr double kWeightMost = 3;
 // What a fault counts as: a failure that comes at once must not look like a fast answer.
 constexpr double kSlowdownOfFault = 8;
 constexpr Duration kFailuresFade = Duration::seconds(30);
@@ -110,12 +112,16 @@ void Charge::on_first_token(Instant now) {
     // Against what it should have taken behind those that waited: how fast the target is. Against
     // an idle target: how long people wait, which is what limits and hedges go by.
     const double base_s = shared.base();
-    const double pace =
-        std::clamp(ttft_s / (base_s + queued_s + own_s), kSlowdownLeast, kSlowdownMost);
+    const double expected_s = base_s + queued_s + own_s;
+    const double pace = std::clamp(ttft_s / expected_s, kSlowdownLeast, kSlowdownMost);
     const double wait = std::clamp(ttft_s / (base_s + own_s), kSlowdownLeast, kSlowdownMost);
-    state.slowdown.add(pace, now, Duration::milliseconds(options.latency_decay_ms));
-    state.recent_samples.fetch_add(1, kRelaxed);
-    state.recent_slowdown_percents.fetch_add(static_cast<uint32_t>(pace * 100), kRelaxed);
+    // One that should have taken longer says more: the ratio of two short times is mostly chance.
+    const Duration tau = Duration::milliseconds(options.latency_decay_ms);
+    shared.expected_s.add(expected_s, now, tau);
+    const double weight = expected_s / shared.expected_s.value(expected_s);
+    state.slowdown.add(pace, now, tau, std::clamp(weight, kWeightLeast, kWeightMost));
+    state.recent_ttft_us.fetch_add(static_cast<uint64_t>(ttft_s * 1e6), kRelaxed);
+    state.recent_expected_us.fetch_add(static_cast<uint64_t>(expected_s * 1e6), kRelaxed);
     shared.learn_base(ttft_s, queued_s + own_s, now);
     shared.slowdowns.add(wait);
     if (options.adaptive_limit.enabled) {

@@ -59,9 +59,11 @@ public:
         return word == 0 ? rest : rest + (value_in(word) - rest) * fade(age(word, fading));
     }
 
-    void add(double sample, Instant now, Duration tau) {
+    // `weight` is that of the sample against others; one of 2 counts for two.
+    void add(double sample, Instant now, Duration tau, double weight = 1) {
         update(now, [&](uint64_t word) {
-            const double share = std::max(1 - fade(age(word, now, tau)), kShareMin);
+            const double plain = std::max(1 - fade(age(word, now, tau)), kShareMin);
+            const double share = std::min(plain * weight, 1.0);
             return word == 0 ? sample : value_in(word) + (sample - value_in(word)) * share;
         });
     }

@@ -7,7 +7,6 @@
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/pool_state.h"
-#include "balance/target.h"
 #include "base/time.h"
 
 namespace sluice::balance {

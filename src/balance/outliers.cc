@@ -7,13 +7,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "balance/circuit_breaker.h"
 #include "balance/ewma.h"
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/pool_state.h"
+#include "balance/pool_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "balance/screening.h"
 #include "balance/target.h"
 #include "balance/target_state.h"
@@ -63,12 +64,12 @@ Record take_record(const Target& target, const OutlierOptions& options, Instant 
     state.quiet_intervals.store(0, kRelaxed);
     const double successes = state.recent_successes.exchange(0, kRelaxed);
     const double faults = state.recent_faults.exchange(0, kRelaxed);
-    const double samples = state.recent_samples.exchange(0, kRelaxed);
-    const double percents = state.recent_slowdown_percents.exchange(0, kRelaxed);
+    const auto ttft = static_cast<double>(state.recent_ttft_us.exchange(0, kRelaxed));
+    const auto expected = static_cast<double>(state.recent_expected_us.exchange(0, kRelaxed));
     if (is_enough) {
         record.is_judged = true;
         record.failure_percent = 100 * faults / (successes + faults);
-        record.slowdown = samples > 0 ? percents / 100 / samples : record.slowdown;
+        record.slowdown = expected > 0 ? ttft / expected : record.slowdown;
     }
     return record;
 }

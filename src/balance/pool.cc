@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -102,7 +103,8 @@ void Pool::add_targets(std::span<const uint32_t> capabilities, const Pool* runni
 void Pool::make_tiers() {
     for (size_t i = 0; i < targets_.size(); ++i) {
         const uint32_t priority = targets_[i].options.priority;
-        auto tier = std::ranges::lower_bound(tiers_, priority, {}, &Tier::priority);
+        const auto is_before = [](const Tier& tier, uint32_t of) { return tier.priority < of; };
+        auto tier = std::lower_bound(tiers_.begin(), tiers_.end(), priority, is_before);
         if (tier == tiers_.end() || tier->priority != priority) {
             tier = tiers_.insert(tier, {.priority = priority, .targets = {}});
         }
@@ -136,7 +138,7 @@ void Pool::make_sequence() {
     uint64_t length = 0;
     for (size_t i = 0; i < targets_.size(); ++i) {
         const double share = options_.targets[i].weight * scale;
-        places[i] = std::max<uint64_t>(static_cast<uint64_t>(share + 0.5), 1);
+        places[i] = static_cast<uint64_t>(std::max(std::lround(share), 1L));
         length += places[i];
         const double phase = (static_cast<double>(i) + 0.5) / static_cast<double>(targets_.size());
         queue.push({phase / static_cast<double>(places[i]), static_cast<uint16_t>(i)});

@@ -30,7 +30,7 @@ struct PoolState;
 struct Ask {
     uint32_t prompt_tokens = 0;             // An estimate.
     uint32_t output_tokens = 0;             // Likewise: what it may become.
-    uint32_t needs = 0;                     // Bits of Capability that a target must have.
+    uint32_t needs = 0;                     // Bits of capabilities that a target must have.
     std::span<const uint64_t> blocks = {};  // Chain hashes of the prompt; see prefix_hash.h.
     uint64_t affinity = 0;                  // Hash of what ties requests together; 0 is none.
     std::span<const uint16_t> tried = {};   // Targets that have failed it already.
@@ -53,7 +53,7 @@ struct Selection {
     uint16_t target = 0;
     uint32_t cached_tokens = 0;  // That the target is thought to have.
     Without without = Without::none;
-    uint32_t lacking = 0;       // Bits of Capability.
+    uint32_t lacking = 0;       // Bits of capabilities.
     Duration retry_after = {};  // For resting and no_room: when one may be back; 0 is not known.
 
     explicit operator bool() const { return without == Without::none; }

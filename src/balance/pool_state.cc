@@ -13,22 +13,23 @@ namespace {
 constexpr double kBaseLeast = 0.005;
 constexpr double kShareDown = 0.1;
 constexpr double kShareUp = 0.02;
+// Of a time that was mostly work: what is left of it is rather the error of the rate.
+constexpr double kShareOfWork = 0.01;
 
 }  // namespace
 
 void PoolState::learn_base(double ttft_s, double work_s, Instant now) {
-    // Mostly work: what is left is the error of the rate and not the base.
-    if (work_s > ttft_s / 2) {
-        return;
-    }
+    const bool is_mostly_work = work_s > ttft_s / 2;
     const double sample = std::max(ttft_s - work_s, kBaseLeast);
     base_s.change(now, [&](double base, bool is_known) {
         if (!is_known) {
-            return sample;
+            return is_mostly_work ? PoolState::kBaseUnknown : sample;
+        }
+        if (sample < base) {
+            return base + (sample - base) * (is_mostly_work ? kShareOfWork : kShareDown);
         }
         // A sample far above says no more than one that is twice as much.
-        const double difference = std::min(sample, 2 * base) - base;
-        return std::max(base + difference * (difference < 0 ? kShareDown : kShareUp), kBaseLeast);
+        return is_mostly_work ? base : base + (std::min(sample, 2 * base) - base) * kShareUp;
     });
 }
 

@@ -22,16 +22,15 @@ struct PoolState {
     // Time to first token of a prompt without length, where nothing waits.
     alignas(64) Ewma base_s;
     Ewma per_token_s;  // Between output tokens, over all targets.
+    Ewma expected_s;   // What times to first token should have been.
     Slowdowns slowdowns;
 
+    static constexpr double kBaseUnknown = 0.2;
     double base() const { return base_s.value(kBaseUnknown); }
     // A time to first token of which `work_s` was spent on tokens that we know of.
     void learn_base(double ttft_s, double work_s, Instant now);
     // A prompt was sent: so many of a hundred of its tokens may be sent again, of others.
     void earn_hedges(uint32_t prompt_tokens, uint32_t percent);
-
-private:
-    static constexpr double kBaseUnknown = 0.2;
 };
 
 }  // namespace sluice::balance

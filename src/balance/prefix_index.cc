@@ -374,20 +374,27 @@ private:
     uint32_t common_ = 0;
 };
 
+PrefixIndex::Probe PrefixIndex::probe_at(uint64_t hash) const {
+    Probe probe;
+    const std::optional<size_t> entry = find_entry(hash);
+    if (!entry) {
+        return probe;
+    }
+    probe.is_common = (load(key_at(*entry)) & kCommonBit) != 0;
+    for (const uint32_t& each : slots_at(*entry)) {
+        const uint32_t slot = load(each);
+        if (is_fresh(slot)) {
+            probe.ids[probe.count++] = id_in(slot);
+        }
+    }
+    return probe;
+}
+
 PrefixIndex::Found PrefixIndex::find(std::span<const uint64_t> blocks,
                                      std::span<Hit, kHitsMax> hits) const {
     Bounds bounds(hits);
     const auto look = [&](uint32_t at) {
-        Probe probe;
-        if (const std::optional<size_t> entry = find_entry(blocks[at])) {
-            probe.is_common = (load(key_at(*entry)) & kCommonBit) != 0;
-            for (const uint32_t& each : slots_at(*entry)) {
-                const uint32_t slot = load(each);
-                if (is_fresh(slot)) {
-                    probe.ids[probe.count++] = id_in(slot);
-                }
-            }
-        }
+        const Probe probe = probe_at(blocks[at]);
         bounds.add(at, probe);
         return probe.is_hit();
     };

@@ -81,6 +81,7 @@ private:
     uint64_t& key_at(size_t entry) const;
     std::span<uint32_t> slots_at(size_t entry) const;
     bool is_fresh(uint32_t slot) const;
+    Probe probe_at(uint64_t hash) const;
     void prefetch(uint64_t hash) const;
     std::optional<size_t> find_entry(uint64_t hash) const;
     size_t make_entry(uint64_t hash, uint32_t now);

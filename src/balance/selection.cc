@@ -13,7 +13,7 @@
 #include "balance/circuit_breaker.h"
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/pool_state.h"
+#include "balance/pool_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "balance/prefix_index.h"
 #include "balance/screening.h"
 #include "balance/target.h"

@@ -28,7 +28,8 @@ constexpr auto kUpper = [] {
 }  // namespace
 
 void Slowdowns::add(double slowdown) {
-    const auto* bound = std::ranges::lower_bound(kUpper, static_cast<float>(slowdown));
+    const auto* bound =
+        std::lower_bound(kUpper.begin(), kUpper.end(), static_cast<float>(slowdown));
     counts_[static_cast<size_t>(bound - kUpper.begin())].fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -12,16 +12,14 @@
 namespace sluice::balance {
 
 // What a request may need of a target; bits of Ask::needs.
-enum Capability : uint32_t {
-    kTools = 1U << 0,
-    kParallelTools = 1U << 1,
-    kImages = 1U << 2,
-    kJsonSchema = 1U << 3,
-    kReasoning = 1U << 4,
-    kStreaming = 1U << 5,
-    kAudio = 1U << 6,
-    kDocuments = 1U << 7,
-};
+constexpr uint32_t kTools = 1U << 0;
+constexpr uint32_t kParallelTools = 1U << 1;
+constexpr uint32_t kImages = 1U << 2;
+constexpr uint32_t kJsonSchema = 1U << 3;
+constexpr uint32_t kReasoning = 1U << 4;
+constexpr uint32_t kStreaming = 1U << 5;
+constexpr uint32_t kAudio = 1U << 6;
+constexpr uint32_t kDocuments = 1U << 7;
 
 // Its bit, by the name that settings give it ("tools", "json_schema" ...); 0 is no such.
 uint32_t capability_named(std::string_view name);

@@ -58,8 +58,8 @@ struct TargetState {
     // --- Since outliers were judged last.
     alignas(64) std::atomic<uint32_t> recent_successes = 0;
     std::atomic<uint32_t> recent_faults = 0;
-    std::atomic<uint32_t> recent_samples = 0;
-    std::atomic<uint32_t> recent_slowdown_percents = 0;  // The sum of their slowdowns.
+    std::atomic<uint64_t> recent_ttft_us = 0;      // Sums of times to first token,
+    std::atomic<uint64_t> recent_expected_us = 0;  // and of what they should have been.
     std::atomic<uint32_t> slow_intervals = 0;
     std::atomic<uint32_t> quiet_intervals = 0;   // Too few requests to say anything.
     std::atomic<uint32_t> cache_shortfalls = 0;  // In a row.

@@ -2,7 +2,6 @@
 // none, the one where it is expected soonest. What has no price comes last.
 //
 // The bound is what keeps the cheapest from getting everything until it is overrun.
-#include <array>
 #include <limits>
 
 #include "balance/balancer.h"

@@ -1,7 +1,5 @@
 // p2c: of two different targets, drawn by weight, the one with fewer tokens in flight for its
 // weight.
-#include <algorithm>
-#include <array>
 
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
