@@ -106,10 +106,12 @@ public:
         std::vector<std::unique_ptr<pipeline::Service>> services;
         services.push_back(std::make_unique<pipeline::Service>(upstream_, *keys_));
         snapshot_ = std::make_unique<pipeline::Snapshot>(
-            nullptr, std::move(services), std::move(chains), std::vector<pipeline::Route>());
+            nullptr, std::move(services), std::move(chains),
+            std::vector<std::unique_ptr<pipeline::TargetPool>>(), std::vector<pipeline::Route>());
         snapshot_->prices = &prices_;
         route_.options = &config_.routes.front();
-        route_.service = snapshot_->services.front().get();
+        pool_.targets = {{.name = "up", .upstream = {}, .service = snapshot_->services.front().get()}};
+        route_.pool = &pool_;
         telemetry_.use(config_);
         head_.headers = http::HeaderMap(fields_);
         head_.method = http::Method::post;
@@ -210,6 +212,7 @@ private:
     server::ShardTelemetry telemetry_{*shard_, nullptr, server::AccessLogFormat::json, nullptr};
     const pipeline::Chain* chain_ = nullptr;
     std::unique_ptr<pipeline::Snapshot> snapshot_;
+    pipeline::TargetPool pool_;
     pipeline::Route route_ = {};
     http::HeaderField fields_[8];
     http::RequestHead head_;

@@ -58,6 +58,10 @@ struct ChatRequest;
 struct RemotePart;
 }  // namespace sluice::providers
 
+namespace sluice::balance {
+class Balancer;
+}  // namespace sluice::balance
+
 namespace sluice::access {
 struct VirtualKey;
 }  // namespace sluice::access
@@ -155,6 +159,7 @@ private:
     void turn_to(const LlmTarget& target);
     coro::Task<Status> choose_target();
     Status begin_choice();
+    Result<const balance::Balancer*> strategy_asked_for();
     bool choose_among_left();
     void make_out_anew();
     coro::Task<Result<bool>> waits_for_room();

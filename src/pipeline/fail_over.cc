@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "balance/balancer.h"
 #include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
@@ -51,6 +53,8 @@ using providers::ProviderError;
 constexpr Duration kRoomLook = Duration::milliseconds(5);
 // For a target that is no use for a while, without a word of its own about how long.
 constexpr Duration kUselessRest = Duration::seconds(10);
+
+constexpr std::string_view kStrategyField = "x-sluice-strategy";
 
 constexpr Error kNoTarget = {.kind = ErrorKind::unavailable,
                              .source = ErrorSource::gateway,
@@ -114,14 +118,16 @@ Status Exchange::begin_choice() {
     record_.pool_name = pool.name;
     SliceQueue& held = intake_->held();
     RequestShape shape = shape_by_size(held.size_bytes(), wants_stream_);
-    if (pool.is_particular && intake_->has_body()) {
+    TRY(const balance::Balancer* const wished, strategy_asked_for());
+    const bool wants_blocks = pool.pool->wants_blocks(wished);
+    if ((pool.is_particular || wants_blocks) && intake_->has_body()) {
         Arena& arena = client_.request_arena();
         auto* const text = static_cast<char*>(arena.allocate(held.size_bytes(), 1));
         const size_t size = held.copy_out(0, held.size_bytes(), text);
         TRY(const json::Value* const body,
             json::Value::parse({text, size}, arena, ErrorSource::client));
         const uint64_t seed =
-            pool.pool->wants_blocks() ? balance::prefix_seed(record_.model, record_.tenant) : 0;
+            wants_blocks ? balance::prefix_seed(record_.model, record_.tenant) : 0;
         shape = shape_of(*body, call_, wants_stream_, seed, arena);
     }
     const std::string& header = pool.pool->options().affinity_header;
@@ -132,8 +138,28 @@ Status Exchange::begin_choice() {
     } else if (!shape.blocks.empty()) {
         shape.affinity = shape.blocks.front();
     }
-    choice_ = std::make_unique<TargetChoice>(pool, shape, held);
+    choice_ = std::make_unique<TargetChoice>(pool, shape, held, wished);
     return {};
+}
+
+// By x-sluice-strategy, where the pool lets requests choose; null for the pool's own.
+Result<const balance::Balancer*> Exchange::strategy_asked_for() {
+    const http::HeaderField* const field = client_.head().headers.find(kStrategyField);
+    if (field == nullptr || !route_->pool->pool->options().allow_override) {
+        return nullptr;
+    }
+    if (const std::optional<balance::Strategy> strategy = balance::strategy_named(field->value)) {
+        return &balance::find_balancer(*strategy);
+    }
+    refusal_ = &client_.arena().make<ProviderError>(ProviderError{
+        .status = 400,
+        .type = "invalid_request_error",
+        .code = "invalid_value",
+        .param = kStrategyField,
+        .message = client_.arena().join({"There is no strategy '", field->value, "'."})});
+    return fail({.kind = ErrorKind::invalid_field,
+                 .source = ErrorSource::client,
+                 .where = "x-sluice-strategy names no strategy"});
 }
 
 // Turns to the next target; false when there is none.

@@ -46,8 +46,9 @@ std::string_view setting_of(FailureClass failure) {
 
 TargetChoice::TargetChoice(const TargetPool& pool,
                            const RequestShape& shape,
-                           const SliceQueue& body)
-    : first_(pool), pool_(&pool), behind_(pool.fallbacks), shape_(shape) {
+                           const SliceQueue& body,
+                           const balance::Balancer* strategy)
+    : first_(pool), pool_(&pool), behind_(pool.fallbacks), shape_(shape), strategy_(strategy) {
     body.share_all_to(body_);
 }
 
@@ -77,7 +78,8 @@ const LlmTarget* TargetChoice::choose_here(Instant now, Prng& prng) {
                                       .needs = shape_.needs,
                                       .blocks = shape_.blocks,
                                       .affinity = shape_.affinity,
-                                      .tried = tried_},
+                                      .tried = tried_,
+                                      .overrides = strategy_},
                                      now, prng);
     return selection_ ? &pool_->targets[selection_.target] : nullptr;
 }

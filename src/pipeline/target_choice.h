@@ -36,8 +36,12 @@ enum class FailureClass : uint8_t {
 
 class TargetChoice : public Pooled {
 public:
-    // `body` is shared; it is what every attempt is made out from.
-    TargetChoice(const TargetPool& pool, const RequestShape& shape, const SliceQueue& body);
+    // `body` is shared; it is what every attempt is made out from. `strategy`: instead of the
+    // pool's own; null for that.
+    TargetChoice(const TargetPool& pool,
+                 const RequestShape& shape,
+                 const SliceQueue& body,
+                 const balance::Balancer* strategy);
 
     // The target to turn to, which is charged, of this pool or of the next one behind it; null when
     // there is none, and then `last()` says why.
@@ -68,6 +72,7 @@ private:
     std::span<const TargetPool* const> behind_;  // To be tried after pool_.
     RequestShape shape_;
     SliceQueue body_;
+    const balance::Balancer* strategy_;
     balance::Selection selection_;
     std::vector<uint16_t> tried_;  // Of pool_.
     bool has_tried_single_ = false;

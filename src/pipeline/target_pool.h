@@ -40,8 +40,8 @@ struct TargetPool {
             return t.model.empty() && t.upstream->options().models.empty();
         });
     }
-    // Not all of them can do the same, or their contexts are bounded, or the prompt decides: a
-    // request's body must be looked at.
+    // Not all of them can do the same, or their contexts are bounded: a request's body must be
+    // looked at.
     bool is_particular = false;
     // Requests may be sent more than once, each time made out for another target.
     bool has_choice() const { return pool != nullptr; }

@@ -26,14 +26,13 @@ namespace sluice::server {
 
 namespace {
 
-uint32_t capabilities_of(const upstream::UpstreamOptions& upstream,
-                         const balance::TargetOptions& target) {
+uint32_t capabilities_of(const upstream::UpstreamOptions& upstream) {
     if (upstream.is_simulated()) {
         return UINT32_MAX;  // It answers whatever it is asked.
     }
     const providers::Capabilities can = pipeline::configured_vendor(upstream).capabilities;
     uint32_t bits = 0;
-    const auto add = [&bits](bool has, balance::Capability bit) { bits |= has ? bit : 0U; };
+    const auto add = [&bits](bool has, uint32_t bit) { bits |= has ? bit : 0U; };
     add(can.tools, balance::kTools);
     add(can.parallel_tools, balance::kParallelTools);
     add(can.vision, balance::kImages);
@@ -42,9 +41,6 @@ uint32_t capabilities_of(const upstream::UpstreamOptions& upstream,
     add(can.stream && upstream.supports_streaming, balance::kStreaming);
     add(can.audio, balance::kAudio);
     add(can.files, balance::kDocuments);
-    for (const std::string& lacking : target.lacks) {
-        bits &= ~balance::capability_named(lacking);
-    }
     return bits;
 }
 
@@ -96,7 +92,7 @@ Pools make_pools(const config::Config& config,
         for (balance::TargetOptions& target : own.targets) {
             const upstream::UpstreamOptions* const upstream = config.find_upstream(target.llm);
             SLUICE_ASSERT(upstream != nullptr);
-            capabilities.push_back(capabilities_of(*upstream, target));
+            capabilities.push_back(capabilities_of(*upstream));
             add_prices(target, *upstream, prices);
         }
         pools.push_back(std::make_unique<balance::Pool>(

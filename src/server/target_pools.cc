@@ -25,7 +25,7 @@ namespace {
 bool is_particular(const balance::Pool& pool) {
     const std::span<const balance::Target> targets = pool.targets();
     const uint32_t all = targets.front().capabilities;
-    return pool.wants_blocks() || std::ranges::any_of(targets, [&](const balance::Target& target) {
+    return std::ranges::any_of(targets, [&](const balance::Target& target) {
                return target.capabilities != all || !target.options.lacks.empty() ||
                       target.options.context_tokens_max > 0;
            });

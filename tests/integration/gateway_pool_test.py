@@ -395,6 +395,41 @@ content_fallbacks = ["c"]
         self.assertEqual(self.seen("b"), 0)
 
 
+class Strategies(PoolCase):
+    def test_a_request_may_name_one_where_it_is_allowed(self):
+        self.start(answers("from a"), answers("from b"), pool='''
+targets = ["a", "b"]
+strategy = "priority"
+allow_override = true
+''')
+        self.assertEqual({self.text_of(self.ask()) for _ in range(8)}, {"from a"})
+        turn = (("x-sluice-strategy", "round_robin"),)
+        self.assertEqual({self.text_of(self.ask(fields=turn)) for _ in range(8)},
+                         {"from a", "from b"})
+        response = self.ask(fields=(("x-sluice-strategy", "fastest"),))
+        self.assertEqual(response.status, 400)
+        self.assertIn(b"There is no strategy 'fastest'", response.body)
+
+    def test_but_nowhere_else(self):
+        self.start(answers("from a"), answers("from b"))
+        fields = (("x-sluice-strategy", "round_robin"),)
+        self.assertEqual({self.text_of(self.ask(fields=fields)) for _ in range(8)}, {"from a"})
+
+    def test_a_session_stays_where_it_is(self):
+        self.start(answers("from a"), answers("from b"), pool='''
+targets = ["a", "b"]
+strategy = "consistent_hash"
+affinity_header = "x-session"
+''')
+        homes = set()
+        for session in range(12):
+            fields = (("x-session", f"s{session}"),)
+            texts = {self.text_of(self.ask(fields=fields)) for _ in range(4)}
+            self.assertEqual(len(texts), 1)
+            homes |= texts
+        self.assertEqual(homes, {"from a", "from b"})
+
+
 class Capabilities(PoolCase):
     TOOLS = (b'{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{'
              b'"type":"function","function":{"name":"f","parameters":{"type":"object",'
