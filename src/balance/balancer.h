@@ -112,18 +112,24 @@ public:
 
     // Load times this: a target that fails often is as good as a busier one.
     double failure_factor(const TargetState& state) const;
-    // How many times slower than expected it is; forgotten slowly while nothing is heard of it.
-    double slowness(const TargetState& state) const { return state.slowdown.value_now(1, idle_); }
+    // How many times slower than the others it is: by its first tokens, which are forgotten slowly
+    // while nothing is heard of it, and by how overdue the next one is.
+    double slowness(const Target& target) const;
+    // Tokens of prompts that wait there, without those that it must have read since its last first
+    // token.
+    double waiting_tokens(const Target& target, const LoadView& load, double slowness) const;
     // Expected seconds to the first token.
     double ttft_s(const Candidate& candidate) const;
 
 private:
     double pace(const TargetState& state) const;
+    double reading_s(const TargetState& state) const;
 
     const Round& round_;
     Fading failures_;
     Fading idle_;
     double base_s_;
+    double pool_pace_;
     double per_token_inverse_;  // Of the pool's mean; 0 when it is not known.
     double decode_s_;
     uint32_t prompt_tokens_;

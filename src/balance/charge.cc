@@ -102,6 +102,7 @@ void Charge::on_first_token(Instant now) {
     TargetState& state = *target_->state;
     state.prefill_tokens.fetch_sub(uncached_tokens_, kRelaxed);
     state.decoding.fetch_add(1, kRelaxed);
+    state.reading_since_ms.store(ms_of(now), kRelaxed);
 
     const PoolOptions& options = pool_->options();
     PoolState& shared = pool_->state();
@@ -119,7 +120,9 @@ void Charge::on_first_token(Instant now) {
     const Duration tau = Duration::milliseconds(options.latency_decay_ms);
     shared.expected_s.add(expected_s, now, tau);
     const double weight = expected_s / shared.expected_s.value(expected_s);
-    state.slowdown.add(pace, now, tau, std::clamp(weight, kWeightLeast, kWeightMost));
+    const double bounded = std::clamp(weight, kWeightLeast, kWeightMost);
+    state.slowdown.add(pace, now, tau, bounded);
+    shared.pace.add(pace, now, tau, bounded);
     state.recent_ttft_us.fetch_add(static_cast<uint64_t>(ttft_s * 1e6), kRelaxed);
     state.recent_expected_us.fetch_add(static_cast<uint64_t>(expected_s * 1e6), kRelaxed);
     shared.learn_base(ttft_s, queued_s + own_s, now);

@@ -22,6 +22,7 @@ struct PoolState {
     // Time to first token of a prompt without length, where nothing waits.
     alignas(64) Ewma base_s;
     Ewma per_token_s;  // Between output tokens, over all targets.
+    Ewma pace;         // Times to first token by what they should have been, over all targets.
     Ewma expected_s;   // What times to first token should have been.
     Slowdowns slowdowns;
 

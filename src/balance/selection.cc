@@ -216,6 +216,9 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
     charge.kv_tokens_ = static_cast<uint32_t>(
         std::min<uint64_t>(uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens, UINT32_MAX));
     const int64_t queued = state.prefill_tokens.fetch_add(charge.uncached_tokens_, kRelaxed);
+    if (queued <= 0) {
+        state.reading_since_ms.store(ms_of(look.now), kRelaxed);
+    }
     charge.queued_tokens_ = static_cast<uint32_t>(std::clamp<int64_t>(queued, 0, UINT32_MAX));
     state.kv_tokens.fetch_add(charge.kv_tokens_, kRelaxed);
     state.selected_total.fetch_add(1, kRelaxed);

@@ -54,6 +54,8 @@ struct TargetState {
     std::atomic<Mode> mode = Mode::active;
     std::atomic<bool> is_healthy = true;  // By active checks.
     std::atomic<bool> reports_cached = false;
+    // Since when it reads what is first in its queue: the last first token, or the first prompt.
+    std::atomic<int64_t> reading_since_ms = 0;
 
     // --- Since outliers were judged last.
     alignas(64) std::atomic<uint32_t> recent_successes = 0;
