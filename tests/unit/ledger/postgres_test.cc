@@ -28,6 +28,7 @@
 #include "ledger/lane.h"
 #include "ledger/ledger.h"
 #include "ledger/options.h"
+#include "ledger/postgres_connection.h"
 #include "ledger/report.h"
 #include "ledger/store.h"
 #include "ledger_fixture.h"
@@ -228,6 +229,33 @@ TEST_F(PostgresTest, AReportSaysTheSameAsThatOfAFile) {
     }
     EXPECT_EQ(ours->total.requests, 3);
     EXPECT_EQ(ours->total.cost_pico, theirs->total.cost_pico);
+}
+
+TEST_F(PostgresTest, ADatabaseWithoutTablesHasUsedNothing) {
+    LedgerOptions fresh = options_;
+    fresh.url.replace(fresh.url.find("/postgres?"), 10, "/template1?");
+    const auto refused = make_report(fresh, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error(), "the database has no ledger");
+    const auto empty = make_report(fresh, {.by = {GroupBy::key}}, {.may_be_absent = true});
+    ASSERT_TRUE(empty) << empty.error();
+    EXPECT_TRUE(empty->rows.empty());
+    EXPECT_EQ(empty->total.requests, 0);
+}
+
+TEST_F(PostgresTest, ACommandHasTheTimeThatItIsGiven) {
+    auto connection = PostgresConnection::make(options_.url, options_.password);
+    ASSERT_TRUE(connection) << connection.error();
+    connection->set_patience(200, nullptr);
+    ASSERT_TRUE(connection->connect());
+    EXPECT_FALSE(connection->run("SELECT pg_sleep(20)"));
+    connection->set_patience(20'000, nullptr);
+    ASSERT_TRUE(connection->connect());
+    EXPECT_TRUE(connection->run("SELECT pg_sleep(0.5)"));
+    const std::atomic<bool> is_cancelled = true;
+    connection->set_patience(20'000, &is_cancelled);
+    EXPECT_FALSE(connection->run("SELECT pg_sleep(20)"));
+    EXPECT_FALSE(make_report(options_, {}, {.is_cancelled = &is_cancelled}));
 }
 
 TEST_F(PostgresTest, AServerThatGoesAndComesBackLosesNothing) {
