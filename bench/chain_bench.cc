@@ -15,7 +15,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include "access/key_store.h"
 #include "access/limit_book.h"
 #include "access/virtual_key.h"
 #include "allocation_count.h"
@@ -36,7 +35,6 @@
 #include "pipeline/exchange_record.h"
 #include "pipeline/options.h"
 #include "pipeline/processor.h"
-#include "pipeline/processor_options.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
@@ -58,7 +56,7 @@ constexpr std::string_view kPrices =
 constexpr int64_t kMuch = 1'000'000'000;
 
 // Which parts of it a benchmark has.
-enum class Part : int64_t { nothing, everything, chain_alone, bill_and_metrics_alone };
+enum class Part : uint8_t { nothing, everything, chain_alone, bill_and_metrics_alone };
 
 config::Config make_config() {
     config::Config config;

@@ -22,6 +22,7 @@
 
 namespace sluice::access {
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): rest_ is made of what is before it.
 class ScopeSet {
 public:
     // `moment` decides where hours and days lie, as in LimitBook. With a `scopes_max` of 0 all

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <strings.h>
+#include <string.h>
 
 #include "access/key_json.h"
 #include "access/key_store.h"

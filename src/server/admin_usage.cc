@@ -79,10 +79,11 @@ coro::Task<AdminAnswer> answer_usage(AdminCall& call) {
     while (!question->answer() && !call.is_client_gone()) {
         co_await call.signal.wait();
     }
-    if (!question->answer()) {
+    std::optional<UsageAnswer>& answered = question->answer();
+    if (!answered) {
         co_return admin_error(503, "client_left", "nobody waits for the answer");
     }
-    UsageAnswer& report = *question->answer();
+    UsageAnswer& report = *answered;
     if (!report) {
         co_return admin_error(503, "ledger_unreadable", report.error());
     }

@@ -500,13 +500,15 @@ void Process::stop_asking() {
     if (admin_) {
         admin_->stop();
     }
-    if (usage_) {
+    if (history_) {
         history_->stop();
+    }
+    if (usage_) {
         usage_->cancel_all();
     }
     const auto is_over = [&] {
         return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
-               (!usage_ || (usage_->is_idle() && history_->is_idle())) &&
+               (!usage_ || usage_->is_idle()) && (!history_ || history_->is_idle()) &&
                (!config_watch_ || config_watch_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -122,13 +123,14 @@ coro::Task<void> BudgetHistory::read(Period period, std::set<std::string> names,
         co_await signal.wait();
         question = desk_.ask(query, signal);
     }
-    while (question != nullptr && !question->answer()) {
-        co_await signal.wait();
-    }
     if (question == nullptr) {
         co_return;
     }
-    const UsageAnswer& report = *question->answer();
+    const std::optional<UsageAnswer>& answered = question->answer();
+    while (!answered) {
+        co_await signal.wait();
+    }
+    const UsageAnswer& report = *answered;
     if (report) {
         add(period, names, *report);
     } else if (!is_stopping_) {

@@ -11,7 +11,6 @@
 #include "admin_description.h"
 #include "admin_fixture.h"
 #include "base/arena.h"
-#include "base/error.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/time.h"
