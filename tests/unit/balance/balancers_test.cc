@@ -15,7 +15,6 @@
 #include "balance/balancer.h"
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/pool_state.h"
 #include "balance/prefix_hash.h"
 #include "balance/target_state.h"
 #include "base/prng.h"
@@ -115,32 +114,42 @@ TEST(Balancers, BreakTiesByChanceAndWeight) {
     }
 }
 
+// A fifth of them may be used; the others are drained or ejected.
+std::set<uint16_t> draw_usable(const Pool& pool, Prng& prng) {
+    std::set<uint16_t> usable;
+    for (size_t t = 0; t < pool.targets().size(); ++t) {
+        TargetState& state = state_of(pool, t);
+        const bool is_usable = prng.chance(0.2);
+        const bool is_drained = !is_usable && prng.chance(0.5);
+        state.mode = is_drained ? Mode::drained : Mode::active;
+        state.ejected_until_ms = !is_usable && !is_drained ? ms_of(after_ms(1)) : 0;
+        if (is_usable) {
+            usable.insert(static_cast<uint16_t>(t));
+        }
+    }
+    return usable;
+}
+
+void expect_only_usable(Strategy strategy, size_t size) {
+    const auto pool = make_pool(pool_options(strategy, size));
+    Prng prng(size);
+    for (int i = 0; i < 300; ++i) {
+        const std::set<uint16_t> usable = draw_usable(*pool, prng);
+        const Selection selection =
+            pool->select({.prompt_tokens = 10, .affinity = prng.next()}, kStart, prng);
+        ASSERT_EQ(static_cast<bool>(selection), !usable.empty()) << name_of(strategy);
+        if (selection) {
+            ASSERT_TRUE(usable.contains(selection.target)) << name_of(strategy);
+        } else {
+            ASSERT_EQ(selection.without, Without::resting);
+        }
+    }
+}
+
 TEST(Balancers, NeverChooseWhatMayNotBeUsed) {
     for (const Strategy strategy : kAll) {
         for (const size_t size : {3U, 16U, 64U, 65U, 500U}) {
-            const auto pool = make_pool(pool_options(strategy, size));
-            Prng prng(size);
-            for (int i = 0; i < 300; ++i) {
-                std::set<uint16_t> usable;
-                for (size_t t = 0; t < size; ++t) {
-                    TargetState& state = state_of(*pool, t);
-                    const bool is_usable = prng.chance(0.2);
-                    state.mode = is_usable || prng.chance(0.5) ? Mode::active : Mode::drained;
-                    const bool is_ejected = state.mode.load() == Mode::active && !is_usable;
-                    state.ejected_until_ms = is_ejected ? ms_of(after_ms(1)) : 0;
-                    if (is_usable) {
-                        usable.insert(static_cast<uint16_t>(t));
-                    }
-                }
-                const Selection selection =
-                    pool->select({.prompt_tokens = 10, .affinity = prng.next()}, kStart, prng);
-                ASSERT_EQ(static_cast<bool>(selection), !usable.empty()) << name_of(strategy);
-                if (selection) {
-                    ASSERT_TRUE(usable.contains(selection.target)) << name_of(strategy);
-                } else {
-                    ASSERT_EQ(selection.without, Without::resting);
-                }
-            }
+            expect_only_usable(strategy, size);
         }
     }
 }
@@ -299,12 +308,13 @@ TEST(ConsistentHash, BoundsTheLoadOfOneHotKey) {
     const auto pool = make_pool(pool_options(Strategy::consistent_hash, 8));
     Prng prng(1);
     std::vector<Selection> held;
+    held.reserve(400);
     for (int i = 0; i < 400; ++i) {
         held.push_back(pool->select({.prompt_tokens = 100, .affinity = 77}, kStart, prng));
     }
     for (size_t i = 0; i < 8; ++i) {
         // A quarter above the mean, and the one that comes on top.
-        EXPECT_LE(state_of(*pool, i).kv_tokens.load(), 50 * 125 + 100);
+        EXPECT_LE(state_of(*pool, i).kv_tokens.load(), 50 * int64_t{125} + 100);
     }
 }
 
@@ -381,10 +391,10 @@ TEST(PrefixAffinity, ATargetThatBeganAnewIsForgotten) {
     };
     EXPECT_EQ(ask_and_hear(0, 0), 0U);
     for (int i = 1; i <= 10; ++i) {
-        EXPECT_EQ(ask_and_hear(6'384, i * 10), 6'400U);
+        EXPECT_EQ(ask_and_hear(6'384, i * int64_t{10}), 6'400U);
     }
     for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(ask_and_hear(0, 200 + i * 10), 6'400U);
+        EXPECT_EQ(ask_and_hear(0, 200 + i * int64_t{10}), 6'400U);
     }
     EXPECT_EQ(ask_and_hear(0, 300), 0U);
 }

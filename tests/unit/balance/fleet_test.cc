@@ -16,7 +16,6 @@
 #include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/target_state.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "unit/balance/pool_support.h"

@@ -11,7 +11,6 @@
 #include "balance/pool.h"
 #include "balance/pool_state.h"
 #include "balance/slowdowns.h"
-#include "balance/target_state.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "unit/balance/pool_support.h"

@@ -8,7 +8,6 @@
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/target_state.h"
-#include "base/prng.h"
 #include "base/time.h"
 #include "unit/balance/pool_support.h"
 
@@ -18,8 +17,8 @@ namespace {
 void did(TargetState& state, uint32_t successes, uint32_t faults, double slowdown = 1) {
     state.recent_successes += successes;
     state.recent_faults += faults;
-    state.recent_samples += successes;
-    state.recent_slowdown_percents += static_cast<uint32_t>(successes * slowdown * 100);
+    state.recent_ttft_us += static_cast<uint64_t>(successes * slowdown * 1e6);
+    state.recent_expected_us += successes * uint64_t{1'000'000};
 }
 
 bool is_ejected(const Pool& pool, size_t index, Instant now) {

@@ -1,7 +1,7 @@
 // Selection: who may be chosen, what is said when nobody may, and what outlives a reload.
 #include "balance/pool.h"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -218,6 +218,7 @@ TEST(Pool, ANewTargetIsNotFlooded) {
     auto running = make_pool(options);
     Prng prng(1);
     std::vector<Selection> held;
+    held.reserve(1'000);
     const Ask ask = {.prompt_tokens = 90, .output_tokens = 10};
     for (int i = 0; i < 400; ++i) {
         held.push_back(running->select(ask, kStart, prng));
@@ -255,7 +256,7 @@ TEST(Pool, BeginnersServeWhenThereIsNobodyElse) {
 }
 
 TEST(Pool, StatesOutliveReloads) {
-    PoolOptions options = pool_options(Strategy::prefix_affinity, 3);
+    const PoolOptions options = pool_options(Strategy::prefix_affinity, 3);
     const auto running = make_pool(options);
     Prng prng(1);
     const std::vector<uint64_t> blocks = {11, 22, 33, 44};

@@ -1,11 +1,11 @@
 // Chain hashes, and the index of who has which prefix: against an exact LRU of each target.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -83,6 +83,7 @@ TEST(PrefixHash, ReadsNoMoreThanFits) {
 // Blocks of a prompt that shares its beginning with others of its group.
 std::vector<uint64_t> prompt(uint64_t group, size_t shared, uint64_t own, size_t length) {
     std::vector<uint64_t> blocks;
+    blocks.reserve(length);
     uint64_t chain = group * 0x9e3779b97f4a7c15ULL + 1;
     for (size_t i = 0; i < length; ++i) {
         chain = (chain ^ (i < shared ? group : own)) * 0xd6e8feb86659fd93ULL;
@@ -129,6 +130,7 @@ TEST(PrefixIndex, KnowsHowDeepEachTargetIs) {
 TEST(PrefixIndex, TextThatAllHaveCountsForAll) {
     PrefixIndex index({.targets = 100, .cache_tokens = 100'000'000, .bytes_max = 64U << 20U});
     std::vector<uint16_t> ids;
+    ids.reserve(100);
     for (int i = 0; i < 100; ++i) {
         ids.push_back(index.claim(1'000'000));
     }
@@ -179,6 +181,7 @@ TEST(PrefixIndex, FollowsAnLruOfItsCapacity) {
     PrefixIndex index(
         {.targets = 4, .cache_tokens = 4 * kBlocks * kTokens, .bytes_max = 64U << 20U});
     std::vector<uint16_t> ids;
+    ids.reserve(4);
     std::vector<ExactLru> exact(4, ExactLru(kBlocks));
     for (int i = 0; i < 4; ++i) {
         ids.push_back(index.claim(kBlocks * kTokens));

@@ -15,7 +15,6 @@
 #include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/pool_state.h"
 #include "balance/prefix_index.h"
 #include "balance/target_state.h"
 #include "base/prng.h"
@@ -57,6 +56,58 @@ Outcome random_outcome(Prng& prng) {
     return outcome;
 }
 
+// What one shard does: selections by any strategy that end in any way, at any time.
+class Shard {
+public:
+    Shard(const Pool& pool, uint64_t seed) : pool_(pool), prng_(seed), blocks_(30) {}
+
+    // Whether one was finished.
+    bool step(Instant now) {
+        if (held_.size() < 30 && prng_.chance(0.5)) {
+            begin(now);
+            return false;
+        }
+        return !held_.empty() && end(now);
+    }
+
+private:
+    void begin(Instant now) {
+        const uint64_t conversation = prng_.below(50) + 1;
+        for (size_t b = 0; b < blocks_.size(); ++b) {
+            blocks_[b] = conversation * 0x9e3779b97f4a7c15ULL * (b + 1);
+        }
+        Ask ask = {.prompt_tokens = prng_.below(3'000),
+                   .output_tokens = prng_.below(500),
+                   .blocks = blocks_,
+                   .affinity = conversation};
+        ask.overrides = &find_balancer(static_cast<Strategy>(prng_.below(10)));
+        Selection selection = pool_.select(ask, now, prng_);
+        if (selection) {
+            held_.push_back(std::move(selection));
+        }
+    }
+
+    bool end(Instant now) {
+        const uint32_t at = prng_.below(static_cast<uint32_t>(held_.size()));
+        std::swap(held_[at], held_.back());
+        Charge charge = std::move(held_.back().charge);
+        held_.pop_back();
+        if (prng_.chance(0.7)) {
+            charge.on_first_token(now);
+        }
+        if (prng_.chance(0.2)) {
+            return false;  // Dropped.
+        }
+        charge.finish(random_outcome(prng_), now);
+        return true;
+    }
+
+    const Pool& pool_;
+    Prng prng_;
+    std::vector<uint64_t> blocks_;
+    std::vector<Selection> held_;
+};
+
 TEST(Threads, TheLedgerEndsAtZeroWhateverHappens) {
     for (const size_t size : {6U, 90U}) {
         PoolOptions options = pool_options(Strategy::prefix_affinity, size);
@@ -73,41 +124,13 @@ TEST(Threads, TheLedgerEndsAtZeroWhateverHappens) {
         std::atomic<int64_t> clock_ms = 0;
         std::atomic<uint64_t> served = 0;
         on_all_threads([&](int thread) {
-            Prng prng(static_cast<uint64_t>(thread) + 1);
-            std::vector<Selection> held;
-            std::vector<uint64_t> blocks(30);
+            Shard shard(*pool, static_cast<uint64_t>(thread) + 1);
             for (int i = 0; i < 6'000; ++i) {
                 const Instant now = after_ms(clock_ms.fetch_add(1));
                 if (thread == 0 && i % 100 == 0) {
                     pool->judge(now);
                 }
-                if (held.size() < 30 && prng.chance(0.5)) {
-                    const uint64_t conversation = prng.below(50) + 1;
-                    for (size_t b = 0; b < blocks.size(); ++b) {
-                        blocks[b] = conversation * 0x9e3779b97f4a7c15ULL * (b + 1);
-                    }
-                    Ask ask = {.prompt_tokens = prng.below(3'000),
-                               .output_tokens = prng.below(500),
-                               .blocks = blocks,
-                               .affinity = conversation};
-                    ask.overrides = &find_balancer(static_cast<Strategy>(prng.below(10)));
-                    Selection selection = pool->select(ask, now, prng);
-                    if (selection) {
-                        held.push_back(std::move(selection));
-                    }
-                } else if (!held.empty()) {
-                    const uint32_t at = prng.below(static_cast<uint32_t>(held.size()));
-                    std::swap(held[at], held.back());
-                    Charge charge = std::move(held.back().charge);
-                    held.pop_back();
-                    if (prng.chance(0.7)) {
-                        charge.on_first_token(now);
-                    }
-                    if (prng.chance(0.8)) {
-                        charge.finish(random_outcome(prng), now);
-                        served.fetch_add(1);
-                    }
-                }
+                served.fetch_add(shard.step(now) ? 1 : 0);
             }
         });
         EXPECT_GT(served.load(), 5'000U);
