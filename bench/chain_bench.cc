@@ -108,7 +108,8 @@ public:
             std::vector<std::unique_ptr<pipeline::TargetPool>>(), std::vector<pipeline::Route>());
         snapshot_->prices = &prices_;
         route_.options = &config_.routes.front();
-        pool_.targets = {{.name = "up", .upstream = {}, .service = snapshot_->services.front().get()}};
+        pool_.targets = {
+            {.name = "up", .upstream = {}, .service = snapshot_->services.front().get()}};
         route_.pool = &pool_;
         telemetry_.use(config_);
         head_.headers = http::HeaderMap(fields_);

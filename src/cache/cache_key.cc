@@ -57,9 +57,7 @@ public:
 
     size_t size() const { return static_cast<size_t>(next_ - begin_); }
     void put(char c) { *next_++ = c; }
-    void put(std::string_view bytes) {
-        next_ = std::copy(bytes.begin(), bytes.end(), next_);
-    }
+    void put(std::string_view bytes) { next_ = std::copy(bytes.begin(), bytes.end(), next_); }
     void put_field(std::string_view field) {
         next_ += write_decimal(field.size(), next_);
         put(':');

@@ -26,9 +26,9 @@ bool is_particular(const balance::Pool& pool) {
     const std::span<const balance::Target> targets = pool.targets();
     const uint32_t all = targets.front().capabilities;
     return std::ranges::any_of(targets, [&](const balance::Target& target) {
-               return target.capabilities != all || !target.options.lacks.empty() ||
-                      target.options.context_tokens_max > 0;
-           });
+        return target.capabilities != all || !target.options.lacks.empty() ||
+               target.options.context_tokens_max > 0;
+    });
 }
 
 pipeline::TargetPool view_of(const balance::Pool& pool, std::span<const pipeline::LlmTarget> llms) {
