@@ -44,8 +44,10 @@ def flags_of(build):
 def compile_alone(folder, header, flags):
     """What the compiler says about a file that includes nothing but this header, twice."""
     line = f'#include "{header}"\n'
+    # Tests of a tool include its headers as the tool does.
+    tools = [f'-I{folder.parent / "tools"}'] if folder.name == 'tests' else []
     run = subprocess.run(
-        [COMPILER, '-x', 'c++', '-fsyntax-only', f'-I{folder}', *flags, '-'],
+        [COMPILER, '-x', 'c++', '-fsyntax-only', f'-I{folder}', *tools, *flags, '-'],
         input=line * 2, capture_output=True, text=True, check=False)
     return run.stderr if run.returncode else ''
 

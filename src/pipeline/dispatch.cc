@@ -22,7 +22,6 @@
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
 #include "pipeline/request_intake.h"
-#include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/translated.h"
 #include "providers/dialect.h"

@@ -26,10 +26,8 @@
 #include "http/header_map.h"
 #include "http/server_exchange.h"
 #include "json/tree.h"
-#include "net/deadline.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
-#include "pipeline/request_fields.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/request_shape.h"
 #include "pipeline/route_table.h"
@@ -232,10 +230,8 @@ Error Exchange::refuse_without_target() {
         case Without::incapable: {
             const std::string lacking = balance::names_of_capabilities(last.lacking);
             told = {.status = 400, .type = "invalid_request_error", .code = "no_capable_target"};
-            told.message = arena.join({"No target of ", pool,
-                                       " can do all that the request needs; "
-                                       "missing: ",
-                                       lacking, "."});
+            told.message = arena.join(
+                {"No target of ", pool, " can do all that is asked; missing: ", lacking, "."});
             error = kNoCapable;
             break;
         }

@@ -19,7 +19,6 @@
 #include "pipeline/service.h"
 #include "providers/price_table.h"
 #include "providers/vendor.h"
-#include "server/machine.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -84,7 +83,8 @@ const balance::Pool* running_pool(const Pools* running, std::string_view name) {
 Pools make_pools(const config::Config& config,
                  const providers::PriceTable& prices,
                  const Pools* running,
-                 Instant now) {
+                 Instant now,
+                 uint64_t seed) {
     Pools pools;
     for (const balance::PoolOptions& options : config.pools) {
         balance::PoolOptions own = options;
@@ -95,8 +95,9 @@ Pools make_pools(const config::Config& config,
             capabilities.push_back(capabilities_of(*upstream));
             add_prices(target, *upstream, prices);
         }
-        pools.push_back(std::make_unique<balance::Pool>(
-            std::move(own), capabilities, running_pool(running, options.name), now, random_seed()));
+        pools.push_back(std::make_unique<balance::Pool>(std::move(own), capabilities,
+                                                        running_pool(running, options.name), now,
+                                                        seed + pools.size()));
     }
     return pools;
 }

@@ -1,6 +1,7 @@
 // The pools of a configuration, as all shards share them, and who looks after them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -14,11 +15,12 @@ namespace sluice::server {
 using Pools = std::vector<std::unique_ptr<balance::Pool>>;
 
 // In the order of the configuration. `running`: pools in force, whose targets stay what they are
-// where they have the same name; null when there are none.
+// where they have the same name; null when there are none. `seed`: of what chance decides.
 Pools make_pools(const config::Config& config,
                  const providers::PriceTable& prices,
                  const Pools* running,
-                 Instant now);
+                 Instant now,
+                 uint64_t seed);
 
 // Judges each pool when its time has come. The control shard's.
 class PoolKeeper {

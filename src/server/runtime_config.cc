@@ -21,6 +21,7 @@
 #include "pipeline/service.h"
 #include "providers/remote_content.h"
 #include "server/access_control.h"
+#include "server/machine.h"
 #include "server/price_source.h"
 #include "upstream/key_ring.h"
 #include "upstream/options.h"
@@ -140,8 +141,9 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return std::unexpected(std::move(prices.error()));
     }
     made->prices = std::move(*prices);
-    made->pools = make_pools(made->config, made->prices,
-                             running == nullptr ? nullptr : &running->pools, moment.now);
+    made->pools =
+        make_pools(made->config, made->prices, running == nullptr ? nullptr : &running->pools,
+                   moment.now, random_seed());
     auto tables = access.load(made->config, moment);
     if (!tables) {
         return std::unexpected(tables.error());

@@ -22,6 +22,7 @@
 #include "net/proactor.h"
 #include "net/shard.h"
 #include "server/access_control.h"
+#include "server/pools.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "sim/simulated_names.h"
@@ -34,6 +35,7 @@ namespace {
 // Nobody writes them out: the lane fills up and drops.
 constexpr size_t kLogLaneBytes = 4096;
 constexpr std::string_view kCacheSecret = "the same in every world";
+constexpr uint64_t kPoolSeed = 1;  // Not drawn, so that what is drawn stays as it was.
 
 class Call final : public net::Message {
 public:
@@ -62,7 +64,11 @@ server::RuntimeConfigPtr SimulatedGateway::runtime(const config::Config& config)
     for (const upstream::UpstreamOptions& options : config.upstreams) {
         made->keys.push_back(std::make_unique<upstream::KeyRing>(options, nullptr));
     }
+    made->pools =
+        server::make_pools(config, made->prices, running_ == nullptr ? nullptr : &running_->pools,
+                           moment().now, kPoolSeed);
     made->access = access_->load(config, moment()).value();
+    running_ = made;
     return made;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "access/limit_book.h"
+#include "balance/pool.h"
 #include "base/log_writer.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -46,6 +47,8 @@ public:
     int64_t metric(std::string_view name, std::string_view label = {}) const;
     access::Moment moment();
     server::AccessControl& access() { return *access_; }
+    // Of the configuration in force, in its order.
+    balance::Pool& pool(size_t index) { return *running_->pools[index]; }
     uint32_t shards() const { return static_cast<uint32_t>(shards_.size()); }
 
 private:
@@ -68,6 +71,7 @@ private:
     server::ProcessCache cache_;
     std::unique_ptr<net::Shard> control_;
     std::unique_ptr<server::AccessControl> access_;
+    server::RuntimeConfigPtr running_;
     std::vector<std::unique_ptr<Member>> shards_;
 };
 

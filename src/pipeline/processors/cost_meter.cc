@@ -17,10 +17,7 @@
 #include "pipeline/processor.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
-#include "providers/canonical.h"
 #include "providers/dialect.h"
-#include "providers/provider_error.h"
-#include "providers/reply.h"
 #include "providers/reply_filter.h"
 
 namespace sluice::pipeline {
