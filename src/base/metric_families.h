@@ -12,20 +12,29 @@
 namespace sluice {
 
 enum class MetricType : uint8_t { counter, gauge, histogram };
-enum class MetricUnit : uint8_t { none, bytes, seconds };
+// Cells of seconds hold nanoseconds, those of rates thousandths.
+enum class MetricUnit : uint8_t { none, bytes, seconds, rate };
 enum class MetricMerge : uint8_t { sum, maximum };
 
 // In the order of the table.
 enum class MetricId : uint8_t {
     requests_total,
     request_failures_total,
+    request_successes_total,
     request_duration_seconds,
     time_to_first_byte_seconds,
     overhead_seconds,
+    phase_seconds,
+    time_to_first_token_seconds,
+    inter_token_seconds,
+    output_tokens_per_second,
     request_body_bytes_total,
     response_body_bytes_total,
     stream_events_total,
     tokens_total,
+    model_requests_total,
+    model_tokens_total,
+    dialect_requests_total,
     cost_micro_usd_total,
     unpriced_exchanges_total,
     errors_total,
@@ -80,7 +89,8 @@ struct MetricFamily {
     MetricUnit unit = MetricUnit::none;
     MetricMerge merge = MetricMerge::sum;
     std::array<std::string_view, kMetricLabelsMax> labels = {};
-    uint32_t first_bound_us = 0;  // Histograms: upper end of the first bucket.
+    uint32_t first_bound_us = 0;  // Histograms: upper end of the first bucket; of rates, itself.
+    bool has_exemplars = false;   // Histograms: the last request of each bucket is kept.
 
     constexpr size_t label_count() const {
         size_t count = 0;
@@ -125,19 +135,29 @@ consteval MetricFamily maximum(std::string_view name,
 consteval MetricFamily histogram(std::string_view name,
                                  std::string_view help,
                                  const Labels& labels,
-                                 uint32_t first_bound_us) {
+                                 uint32_t first_bound_us,
+                                 MetricUnit unit = MetricUnit::seconds) {
     return {.name = name,
             .help = help,
             .type = MetricType::histogram,
-            .unit = MetricUnit::seconds,
+            .unit = unit,
             .labels = labels,
             .first_bound_us = first_bound_us};
+}
+
+consteval MetricFamily with_exemplars(MetricFamily family) {
+    family.has_exemplars = true;
+    return family;
 }
 
 // What a person waits for: 100 us to 10 minutes.
 inline constexpr uint32_t kWaitsUs = 100;
 // What we add ourselves: 1 us to 6 s.
 inline constexpr uint32_t kOverheadUs = 1;
+// From one token to the next: 10 us to a minute.
+inline constexpr uint32_t kGapsUs = 10;
+// A thousand thousandths.
+inline constexpr uint32_t kOnePerSecond = 1;
 
 inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_requests_total",
@@ -146,10 +166,14 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_request_failures_total",
             "Exchanges that were answered with a status of 400 or more, or broke after their head.",
             {"route", "upstream"}),
-    histogram("sluice_request_duration_seconds",
-              "From the first byte of a request to the last byte of its answer.",
-              {"route", "upstream"},
-              kWaitsUs),
+    counter("sluice_request_successes_total",
+            "Exchanges that were answered with a status below 400, to the end. Those that their "
+            "client left are neither successes nor failures.",
+            {"route", "upstream"}),
+    with_exemplars(histogram("sluice_request_duration_seconds",
+                             "From the first byte of a request to the last byte of its answer.",
+                             {"route", "upstream"},
+                             kWaitsUs)),
     histogram("sluice_time_to_first_byte_seconds",
               "From the first byte of a request to the first byte of the answer's body.",
               {"route", "upstream"},
@@ -158,6 +182,25 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
               "Time of an exchange that was spent in the gateway itself.",
               {"route", "upstream"},
               kOverheadUs),
+    histogram("sluice_phase_seconds",
+              "Time of an exchange by phase: receive (the request comes in), connect (waits for a "
+              "connection), upstream (waits for the answer's head), relay (the answer goes out).",
+              {"route", "upstream", "phase"},
+              kOverheadUs),
+    histogram("sluice_time_to_first_token_seconds",
+              "Of streams: from the request sent to the first event.",
+              {"route", "upstream"},
+              kWaitsUs),
+    histogram("sluice_inter_token_seconds",
+              "Of streams: the mean time from one event to the next, once per stream.",
+              {"route", "upstream"},
+              kGapsUs),
+    histogram("sluice_output_tokens_per_second",
+              "Of streams whose upstream tells its tokens: completion tokens over the time from "
+              "the first event to the end.",
+              {"route", "upstream"},
+              kOnePerSecond,
+              MetricUnit::rate),
     counter("sluice_request_body_bytes_total",
             "Bytes of request bodies taken from clients.",
             {"route", "upstream"},
@@ -172,6 +215,15 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
     counter("sluice_tokens_total",
             "Tokens that upstreams reported, by kind: prompt, cached, completion, reasoning.",
             {"route", "upstream", "kind"}),
+    counter("sluice_model_requests_total",
+            "Exchanges by the model that the client named; \"other\" beyond the limit of names.",
+            {"model"}),
+    counter("sluice_model_tokens_total",
+            "Tokens by the model that the client named, by kind: prompt, completion.",
+            {"model", "kind"}),
+    counter("sluice_dialect_requests_total",
+            "Exchanges that asked an upstream, by the client's dialect and the upstream's.",
+            {"client", "upstream"}),
     counter("sluice_cost_micro_usd_total",
             "What exchanges have cost, in millionths of a dollar.",
             {"route", "upstream"}),

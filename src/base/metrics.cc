@@ -1,4 +1,4 @@
-// Series and their text. A scrape walks lists that their owners may be adding to: nodes are
+// Series and their sums. A reader walks lists that their owners may be adding to: nodes are
 // complete before they are linked, and never go away.
 #include "base/metrics.h"
 
@@ -6,14 +6,15 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,71 +22,14 @@
 
 #include "base/assert.h"
 #include "base/metric_families.h"
+#include "base/metric_series.h"
 #include "base/time.h"
 
 namespace sluice {
 
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-constexpr size_t kNsDigits = 9;
 constexpr std::string_view kOther = "other";
-
-template <class T>
-void append_number(std::string& text, T value) {
-    char digits[24];
-    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-    text.append(digits, end);
-}
-
-// Seconds as a plain decimal number, without zeros at the end.
-void append_trimmed_seconds(std::string& text, int64_t nanoseconds) {
-    if (nanoseconds < 0) {
-        text += '-';
-        nanoseconds = -nanoseconds;
-    }
-    append_number(text, nanoseconds / kNsPerSecond);
-    char digits[kNsDigits];
-    int64_t rest = nanoseconds % kNsPerSecond;
-    for (size_t i = kNsDigits; i > 0; --i) {
-        digits[i - 1] = static_cast<char>('0' + rest % 10);
-        rest /= 10;
-    }
-    size_t count = kNsDigits;
-    while (count > 0 && digits[count - 1] == '0') {
-        --count;
-    }
-    if (count > 0) {
-        text += '.';
-        text.append(digits, count);
-    }
-}
-
-// Of help texts; label values have quotes to escape as well.
-void append_escaped(std::string& text, std::string_view value, bool escapes_quotes) {
-    for (const char c : value) {
-        if (c == '\n') {
-            text += "\\n";
-        } else {
-            if (c == '\\' || (c == '"' && escapes_quotes)) {
-                text += '\\';
-            }
-            text += c;
-        }
-    }
-}
-
-std::string_view type_name(MetricType type) {
-    switch (type) {
-        case MetricType::counter:
-            return "counter";
-        case MetricType::gauge:
-            return "gauge";
-        case MetricType::histogram:
-            return "histogram";
-    }
-    return "untyped";
-}
 
 using LabelValues = MetricSums::LabelValues;
 
@@ -98,123 +42,67 @@ size_t hash_of(std::span<const std::string_view> values) {
     return hash;
 }
 
-// Writes the lines of one family.
-class FamilyText {
-public:
-    FamilyText(std::string& text, const MetricFamily& family) : text_(text), family_(family) {}
-
-    void append_head() {
-        text_ += "# HELP ";
-        text_ += family_.name;
-        text_ += ' ';
-        append_escaped(text_, family_.help, false);
-        text_ += "\n# TYPE ";
-        text_ += family_.name;
-        text_ += ' ';
-        text_ += type_name(family_.type);
-        text_ += '\n';
-    }
-
-    void append_series(const LabelValues& labels, const MetricSum& merged) {
-        switch (family_.type) {
-            case MetricType::counter:
-                append_name("", labels, {});
-                append_number(text_, merged.counter);
-                text_ += '\n';
-                break;
-            case MetricType::gauge:
-                append_name("", labels, {});
-                append_value(merged.gauge);
-                break;
-            case MetricType::histogram:
-                append_histogram(labels, merged);
-                break;
-        }
-    }
-
-private:
-    void append_name(std::string_view suffix, const LabelValues& labels, std::string_view bound) {
-        text_ += family_.name;
-        text_ += suffix;
-        char separator = '{';
-        const auto append_label = [&](std::string_view name, std::string_view value) {
-            text_ += separator;
-            separator = ',';
-            text_ += name;
-            text_ += "=\"";
-            append_escaped(text_, value, true);
-            text_ += '"';
-        };
-        for (size_t i = 0; i < labels.size(); ++i) {
-            append_label(family_.labels[i], labels[i]);
-        }
-        if (!bound.empty()) {
-            append_label("le", bound);
-        }
-        text_ += separator == ',' ? "} " : " ";
-    }
-
-    void append_value(int64_t value) {
-        if (family_.unit == MetricUnit::seconds) {
-            append_trimmed_seconds(text_, value);
-        } else {
-            append_number(text_, value);
-        }
-        text_ += '\n';
-    }
-
-    void append_histogram(const LabelValues& labels, const MetricSum& merged) {
-        const Histogram bounds(Duration::microseconds(family_.first_bound_us));
-        uint64_t count = 0;
-        std::string bound;
-        for (size_t i = 0; i < merged.buckets.size(); ++i) {
-            count += merged.buckets[i];
-            bound.clear();
-            if (i < Histogram::kBounds) {
-                append_trimmed_seconds(bound, bounds.bound(i).ns());
-            } else {
-                bound = "+Inf";
-            }
-            append_name("_bucket", labels, bound);
-            append_number(text_, count);
-            text_ += '\n';
-        }
-        append_name("_sum", labels, {});
-        append_trimmed_seconds(text_, static_cast<int64_t>(merged.sum_ns));
-        text_ += '\n';
-        append_name("_count", labels, {});
-        append_number(text_, count);
-        text_ += '\n';
-    }
-
-    std::string& text_;
-    const MetricFamily& family_;
-};
-
 }  // namespace
+
+// --- Exemplar
+
+// Words of a number that is odd while they change: a reader that saw it change sees nothing.
+void Exemplar::set(std::string_view id, Duration value, int64_t wall_clock_ns) {
+    if (id.size() > kIdBytesMax) {
+        return;
+    }
+    std::array<char, kIdBytesMax> padded = {};
+    std::ranges::copy(id, padded.begin());
+    const uint32_t version = version_.load(std::memory_order_relaxed);
+    version_.store(version + 1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_release);
+    for (size_t i = 0; i < id_words_.size(); ++i) {
+        uint64_t word = 0;
+        std::memcpy(&word, padded.data() + i * sizeof word, sizeof word);
+        id_words_[i].store(word, std::memory_order_relaxed);
+    }
+    value_ns_.store(value.ns(), std::memory_order_relaxed);
+    wall_clock_ns_.store(wall_clock_ns, std::memory_order_relaxed);
+    version_.store(version + 2, std::memory_order_release);
+}
+
+std::optional<Exemplar::Seen> Exemplar::read() const {
+    const uint32_t version = version_.load(std::memory_order_acquire);
+    if (version == 0 || version % 2 != 0) {
+        return std::nullopt;
+    }
+    std::array<char, kIdBytesMax> id;
+    for (size_t i = 0; i < id_words_.size(); ++i) {
+        const uint64_t word = id_words_[i].load(std::memory_order_relaxed);
+        std::memcpy(id.data() + i * sizeof word, &word, sizeof word);
+    }
+    Seen seen;
+    seen.value_ns = value_ns_.load(std::memory_order_relaxed);
+    seen.wall_clock_ns = wall_clock_ns_.load(std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (version_.load(std::memory_order_relaxed) != version) {
+        return std::nullopt;
+    }
+    const std::string_view padded(id.data(), id.size());
+    seen.id = padded.substr(0, padded.find('\0'));
+    return seen;
+}
+
+void Histogram::keep_exemplars() {
+    exemplars_ = std::make_unique<std::array<Exemplar, kBounds + 1>>();
+}
+
+void Histogram::record(Duration value, std::string_view id, int64_t wall_clock_ns) {
+    record(value);
+    if (exemplars_ != nullptr && !id.empty()) {
+        (*exemplars_)[bucket_of(value)].set(id, value, wall_clock_ns);
+    }
+}
 
 Duration Histogram::bound(size_t bucket) const {
     const int64_t halves = bucket % 2 == 0 ? 2 : 3;
     return Duration::nanoseconds((halves * half_bound_ns_) << (bucket / 2));
 }
-
-struct MetricStore::Series {
-    LabelValues labels;
-    size_t hash = 0;
-    // Only the cell of the family's type is used.
-    Counter counter;
-    Gauge gauge;
-    std::unique_ptr<Histogram> histogram;
-    std::atomic<Series*> next = nullptr;
-
-    void add_to(MetricSum& merged, MetricMerge merge) const {
-        merged.counter += counter.value();
-        merged.add(gauge, merge);
-        if (histogram != nullptr) {
-            merged.add(*histogram);
-        }
-    }
-};
 
 MetricStore::MetricStore() {
     for (auto& first : first_) {
@@ -279,6 +167,9 @@ MetricStore::Series& MetricStore::make(MetricId id,
     if (family.type == MetricType::histogram) {
         series->histogram =
             std::make_unique<Histogram>(Duration::microseconds(family.first_bound_us));
+        if (family.has_exemplars) {
+            series->histogram->keep_exemplars();
+        }
     }
     std::atomic<Series*>& link = last_[index] != nullptr ? last_[index]->next : first_[index];
     link.store(series, std::memory_order_release);
@@ -298,6 +189,9 @@ void MetricSum::add(const Histogram& cell) {
         buckets[i] += cell.count_in(i);
     }
     sum_ns += cell.sum_ns();
+    if (cell.has_exemplars()) {
+        exemplars_of.push_back(&cell);
+    }
 }
 
 void MetricSum::add(const MetricSum& other) {
@@ -308,6 +202,7 @@ void MetricSum::add(const MetricSum& other) {
         buckets[i] += other.buckets[i];
     }
     sum_ns += other.sum_ns;
+    exemplars_of.insert(exemplars_of.end(), other.exemplars_of.begin(), other.exemplars_of.end());
 }
 
 uint64_t MetricSum::count() const {
@@ -344,20 +239,6 @@ Duration MetricSums::quantile(MetricId id, const MetricSum& sum, double share) {
         below += here;
     }
     return {};
-}
-
-void MetricsText::append(std::string& text, std::span<const MetricStore* const> stores) {
-    for (size_t index = 0; index < kMetricFamilies.size(); ++index) {
-        const auto all = MetricSums::of(static_cast<MetricId>(index), stores);
-        if (all.empty()) {
-            continue;
-        }
-        FamilyText lines(text, kMetricFamilies[index]);
-        lines.append_head();
-        for (const auto& [labels, merged] : all) {
-            lines.append_series(labels, merged);
-        }
-    }
 }
 
 }  // namespace sluice

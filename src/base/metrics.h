@@ -3,7 +3,7 @@
 // A cell is written by one thread only, so adding is a load and a store without a lock prefix.
 // Which families there are stands in one table (base/metric_families.h). Series are made when a
 // snapshot is built; the hot path holds references to cells. A scrape reads the cells of all
-// shards, adds them up and prints the text format of Prometheus, version 0.0.4.
+// shards and adds them up (here), and prints them (base/metrics_text.h).
 #pragma once
 
 #include <array>
@@ -14,6 +14,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,9 +50,33 @@ private:
     std::atomic<int64_t> value_ = 0;
 };
 
+// A request that one bucket of a histogram has counted: the last one. Written by the histogram's
+// thread with plain stores, read by scrapes, which see nothing while it changes.
+class Exemplar {
+public:
+    // Longer ones are left out.
+    static constexpr size_t kIdBytesMax = 48;
+
+    struct Seen {
+        std::string id;
+        int64_t value_ns = 0;
+        int64_t wall_clock_ns = 0;
+    };
+
+    void set(std::string_view id, Duration value, int64_t wall_clock_ns);
+    std::optional<Seen> read() const;
+
+private:
+    std::atomic<uint32_t> version_ = 0;
+    std::array<std::atomic<uint64_t>, kIdBytesMax / sizeof(uint64_t)> id_words_ = {};
+    std::atomic<int64_t> value_ns_ = 0;
+    std::atomic<int64_t> wall_clock_ns_ = 0;
+};
+
 // Log-linear: two buckets per doubling, so a bound is at most half as large again as the one below.
 // Bounds are b, 1.5b, 2b, 3b, 4b, 6b ... for the family's first bound b: 46 of them reach from
-// 100 us to 629 s, or from 1 us to 6.3 s.
+// 100 us to 629 s, or from 1 us to 6.3 s. With a family of rates, a nanosecond stands for a
+// thousandth.
 class Histogram {
 public:
     static constexpr size_t kBounds = 46;
@@ -62,6 +87,13 @@ public:
         buckets_[bucket_of(value)].add();
         sum_ns_.add(value.ns() > 0 ? static_cast<uint64_t>(value.ns()) : 0);
     }
+
+    // From here on, record() with an id keeps an exemplar for each bucket.
+    void keep_exemplars();
+    void record(Duration value, std::string_view id, int64_t wall_clock_ns);
+    bool has_exemplars() const { return exemplars_ != nullptr; }
+    // When has_exemplars().
+    const Exemplar& exemplar(size_t bucket) const { return (*exemplars_)[bucket]; }
 
     // The bound itself belongs to its bucket; the last one takes what is above all bounds.
     uint64_t count_in(size_t bucket) const { return buckets_[bucket].value(); }
@@ -82,6 +114,7 @@ private:
     const int64_t half_bound_ns_;
     std::array<Counter, kBounds + 1> buckets_;
     Counter sum_ns_;
+    std::unique_ptr<std::array<Exemplar, kBounds + 1>> exemplars_;
 };
 
 // All series of one shard. The owner makes series and writes cells; other threads only read, while
@@ -103,6 +136,7 @@ public:
 
 private:
     friend class MetricSums;
+    friend class MetricsScrape;
     static constexpr size_t kSeriesMax = 8192;
     struct Series;
 
@@ -122,6 +156,8 @@ struct MetricSum {
     // Of a histogram; the last bucket is above all bounds.
     std::array<uint64_t, Histogram::kBounds + 1> buckets = {};
     uint64_t sum_ns = 0;
+    // The cells of a histogram that keeps exemplars.
+    std::vector<const Histogram*> exemplars_of;
 
     void add(const Gauge& cell, MetricMerge merge);
     void add(const Histogram& cell);
@@ -141,14 +177,6 @@ public:
     // The value below which the part `share` of a histogram's values lies, estimated within its
     // bucket; zero when it has none.
     static Duration quantile(MetricId id, const MetricSum& sum, double share);
-};
-
-// The answer to one scrape, from the stores of all shards.
-class MetricsText {
-public:
-    static constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
-
-    static void append(std::string& text, std::span<const MetricStore* const> stores);
 };
 
 }  // namespace sluice

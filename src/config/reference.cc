@@ -99,6 +99,7 @@ struct Heading {
 constexpr Heading kHeadings[] = {
     {Section::server, "", "Listening and the process", ""},
     {Section::server, "access_log", "Access log", "One line for each exchange."},
+    {Section::server, "metrics", "Metrics", "What GET /metrics answers."},
     {Section::server, "tls", "TLS towards clients",
      "On as soon as there is a `[[server.tls.certificate]]`."},
     {Section::server, "buffers", "Receive buffers", ""},

@@ -34,6 +34,7 @@ using net::SocketOptions;
 using net::TlsServerOptions;
 using pipeline::RemoteContentOptions;
 using server::AccessLogOptions;
+using server::MetricsOptions;
 using server::ServerOptions;
 using Connection = http::ServerConnectionOptions;
 
@@ -110,6 +111,12 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         "that a full disk never slows a request.")
         .range(64 * kKiB, kGiB)
         .restart(),
+
+    setting<&ServerOptions::metrics, &MetricsOptions::models_max>(
+        "metrics.models_max",
+        "Models with metrics of their own, per shard; all others are counted as \"other\". A name "
+        "that a client has made up takes no place: only one that was answered does.")
+        .range(0, 1'000),
 
     setting<&ServerOptions::tls, &TlsServerOptions::client_ca_file>(
         "tls.client_ca_file",

@@ -51,6 +51,19 @@ public:
     };
     Wait wait() { return {*this}; }
 
+    // `co_await signal.pass_turn()`: goes on in the next run of the queue, after everything else
+    // that is ready, and completions, had theirs. For long work, between its parts.
+    struct PassTurn {
+        Signal& signal;
+        bool await_ready() { return false; }
+        void await_suspend(std::coroutine_handle<> waiter) {
+            signal.await_suspend(waiter);
+            signal.raise();
+        }
+        void await_resume() noexcept {}
+    };
+    PassTurn pass_turn() { return {*this}; }
+
     // What the waiter will look at when it runs, to be fetched when the signal is raised. Holds
     // until expect_nothing(); null entries are skipped.
     static constexpr size_t kExpectedMax = 5;

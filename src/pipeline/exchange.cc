@@ -262,8 +262,12 @@ coro::Task<Status> Exchange::ask_target() {
     if (!target_->service->can_serve(call_)) {
         co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
     }
+    const bool relays = target_->service->relays(call_);
+    record_.has_dialects = true;
+    record_.client_dialect = call_.dialect;
+    record_.upstream_dialect = relays ? call_.dialect : target_->service->vendor().dialect;
     CO_TRY_VOID(check_filters());
-    if (!target_->service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_))) {
+    if (!relays || (!reply_filters().empty() && has_reply_text(call_))) {
         if (call_.operation == providers::Operation::embeddings) {
             co_return co_await translate_embeddings();
         }

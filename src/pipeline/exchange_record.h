@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "net/address.h"
 #include "pipeline/stream_watch.h"
+#include "providers/dialect.h"
 
 namespace sluice::pipeline {
 
@@ -90,6 +91,10 @@ struct ExchangeRecord {
     bool is_out_of_retries = false;  // One more would have been due, but for the budget.
     uint16_t keys_refused = 0;       // That rest from now on,
     uint16_t keys_throttled = 0;     // or do for this model.
+    // Of an exchange that asked an upstream over the network; a relayed one has the same twice.
+    bool has_dialects = false;
+    providers::Dialect client_dialect{};
+    providers::Dialect upstream_dialect{};
     bool is_stream = false;
     bool connection_reused = false;
     Phase ended_in = Phase::request;

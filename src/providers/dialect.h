@@ -31,6 +31,7 @@ enum class Dialect : uint8_t {
     converse,          // Bedrock Converse.
     ollama,            // Ollama's own.
 };
+inline constexpr size_t kDialects = static_cast<size_t>(Dialect::ollama) + 1;
 
 // How a streamed reply is cut into messages.
 enum class Framing : uint8_t { sse, ndjson, aws_event_stream };

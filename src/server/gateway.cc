@@ -13,7 +13,9 @@
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/metric_families.h"
+#include "base/metric_writer.h"
 #include "base/metrics.h"
+#include "base/metrics_text.h"
 #include "base/result.h"
 #include "base/slice.h"
 #include "cache/shared_cache.h"
@@ -209,11 +211,23 @@ coro::Task<void> Gateway::handle(http::ServerExchange& exchange) {
         answer_preflight(exchange);
         co_return;
     }
-    if (config_->config.server.admin_endpoints && answer_own_endpoint(exchange)) {
-        co_return;
+    if (config_->config.server.admin_endpoints) {
+        if (is_scrape(exchange.head())) {
+            co_await answer_metrics(exchange);
+            co_return;
+        }
+        if (answer_own_endpoint(exchange)) {
+            co_return;
+        }
     }
     pipeline::Exchange run(services_, snapshot_, exchange);
     co_await run.run();
+}
+
+// Whose answer takes turns; the other endpoints are answered at once.
+bool Gateway::is_scrape(const http::RequestHead& head) {
+    return head.path == kMetricsPath &&
+           (head.method == http::Method::get || head.method == http::Method::head);
 }
 
 bool Gateway::answer_own_endpoint(http::ServerExchange& exchange) {
@@ -224,8 +238,6 @@ bool Gateway::answer_own_endpoint(http::ServerExchange& exchange) {
     }
     if (head.method != http::Method::get && head.method != http::Method::head) {
         answer_text(exchange, 405, "method not allowed\n");
-    } else if (path == kMetricsPath) {
-        answer_metrics(exchange);
     } else if (path == kReadyPath && process_.is_draining.load(std::memory_order_relaxed)) {
         answer_text(exchange, 503, "draining\n");
     } else {
@@ -249,16 +261,22 @@ void Gateway::answer_preflight(http::ServerExchange& exchange) {
     [[maybe_unused]] const Status sent = exchange.respond(writer, 204, Slice());
 }
 
-void Gateway::answer_metrics(http::ServerExchange& exchange) {
+coro::Task<void> Gateway::answer_metrics(http::ServerExchange& exchange) {
     telemetry_.publish_engine();
     publish_upstreams();
     if (resources_.cache != nullptr) {
         telemetry_.publish_cache(resources_.cache->statistics());
     }
+    const std::string_view accept = exchange.head().headers.value(HeaderId::accept);
+    const MetricsFormat format = MetricsScrape::format_for(accept);
+    MetricsScrape scrape(process_.metrics, format);
     std::string text;
-    MetricsText::append(text, process_.metrics);
+    coro::Signal turn(shard_.proactor().ready());
+    while (scrape.step(text)) {
+        co_await turn.pass_turn();  // Streams of this shard do not wait for a long list.
+    }
     http::HeadWriter writer = exchange.begin_response(200);
-    writer.field(HeaderId::content_type, MetricsText::kContentType);
+    writer.field(HeaderId::content_type, MetricsScrape::content_type(format));
     [[maybe_unused]] const Status sent = exchange.respond(writer, 200, Slice::copy_of(text));
 }
 

@@ -68,10 +68,11 @@ public:
     void publish_upstreams();
 
 private:
+    static bool is_scrape(const http::RequestHead& head);
     bool answer_own_endpoint(http::ServerExchange& exchange);
     void answer_text(http::ServerExchange& exchange, uint16_t status, std::string_view text);
     void answer_preflight(http::ServerExchange& exchange);
-    void answer_metrics(http::ServerExchange& exchange);
+    coro::Task<void> answer_metrics(http::ServerExchange& exchange);
     LocalPtr<upstream::Upstream> upstream_for(size_t index);
     void replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams);
     LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,

@@ -33,6 +33,14 @@ struct AccessLogOptions {
     bool operator==(const AccessLogOptions&) const = default;
 };
 
+struct MetricsOptions {
+    // Names of models that have series of their own on a shard. Clients make up names, so there has
+    // to be an end, and a name gets series only when a request for it has succeeded.
+    uint32_t models_max = 100;
+
+    bool operator==(const MetricsOptions&) const = default;
+};
+
 struct ServerOptions {
     std::string host = "127.0.0.1";  // An address; loopback until somebody decides otherwise.
     uint16_t port = 3000;            // 0 takes a free one and says which.
@@ -65,6 +73,7 @@ struct ServerOptions {
     uint32_t rebalance_connections_min = 8;
 
     AccessLogOptions access_log;
+    MetricsOptions metrics;
     net::TlsServerOptions tls;
     net::BufferRingOptions buffers;
     net::SocketOptions sockets;

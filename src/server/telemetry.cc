@@ -13,7 +13,6 @@
 #include "base/log_writer.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
-#include "base/time.h"
 #include "cache/response_cache.h"
 #include "config/config.h"
 #include "ledger/lane.h"
@@ -24,54 +23,9 @@
 #include "server/access_log.h"
 #include "server/ledger_entry.h"
 #include "server/options.h"
+#include "server/series.h"
 
 namespace sluice::server {
-
-// What an exchange of one route adds to. Rare things (errors, odd statuses) are looked up.
-struct ShardTelemetry::RouteSeries {
-    RouteSeries(MetricStore& store, std::string_view route_name, std::string_view upstream_name)
-        : route(route_name),
-          upstream(upstream_name),
-          ok(store.counter(MetricId::requests_total, {route, upstream, "200"})),
-          failures(store.counter(MetricId::request_failures_total, {route, upstream})),
-          duration(store.histogram(MetricId::request_duration_seconds, {route, upstream})),
-          first_byte(store.histogram(MetricId::time_to_first_byte_seconds, {route, upstream})),
-          overhead(store.histogram(MetricId::overhead_seconds, {route, upstream})),
-          request_bytes(store.counter(MetricId::request_body_bytes_total, {route, upstream})),
-          response_bytes(store.counter(MetricId::response_body_bytes_total, {route, upstream})),
-          events(store.counter(MetricId::stream_events_total, {route, upstream})),
-          prompt(store.counter(MetricId::tokens_total, {route, upstream, "prompt"})),
-          cached(store.counter(MetricId::tokens_total, {route, upstream, "cached"})),
-          completion(store.counter(MetricId::tokens_total, {route, upstream, "completion"})),
-          reasoning(store.counter(MetricId::tokens_total, {route, upstream, "reasoning"})),
-          cost(store.counter(MetricId::cost_micro_usd_total, {route, upstream})),
-          unpriced(store.counter(MetricId::unpriced_exchanges_total, {route, upstream})) {
-        // Begin at zero, for whoever watches how they grow; the others appear with their first one.
-        store.counter(
-            MetricId::retries_total,
-            {route, upstream, pipeline::retry_reason_name(pipeline::RetryReason::status)});
-        store.counter(MetricId::retries_denied_total, {route, upstream});
-        store.counter(MetricId::key_cooldowns_total, {upstream, "refused"});
-        store.counter(MetricId::key_cooldowns_total, {upstream, "throttled"});
-    }
-
-    std::string route;
-    std::string upstream;
-    Counter& ok;
-    Counter& failures;
-    Histogram& duration;
-    Histogram& first_byte;
-    Histogram& overhead;
-    Counter& request_bytes;
-    Counter& response_bytes;
-    Counter& events;
-    Counter& prompt;
-    Counter& cached;
-    Counter& completion;
-    Counter& reasoning;
-    Counter& cost;
-    Counter& unpriced;
-};
 
 ShardTelemetry::ShardTelemetry(net::Shard& shard,
                                LogLane* access_log,
@@ -82,6 +36,8 @@ ShardTelemetry::ShardTelemetry(net::Shard& shard,
       line_(format),
       ledger_(ledger),
       shard_name_(std::to_string(shard.index())),
+      models_(store_),
+      dialects_(store_),
       exchanges_(store_.gauge(MetricId::exchanges, {shard_name_})),
       connections_(store_.gauge(MetricId::client_connections, {shard_name_})),
       connections_total_(store_.counter(MetricId::client_connections_total, {shard_name_})),
@@ -91,6 +47,7 @@ ShardTelemetry::ShardTelemetry(net::Shard& shard,
 ShardTelemetry::~ShardTelemetry() = default;
 
 void ShardTelemetry::use(const config::Config& config) {
+    models_.set_limit(config.server.metrics.models_max);
     routes_.clear();
     for (const auto& route : config.routes) {
         add_route(route.path_prefix, route.target_llm);
@@ -104,7 +61,7 @@ void ShardTelemetry::add_route(std::string_view route, std::string_view target) 
 
 // Of the upstream that was asked; of what the route names, when none was. Those of a pool appear
 // with their first exchange.
-ShardTelemetry::RouteSeries& ShardTelemetry::series_for(const pipeline::ExchangeRecord& record) {
+RouteSeries& ShardTelemetry::series_for(const pipeline::ExchangeRecord& record) {
     // After a reload an old exchange may name a route that is gone.
     auto& all = routes_[std::min<size_t>(record.route, routes_.size() - 1)];
     if (record.upstream_name.empty()) {
@@ -153,13 +110,13 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (!is_cancelled && (record.status >= 400 || is_broken)) {
         series.failures.add();
     }
-    series.duration.record(record.ended - record.began);
-    if (record.first_byte.is_set()) {
-        series.first_byte.record(record.first_byte - record.began);
-        const Duration outside = record.retried + (record.leased - record.lease_begun) +
-                                 (record.first_byte - record.sent);
-        series.overhead.record((record.responded - record.received) - outside);
+    const bool is_success = record.status < 400 && !is_broken;
+    if (is_success) {
+        series.successes.add();
     }
+    series.add_times(record, shard_.proactor().ring().wall_clock_ns());
+    models_.add(record, is_success);
+    dialects_.add(record);
     series.request_bytes.add(record.request_body_bytes);
     series.response_bytes.add(record.response_body_bytes);
     series.events.add(record.events);

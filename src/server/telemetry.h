@@ -20,6 +20,7 @@
 #include "pipeline/exchange_record.h"
 #include "server/access_log.h"
 #include "server/options.h"
+#include "server/series.h"
 
 namespace sluice::server {
 
@@ -53,8 +54,6 @@ public:
     MetricStore& store() { return store_; }
 
 private:
-    struct RouteSeries;
-
     void add_route(std::string_view route, std::string_view target);
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
     void count(const pipeline::ExchangeRecord& record);
@@ -74,6 +73,8 @@ private:
     std::vector<std::vector<std::unique_ptr<RouteSeries>>> routes_;
     // What is not yet a millionth of a dollar, by the counter of cost that it belongs to.
     std::map<const Counter*, int64_t> pico_rests_;
+    ModelSeries models_;
+    DialectSeries dialects_;
     Gauge& exchanges_;
     Gauge& connections_;
     Counter& connections_total_;

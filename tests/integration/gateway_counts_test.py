@@ -136,6 +136,56 @@ class TotalsTest(CountCase):
             self.assertEqual(self.total("tokens_total", f'kind="{kind}"'), all_tokens)
         self.assertEqual(self.total("exchanges"), 0)
         self.assertEqual(len({l["request_id"] for l in lines}), count)
+        self.compare_histograms(lines)
+        self.compare_published_names(lines)
+
+    def compare_histograms(self, lines):
+        """Each histogram has taken the exchanges that it is about, and no other."""
+        streams = [l for l in lines if l.get("events", 0) > 0]
+        told = [l for l in streams if "completion_tokens" in l and "usage" not in l]
+        for metric, number in (
+                ("time_to_first_token_seconds", len(streams)),
+                ("inter_token_seconds", sum(l["events"] > 1 for l in streams)),
+                ("output_tokens_per_second", len(told)),
+                ("time_to_first_byte_seconds", sum("first_byte_ms" in l for l in lines)),
+        ):
+            self.assertGreater(number, 0, metric)
+            self.assertEqual(self.total(metric + "_count"), number, metric)
+        for phase, member in (("receive", "receive_ms"), ("upstream", "first_byte_ms"),
+                              ("relay", "relay_ms")):
+            labels = f'phase="{phase}"'
+            here = [l[member] for l in lines if member in l]
+            self.assertEqual(self.total("phase_seconds_count", labels), len(here), phase)
+            # The log cuts to microseconds what the histogram has to the nanosecond.
+            self.assertAlmostEqual(self.total("phase_seconds_sum", labels), sum(here) / 1e3,
+                                   delta=len(here) * 1.1e-6, msg=phase)
+        self.assertAlmostEqual(self.total("request_duration_seconds_sum"),
+                               sum(l["total_ms"] for l in lines) / 1e3, delta=len(lines) * 1.1e-6)
+        self.assertEqual(self.total("model_requests_total"), len(lines))
+        self.assertEqual(self.total("model_requests_total", 'model="m"'),
+                         sum(l.get("model") == "m" for l in lines))
+        self.assertEqual(self.total("dialect_requests_total", 'client="chat",upstream="chat"'),
+                         sum(l["status"] not in (400, 404) for l in lines))
+
+    def compare_published_names(self, lines):
+        failed = [l for l in lines if l["status"] != 499 and (l["status"] >= 400 or "error" in l)]
+        left = [l for l in lines if l["status"] == 499]
+        duration = sum(l["total_ms"] for l in lines) / 1e3
+        published = {
+            "llm_requests_total": len(lines),
+            "llm_requests_failure": len(failed),
+            "llm_requests_success": len(lines) - len(failed) - len(left),
+            "llm_request_duration_seconds_count": len(lines),
+            "llm_tokens_prompt": sum(l.get("prompt_tokens", 0) for l in lines),
+            "llm_tokens_completion": sum(l.get("completion_tokens", 0) for l in lines),
+            "llm_active_connections": 1,  # That of the scrape.
+            "llm_cache_hits": 0,
+            "llm_cache_misses": 0,
+        }
+        for name, value in published.items():
+            self.assertEqual(self.gateway.metric(rf"^{name} "), value, name)
+        self.assertAlmostEqual(self.gateway.metric("^llm_request_duration_seconds_sum "), duration,
+                               delta=len(lines) * 1.1e-6)
 
     def test_an_early_end_is_counted_the_same_each_time(self):
         for _ in range(100):
@@ -264,6 +314,78 @@ processors = ["limits"]
             self.gateway.write_config(text)
             self.gateway.signal(signal.SIGHUP)
             support.wait_until(lambda: self.series(family) == expected, f"not {expected}")
+
+
+class ModelsTest(CountCase):
+    MORE = "[server.metrics]\nmodels_max = 2\n"
+
+    def models(self):
+        return {name: self.gateway.metric(rf'^sluice_model_requests_total{{model="{name}"}} ')
+                for name in ("one", "two", "three", "other")}
+
+    def test_names_that_clients_make_up_have_no_series_of_their_own(self):
+        client = self.gateway.client()
+        for name, more, times in (("junk%d", ',"error":1', 20), ("one", "", 3), ("two", "", 4),
+                                  ("three", "", 5), ("one", ',"error":1', 2)):
+            for i in range(times):
+                model = name % i if "%" in name else name
+                client.post(CHAT, f'{{"model":"{model}"{more}}}'.encode())
+                client.read_response()
+        client.close()
+        expected = {"one": 5, "two": 4, "three": 0, "other": 25}
+        support.wait_until(lambda: self.models() == expected, f"not {expected}: {self.models()}")
+        self.assertEqual(self.gateway.metric("^sluice_model_requests_total{"), 34)
+
+
+class OpenMetricsTest(CountCase):
+    def scrape(self, accept):
+        client = self.gateway.client()
+        client.send(f"GET /metrics HTTP/1.1\r\nHost: g\r\nAccept: {accept}\r\n\r\n".encode())
+        response = client.read_response()
+        client.close()
+        return response.field("content-type"), response.body.decode()
+
+    def test_is_what_a_scraper_gets_that_asks_for_it(self):
+        client = self.gateway.client()
+        client.post(CHAT, b'{"model":"m","stream":true}')
+        client.read_response()
+        client.close()
+        request_id = self.lines(1)[0]["request_id"]
+        kind, text = self.scrape("application/openmetrics-text;version=1.0.0;q=0.5,"
+                                 "text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
+        self.assertEqual(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        self.assertTrue(text.endswith("\n# EOF\n"))
+        exemplars = re.findall(
+            r'^sluice_request_duration_seconds_bucket\{.*,le="(\S+)"\} 1 '
+            r'# \{request_id="(.*)"\} (\S+) (\S+)$', text, re.MULTILINE)
+        (bound, told, value, at), = exemplars
+        self.assertEqual(told, request_id)
+        self.assertLessEqual(float(value), float(bound))
+        self.assertLess(abs(float(at) - time.time()), 60)
+        self.check_families(text)
+
+    def check_families(self, text):
+        """No family comes twice, and each sample stands under the family that it belongs to."""
+        suffixes = {"counter": ("_total",), "gauge": ("",), "unknown": ("",),
+                    "histogram": ("_bucket", "_sum", "_count")}
+        seen, names = set(), ()
+        for line in text.splitlines()[:-1]:
+            if line.startswith("# TYPE "):
+                _, _, family, kind = line.split(" ")
+                self.assertNotIn(family, seen)
+                seen.add(family)
+                names = [family + suffix for suffix in suffixes[kind]]
+            elif not line.startswith("#"):
+                self.assertIn(re.match(r"[a-z_]+", line).group(), names)
+        self.assertIn("sluice_requests", seen)
+        self.assertIn("llm_requests_success", seen)
+
+    def test_others_get_the_text_that_they_know(self):
+        for accept in ("*/*", "text/plain", "application/openmetrics-text;q=0, text/plain"):
+            kind, text = self.scrape(accept)
+            self.assertEqual(kind, "text/plain; version=0.0.4; charset=utf-8")
+            self.assertNotIn("# EOF", text)
+            self.assertNotIn("request_id=", text)
 
 
 class TimesTest(CountCase):

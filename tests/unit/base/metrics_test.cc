@@ -10,15 +10,20 @@
 #include <vector>
 
 #include "base/metric_families.h"
+#include "base/metric_writer.h"
+#include "base/metrics_text.h"
 #include "gtest/gtest.h"
 
 namespace sluice {
 namespace {
 
-std::string scrape(std::initializer_list<const MetricStore*> stores) {
+std::string scrape(std::initializer_list<const MetricStore*> stores,
+                   MetricsFormat format = MetricsFormat::prometheus) {
     const std::vector<const MetricStore*> all(stores);
     std::string text;
-    MetricsText::append(text, all);
+    MetricsScrape steps(all, format);
+    while (steps.step(text)) {
+    }
     return text;
 }
 
@@ -54,6 +59,9 @@ TEST(MetricFamilies, AreNamedAsPrometheusAdvises) {
             << family.name;
         EXPECT_EQ(family.type == MetricType::histogram, family.first_bound_us != 0) << family.name;
         EXPECT_TRUE(family.help.ends_with(".")) << family.name;
+        if (family.unit == MetricUnit::rate) {
+            EXPECT_TRUE(family.name.ends_with("_per_second")) << family.name;
+        }
         if (family.unit == MetricUnit::seconds) {
             EXPECT_TRUE(family.name.ends_with("_seconds")) << family.name;
         }
@@ -127,6 +135,79 @@ TEST(MetricsText, PrintsFamiliesWithoutLabels) {
     const std::string text = scrape({&store});
     EXPECT_TRUE(has_line(text, "sluice_dns_questions_total 12")) << text;
     EXPECT_TRUE(has_line(text, "sluice_start_time_seconds 1700000000")) << text;
+}
+
+TEST(MetricsScrape, TakesLongListsInSteps) {
+    MetricStore store;
+    for (int i = 0; i < 100; ++i) {
+        store.histogram(MetricId::overhead_seconds, {std::to_string(i), "u"})
+            .record(Duration::milliseconds(i));
+        store.counter(MetricId::stream_events_total, {std::to_string(i), "u"}).add(2);
+    }
+    const std::vector<const MetricStore*> stores = {&store, &store};
+    MetricsScrape scrape(stores, MetricsFormat::prometheus);
+    std::string text;
+    size_t steps = 1;
+    size_t largest = 0;
+    for (size_t before = 0; scrape.step(text); before = text.size()) {
+        largest = std::max(largest, text.size() - before);
+        ++steps;
+    }
+    EXPECT_GE(steps, 10U);
+    EXPECT_LT(largest, text.size() / 5);
+    for (int i = 0; i < 100; ++i) {
+        const std::string labels = "{route=\"" + std::to_string(i) + "\",upstream=\"u\"} ";
+        EXPECT_TRUE(has_line(text, "sluice_overhead_seconds_count" + labels + "2")) << i;
+        EXPECT_TRUE(has_line(text, "sluice_stream_events_total" + labels + "4")) << i;
+    }
+    EXPECT_EQ(text.find("# TYPE sluice_overhead"), text.rfind("# TYPE sluice_overhead"));
+}
+
+TEST(MetricsScrape, KeepsTheNewestExemplarOfAllShards) {
+    MetricStore one;
+    MetricStore two;
+    const auto record = [](MetricStore& store, std::string_view id, int64_t wall_clock_ns) {
+        store.histogram(MetricId::request_duration_seconds, {"r", "u"})
+            .record(Duration::milliseconds(5), id, wall_clock_ns);
+    };
+    record(one, "older", 1'000'000'000);
+    record(two, "newest", 3'500'000'000);
+    record(one, "newer", 2'000'000'000);
+    record(one, std::string(Exemplar::kIdBytesMax + 1, 'x'), 4'000'000'000);
+    const std::string text = scrape({&one, &two}, MetricsFormat::open_metrics);
+    EXPECT_TRUE(has_line(text, R"(sluice_request_duration_seconds_bucket{route="r",upstream="u",)"
+                               R"(le="0.0064"} 4 # {request_id="newest"} 0.005 3.5)"))
+        << text;
+    EXPECT_TRUE(text.ends_with("\n# EOF\n"));
+    EXPECT_EQ(scrape({&one, &two}).find("request_id"), std::string::npos);
+}
+
+TEST(MetricsScrape, PublishesTotalsAndTheImbalanceOfShards) {
+    MetricStore one;
+    MetricStore two;
+    one.counter(MetricId::requests_total, {"r", "u", "200"}).add(3);
+    two.counter(MetricId::requests_total, {"s", "u", "404"}).add(2);
+    one.counter(MetricId::request_failures_total, {"s", "u"}).add(2);
+    one.gauge(MetricId::client_connections, {"0"}).set(9);
+    two.gauge(MetricId::client_connections, {"1"}).set(3);
+    const std::string text = scrape({&one, &two});
+    for (const std::string line :
+         {"llm_requests_total 5", "llm_requests_failure 2", "llm_active_connections 12",
+          "llm_cache_hits 0", R"(sluice_shard_imbalance_ratio{of="client_connections"} 1.5)",
+          R"(sluice_shard_imbalance_ratio{of="exchanges"} 1)"}) {
+        EXPECT_TRUE(has_line(text, line)) << line << " in " << text;
+    }
+}
+
+TEST(MetricsScrape, NamesCountersAsOpenMetricsDoes) {
+    MetricStore store;
+    store.counter(MetricId::stream_events_total, {"r", "u"}).add(1);
+    store.counter(MetricId::client_connections_total, {"0"}).add(1);
+    const std::string text = scrape({&store}, MetricsFormat::open_metrics);
+    EXPECT_TRUE(has_line(text, "# TYPE sluice_stream_events counter")) << text;
+    EXPECT_TRUE(has_line(text, R"(sluice_stream_events_total{route="r",upstream="u"} 1)")) << text;
+    // Its short name is a gauge's.
+    EXPECT_TRUE(has_line(text, "# TYPE sluice_client_connections_total unknown")) << text;
 }
 
 TEST(MetricStore, BoundsItsSeries) {
