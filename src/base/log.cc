@@ -270,6 +270,21 @@ void LogClock::set(int64_t wall_clock_ns) {
     put_digits(text_ + 20, millisecond % kMsPerSecond, 3);
 }
 
+std::string LogClock::common_text() const {
+    constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const std::string_view iso = text();
+    const auto month = static_cast<size_t>((iso[5] - '0') * 10 + (iso[6] - '0') - 1);
+    std::string common(iso.substr(8, 2));
+    common += '/';
+    common += kMonths.substr(month * 3, 3);
+    common += '/';
+    common += iso.substr(0, 4);
+    common += ':';
+    common += iso.substr(11, 8);
+    common += " +0000";
+    return common;
+}
+
 // --- Log ---------------------------------------------------------------------------------------
 
 Log::Log(LogLane& lane, LogFormat format)

@@ -151,6 +151,8 @@ public:
     void set(int64_t wall_clock_ns);
     int64_t second() const { return second_; }
     std::string_view text() const { return {text_, sizeof(text_)}; }
+    // As web servers write it: 31/Jan/2026:23:59:59 +0000.
+    std::string common_text() const;
 
 private:
     int64_t second_ = -1;

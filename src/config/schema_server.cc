@@ -18,7 +18,7 @@ struct ChoiceNames<server::LogLevel> {
 };
 template <>
 struct ChoiceNames<server::AccessLogFormat> {
-    static constexpr std::string_view kNames[] = {"human", "json"};
+    static constexpr std::string_view kNames[] = {"human", "json", "logfmt", "combined"};
 };
 template <>
 struct ChoiceNames<server::RequestIdPolicy> {
@@ -104,7 +104,10 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         "file, which is opened again on SIGHUP.")
         .check(check_log_target),
     setting<&ServerOptions::access_log, &AccessLogOptions::format>(
-        "access_log.format", "Columns for people or one JSON object per line for programs."),
+        "access_log.format",
+        "\"human\" is for people: the time, then name=value. For programs: \"json\" is an object a "
+        "line, \"logfmt\" has name=value for the time as well, \"combined\" is the format of web "
+        "servers, with client, request, status and bytes alone."),
     setting<&ServerOptions::access_log, &AccessLogOptions::buffer_bytes_max>(
         "access_log.buffer_bytes_max",
         "Lines that wait for the writer, per shard. Above it lines are dropped and counted, so "

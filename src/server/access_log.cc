@@ -1,4 +1,4 @@
-// JSON for machines, one line of key=value for people; the same members in both.
+// JSON or name=value, with the same members; and the format of web servers, which has few.
 #include "server/access_log.h"
 
 #include <algorithm>
@@ -100,7 +100,15 @@ public:
     }
     void number(std::string_view name, uint64_t value) {
         begin(name);
-        at_ = std::to_chars(at_, end_, value).ptr;
+        digits(value);
+    }
+    void digits(uint64_t value) { at_ = std::to_chars(at_, end_, value).ptr; }
+    // Without spaces as well, which end a column.
+    void escaped(std::string_view text) {
+        std::string escaped;
+        append_json_escaped(escaped, text.substr(0, kTextBytesMax));
+        std::ranges::replace(escaped, ' ', '_');
+        put(escaped);
     }
     // Dollars, all of their places.
     void dollars(std::string_view name, int64_t pico) {
@@ -142,6 +150,10 @@ private:
     char* const end_;
     const bool json_;
 };
+
+std::string_view without_port(std::string_view address) {
+    return address.substr(0, address.rfind(':'));
+}
 
 void append_error(Members& members, const ExchangeRecord& record) {
     if (record.error.kind == ErrorKind::none) {
@@ -223,12 +235,20 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
                                       const AccessLogNames& names,
                                       int64_t wall_clock_ns) {
     clock_.set(wall_clock_ns);
+    if (format_ == AccessLogFormat::combined) {
+        return write_combined(record);
+    }
+    const bool is_json = format_ == AccessLogFormat::json;
     constexpr std::string_view kJsonEnd = "}\n";
     const std::span<char> room(bytes_.data(), bytes_.size() - kJsonEnd.size());
-    Members members(room, json_);
-    members.put(json_ ? std::string_view("{\"time\":\"") : std::string_view());
+    Members members(room, is_json);
+    if (is_json) {
+        members.put("{\"time\":\"");
+    } else if (format_ == AccessLogFormat::logfmt) {
+        members.put("time=");
+    }
     members.put(clock_.text());
-    members.put(json_ ? std::string_view("\"") : std::string_view());
+    members.put(is_json ? std::string_view("\"") : std::string_view());
     members.address("client", record.client);
     members.token("request_id", record.request_id);
     members.token("method", record.method.substr(0, kTextBytesMax));
@@ -268,9 +288,36 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     append_error(members, record);
     members.number("shard", names.shard);
     const std::string_view line = members.written();
-    const std::string_view end = json_ ? kJsonEnd : kJsonEnd.substr(1);
+    const std::string_view end = is_json ? kJsonEnd : kJsonEnd.substr(1);
     std::memcpy(bytes_.data() + line.size(), end.data(), end.size());
     return {bytes_.data(), line.size() + end.size()};
+}
+
+// What is not kept of a request, its referrer and agent, is "-" as usual; the user is the key.
+std::string_view AccessLogLine::write_combined(const ExchangeRecord& record) {
+    Members members(std::span(bytes_).first(bytes_.size() - 1), false);
+    std::array<char, net::Address::kTextBytesMax> address;
+    const std::string_view client =
+        record.client.is_set() ? record.client.write_to(address) : std::string_view();
+    members.put(client.empty() ? std::string_view("-") : without_port(client));
+    members.put(" - ");
+    members.put(record.key_name.empty() ? std::string_view("-") : std::string_view());
+    members.escaped(record.key_name);
+    members.put(" [");
+    members.put(clock_.common_text());
+    members.put("] \"");
+    members.put(record.method.empty() ? std::string_view("-")
+                                      : record.method.substr(0, kTextBytesMax));
+    members.put(" ");
+    members.escaped(record.path);
+    members.put(" HTTP/1.1\" ");
+    members.digits(record.status);
+    members.put(" ");
+    members.digits(record.response_body_bytes);
+    members.put(" \"-\" \"-\"");
+    const size_t size = members.written().size();
+    bytes_[size] = '\n';
+    return {bytes_.data(), size + 1};
 }
 
 }  // namespace sluice::server

@@ -22,7 +22,7 @@ struct AccessLogNames {
 // that the gateway does for a small request.
 class AccessLogLine {
 public:
-    explicit AccessLogLine(AccessLogFormat format) : json_(format == AccessLogFormat::json) {}
+    explicit AccessLogLine(AccessLogFormat format) : format_(format) {}
 
     // The line with its end; valid until the next call. `wall_clock_ns` is the exchange's end. What
     // is as usual (no stream, one attempt, no wait for a connection, the upstream's status for the
@@ -35,7 +35,9 @@ private:
     // Every member at its longest, control characters escaped, fits.
     static constexpr size_t kLineBytesMax = 16384;
 
-    const bool json_;
+    std::string_view write_combined(const pipeline::ExchangeRecord& record);
+
+    const AccessLogFormat format_;
     LogClock clock_;
     std::array<char, kLineBytesMax> bytes_;
 };

@@ -14,7 +14,7 @@
 namespace sluice::server {
 
 enum class LogLevel : uint8_t { debug, info, warning, error };
-enum class AccessLogFormat : uint8_t { human, json };
+enum class AccessLogFormat : uint8_t { human, json, logfmt, combined };
 
 // What to do with an x-request-id that a client sends.
 enum class RequestIdPolicy : uint8_t {

@@ -65,6 +65,26 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
     }
 }
 
+TEST(AccessLog, NamesTheTimeInLogfmt) {
+    const std::string human = line_of(usual(), AccessLogFormat::human);
+    EXPECT_EQ(line_of(usual(), AccessLogFormat::logfmt), "time=" + human);
+}
+
+TEST(AccessLog, WritesWhatReadersOfWebServersKnow) {
+    pipeline::ExchangeRecord record = usual();
+    record.response_body_bytes = 77;
+    EXPECT_EQ(line_of(record, AccessLogFormat::combined),
+              "127.0.0.1 - - [15/Jan/2027:08:00:00 +0000] "
+              "\"POST /v1/chat/completions HTTP/1.1\" 200 77 \"-\" \"-\"\n");
+    record.client = {};
+    record.method = {};
+    record.path = "/a\" \n\\";
+    record.key_name = "team one";
+    EXPECT_EQ(line_of(record, AccessLogFormat::combined),
+              "- - team_one [15/Jan/2027:08:00:00 +0000] "
+              "\"- /a\\\"_\\n\\\\ HTTP/1.1\" 200 77 \"-\" \"-\"\n");
+}
+
 TEST(AccessLog, SaysWhatItHasCostToTheLastPlace) {
     pipeline::ExchangeRecord record = usual();
     record.usage = {.prompt_tokens = 5, .completion_tokens = 2, .is_known = true};
