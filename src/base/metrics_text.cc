@@ -48,7 +48,7 @@ void MetricsScrape::begin_family(size_t index) {
     store_ = 0;
     series_ = nullptr;
     is_gathered_ = false;
-    sums_.clear();
+    has_head_ = false;
 }
 
 // Adding a series up costs about as much as printing one of its lines.
@@ -69,22 +69,24 @@ bool MetricsScrape::gather(size_t& lines) {
         }
     }
     is_gathered_ = true;
-    next_ = sums_.begin();
     return true;
 }
 
 bool MetricsScrape::print(std::string& text, size_t& lines) {
     const MetricFamily& family = kMetricFamilies[family_];
     MetricWriter writer(text, family, format_);
-    if (next_ == sums_.begin() && next_ != sums_.end()) {
+    if (!has_head_ && !sums_.empty()) {
         writer.append_head();
+        has_head_ = true;
     }
-    for (; next_ != sums_.end(); ++next_) {
+    while (!sums_.empty()) {
         if (lines == 0) {
             return false;
         }
-        writer.append_series(next_->first, next_->second);
-        derived_.see(static_cast<MetricId>(family_), next_->first, next_->second);
+        const auto next = sums_.begin();
+        writer.append_series(next->first, next->second);
+        derived_.see(static_cast<MetricId>(family_), next->first, next->second);
+        sums_.erase(next);  // One by one, because freeing them all takes as long as a step.
         lines -= std::min(lines, lines_of(family));
     }
     return true;

@@ -32,8 +32,8 @@ public:
     static std::string_view content_type(MetricsFormat format);
 
 private:
-    // About a tenth of a millisecond.
-    static constexpr size_t kLinesPerStep = 512;
+    // A fraction of a millisecond (bench/metrics_bench.cc).
+    static constexpr size_t kLinesPerStep = 256;
 
     bool gather(size_t& lines);
     bool print(std::string& text, size_t& lines);
@@ -42,13 +42,13 @@ private:
     const std::span<const MetricStore* const> stores_;
     const MetricsFormat format_;
     DerivedMetrics derived_;
-    // The family being put together, how far that is, and then how far it is printed.
+    // The family being put together, how far that is, and then what is not yet printed.
     size_t family_ = 0;
     size_t store_ = 0;
     const MetricStore::Series* series_ = nullptr;
     bool is_gathered_ = false;
+    bool has_head_ = false;
     std::map<MetricSums::LabelValues, MetricSum> sums_;
-    std::map<MetricSums::LabelValues, MetricSum>::const_iterator next_;
 };
 
 }  // namespace sluice
