@@ -219,6 +219,7 @@ private:
     coro::Task<Status> read_refusal();
     Status pass_refusal(const Refused& refused);
     // respond.cc
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class HeldHead;
     coro::Task<Status> relay();
     Status send_response_head();

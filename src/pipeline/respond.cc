@@ -24,7 +24,6 @@
 #include "pipeline/relay.h"
 #include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/stream_watch.h"
-#include "pipeline/target_choice.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {

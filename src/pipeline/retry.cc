@@ -21,7 +21,6 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/request_intake.h"
-#include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "providers/provider_error.h"
 #include "upstream/key_ring.h"

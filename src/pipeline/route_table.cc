@@ -14,7 +14,6 @@
 #include "pipeline/service.h"
 #include "pipeline/target_pool.h"
 #include "upstream/options.h"
-#include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 

@@ -18,7 +18,6 @@
 #include "pipeline/fetch_remote.h"
 #include "pipeline/output_text.h"
 #include "pipeline/request_intake.h"
-#include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/translated.h"
