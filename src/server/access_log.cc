@@ -18,6 +18,8 @@
 #include "base/time.h"
 #include "net/address.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/stream_watch.h"
+#include "server/options.h"
 
 namespace sluice::server {
 

@@ -20,6 +20,7 @@
 #include "base/slice.h"
 #include "cache/shared_cache.h"
 #include "config/config.h"
+#include "coro/signal.h"
 #include "coro/task.h"
 #include "http/h1_writer.h"
 #include "http/header_names.h"

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/stream_watch.h"
 #include "providers/dialect.h"
 
 namespace sluice::server {

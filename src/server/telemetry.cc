@@ -18,6 +18,7 @@
 #include "ledger/lane.h"
 #include "net/buffer_ring.h"
 #include "net/proactor.h"
+#include "net/ring.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
 #include "server/access_log.h"

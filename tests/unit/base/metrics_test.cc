@@ -12,6 +12,7 @@
 #include "base/metric_families.h"
 #include "base/metric_writer.h"
 #include "base/metrics_text.h"
+#include "base/time.h"
 #include "gtest/gtest.h"
 
 namespace sluice {
