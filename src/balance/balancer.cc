@@ -47,7 +47,7 @@ size_t draw_by_weight(const Round& round) {
     std::array<uint64_t, Candidates::kMax> below;
     uint64_t sum = 0;
     for (size_t i = 0; i < round.candidates.size(); ++i) {
-        sum += std::max(round.candidates[i].target->options.weight, 1U);
+        sum += round.candidates[i].target->whole_weight;
         below[i] = sum;
     }
     // Weights are 32 bits and candidates 64, so that a double holds the sum exactly.

@@ -131,6 +131,27 @@ struct FailOverOptions {
     bool operator==(const FailOverOptions&) const = default;
 };
 
+// Which targets are asked how they are, besides what requests show.
+enum class HealthScope : uint8_t {
+    engines,  // Those whose provider is a server of one's own, which has a place to ask.
+    all,      // The others too, for their list of models, with the key.
+    none,
+};
+
+struct HealthOptions {
+    HealthScope check = HealthScope::engines;
+    // Six times as often while a check says something else than the ones before it.
+    uint32_t interval_ms = 60'000;
+    uint32_t timeout_ms = 5'000;
+    // From the root of the upstream's host; empty is what suits the provider.
+    std::string path = {};
+    // In a row.
+    uint32_t failures_max = 3;
+    uint32_t successes_min = 2;
+
+    bool operator==(const HealthOptions&) const = default;
+};
+
 struct PoolOptions {
     std::string name = {};
     // The short form of targets: "llm" or "llm/model".
@@ -167,6 +188,7 @@ struct PoolOptions {
     HedgeOptions hedge = {};
     AdaptiveLimitOptions adaptive_limit = {};
     QueueOptions queue = {};
+    HealthOptions health = {};
 
     bool operator==(const PoolOptions&) const = default;
 };

@@ -3,12 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <numeric>
-#include <queue>
 #include <span>
 #include <string>
 #include <utility>
@@ -30,8 +27,6 @@ namespace sluice::balance {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-// Places in the sequence of round_robin; weights that need more are rounded.
-constexpr uint64_t kSequenceMax = 65'536;
 
 const Target* find_target(const Pool* pool, const std::string& name, size_t likely) {
     if (pool == nullptr) {
@@ -64,20 +59,13 @@ Pool::Pool(PoolOptions options,
         }
     }
     make_tiers();
-    make_sequence();
+    weigh_targets();
     make_prefixes(running);
 }
 
 Pool::~Pool() = default;
 
 void Pool::add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed) {
-    double weights = 0;
-    for (TargetOptions& target : options_.targets) {
-        target.weight = std::max(target.weight, 1U);
-        weights += target.weight;
-        has_equal_weights_ &= target.weight == options_.targets.front().weight;
-    }
-    const double mean = weights / static_cast<double>(std::max<size_t>(capabilities.size(), 1));
     targets_.reserve(capabilities.size());
     for (size_t i = 0; i < capabilities.size(); ++i) {
         const TargetOptions& of = options_.targets[i];
@@ -88,8 +76,6 @@ void Pool::add_targets(std::span<const uint32_t> capabilities, const Pool* runni
         for (const std::string& lacked : of.lacks) {
             target.capabilities &= ~capability_named(lacked);
         }
-        target.weight = of.weight / mean;
-        target.inverse_weight = mean / of.weight;
         target.prefill_s_per_token = 1.0 / std::max(of.prefill_tokens_per_s, 1U);
         const uint64_t name_hash = affinity_of(target.name);
         const Target* before = find_target(running, target.name, i);
@@ -109,46 +95,6 @@ void Pool::make_tiers() {
             tier = tiers_.insert(tier, {.priority = priority, .targets = {}});
         }
         tier->targets.push_back(static_cast<uint16_t>(i));
-    }
-}
-
-// Each target is due at equal distances, as often as its weight says, and each begins a little
-// later than the one before it: so they interleave instead of coming one after the other.
-void Pool::make_sequence() {
-    uint64_t divisor = 0;
-    uint64_t sum = 0;
-    for (const TargetOptions& target : options_.targets) {
-        divisor = std::gcd(divisor, uint64_t{target.weight});
-        sum += target.weight;
-    }
-    if (sum == 0) {
-        return;
-    }
-    const double scale = std::min(1 / static_cast<double>(divisor),
-                                  static_cast<double>(kSequenceMax) / static_cast<double>(sum));
-    struct Due {
-        double at;
-        uint16_t target;
-        bool operator<(const Due& other) const {
-            return at != other.at ? at > other.at : target > other.target;
-        }
-    };
-    std::priority_queue<Due> queue;
-    std::vector<uint64_t> places(targets_.size());
-    uint64_t length = 0;
-    for (size_t i = 0; i < targets_.size(); ++i) {
-        const double share = options_.targets[i].weight * scale;
-        places[i] = static_cast<uint64_t>(std::max(std::lround(share), 1L));
-        length += places[i];
-        const double phase = (static_cast<double>(i) + 0.5) / static_cast<double>(targets_.size());
-        queue.push({phase / static_cast<double>(places[i]), static_cast<uint16_t>(i)});
-    }
-    sequence_.reserve(length);
-    while (sequence_.size() < length) {
-        const Due next = queue.top();
-        queue.pop();
-        sequence_.push_back(next.target);
-        queue.push({next.at + 1 / static_cast<double>(places[next.target]), next.target});
     }
 }
 

@@ -5,8 +5,10 @@
 // same. Pure: time and randomness are passed in, so that the same object runs in a simulation.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -85,7 +87,9 @@ public:
     // What targets share; any shard may feed and read it.
     PoolState& state() const { return *state_; }
     // For round_robin: targets in turn, each as often as its weight says.
-    std::span<const uint16_t> sequence() const { return sequence_; }
+    std::span<const uint16_t> sequence() const {
+        return *sequence_.load(std::memory_order_acquire);
+    }
 
     // By names of targets, for consistent_hash.
     std::span<const uint64_t> name_hashes() const { return name_hashes_; }
@@ -102,6 +106,13 @@ public:
     // the others. One thread, every outliers.interval_ms.
     void judge(Instant now);
 
+    // For as long as the process runs, or until a reload gives the target another weight; 0 goes
+    // back to that of the options. Returns the number of the change. The thread that judges.
+    uint64_t set_weight(size_t target, uint32_t weight);
+    // Frees what the change of that number has replaced: no shard is in the middle of a choice
+    // that began before it. The thread that judges.
+    void forget_weights_before(uint64_t number);
+
 private:
     friend class Charge;
 
@@ -110,9 +121,11 @@ private:
         uint32_t priority = 0;
         std::vector<uint16_t> targets;
     };
+    using Sequence = std::vector<uint16_t>;
     void add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed);
     void make_tiers();
-    void make_sequence();
+    void weigh_targets();
+    Sequence make_sequence() const;
     void make_prefixes(const Pool* running);
 
     // --- One choice; see selection.cc.
@@ -130,9 +143,12 @@ private:
     PoolOptions options_;
     std::vector<Target> targets_;
     std::vector<Tier> tiers_;
-    std::vector<uint16_t> sequence_;
+    // The last one is in force; shards may still read those before it.
+    std::deque<std::unique_ptr<const Sequence>> sequences_;
+    uint64_t first_sequence_ = 0;  // Its number.
+    std::atomic<const Sequence*> sequence_ = nullptr;
     std::vector<uint64_t> name_hashes_;
-    bool has_equal_weights_ = true;
+    Live<bool> has_equal_weights_ = true;
     const Balancer* balancer_ = nullptr;
     std::shared_ptr<PoolState> state_;
 

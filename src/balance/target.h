@@ -1,6 +1,7 @@
 // Target: one upstream and model in a pool, what it can do, and the state that all shards share.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,12 +37,32 @@ enum class Mode : uint8_t {
 
 struct TargetState;  // target_state.h
 
+// A number that one thread may change while all shards read it, for what a plain one costs. Moves
+// with what it is part of, as long as nobody reads that yet.
+template <class T>
+class Live {
+public:
+    Live(T value) : value_(value) {}
+    Live(const Live& other) : value_(T(other)) {}
+    Live& operator=(const Live& other) { return *this = T(other); }
+    Live& operator=(T value) {
+        value_.store(value, std::memory_order_relaxed);
+        return *this;
+    }
+    operator T() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<T> value_;
+};
+
 struct Target {
     TargetOptions options;
     std::string name;  // "llm" or "llm/model"; unique in its pool.
     uint32_t capabilities = 0;
-    double weight = 1;  // By the mean of its pool.
-    double inverse_weight = 1;
+    // As it is in force: that of the options, or what was set at run time (see weights.cc).
+    Live<uint32_t> whole_weight = 1;
+    Live<double> weight = 1.0;  // By the mean of its pool.
+    Live<double> inverse_weight = 1.0;
     double prefill_s_per_token = 0;
     std::shared_ptr<TargetState> state;
 };

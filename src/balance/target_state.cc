@@ -61,7 +61,11 @@ LoadView TargetState::load(Instant now, uint32_t request_tokens) const {
 }
 
 void TargetState::set_health(bool healthy, Instant now) {
-    if (!is_healthy.exchange(healthy, kRelaxed) && healthy) {
+    const bool was_healthy = is_healthy.exchange(healthy, kRelaxed);
+    if (was_healthy != healthy || health_since_ms.load(kRelaxed) == 0) {
+        health_since_ms.store(ms_of(now), kRelaxed);
+    }
+    if (!was_healthy && healthy) {
         slow_start_ms.store(ms_of(now), kRelaxed);
     }
 }

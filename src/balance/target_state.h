@@ -56,6 +56,9 @@ struct TargetState {
     std::atomic<bool> reports_cached = false;
     // Since when it reads what is first in its queue: the last first token, or the first prompt.
     std::atomic<int64_t> reading_since_ms = 0;
+    // A weight that was set at run time, and that of the options that it is over; 0 is none.
+    std::atomic<uint32_t> set_weight = 0;
+    std::atomic<uint32_t> set_weight_over = 0;
 
     // --- Since outliers were judged last.
     alignas(64) std::atomic<uint32_t> recent_successes = 0;
@@ -66,6 +69,13 @@ struct TargetState {
     std::atomic<uint32_t> quiet_intervals = 0;   // Too few requests to say anything.
     std::atomic<uint32_t> cache_shortfalls = 0;  // In a row.
     std::atomic<int64_t> cache_cleared_ms = 0;
+
+    // --- Of active checks, for display. Written by the shard that checks.
+    std::atomic<int64_t> health_since_ms = 0;  // Since when it is as they say; 0: no check yet.
+    std::atomic<int64_t> checked_ms = 0;
+    std::atomic<uint32_t> check_us = 0;     // What the last one took.
+    std::atomic<uint16_t> check_error = 0;  // Why it failed; 0: it did not, or by its status.
+    std::atomic<uint16_t> check_status = 0;
 
     // --- Since the process began, for display.
     std::atomic<uint32_t> last_error = 0;

@@ -12,8 +12,8 @@
 namespace sluice {
 
 enum class MetricType : uint8_t { counter, gauge, histogram };
-// Cells of seconds hold nanoseconds, those of rates thousandths.
-enum class MetricUnit : uint8_t { none, bytes, seconds, rate };
+// Cells of seconds hold nanoseconds, those of ratios billionths, those of rates thousandths.
+enum class MetricUnit : uint8_t { none, bytes, seconds, rate, ratio };
 enum class MetricMerge : uint8_t { sum, maximum };
 
 // In the order of the table.
@@ -71,6 +71,15 @@ enum class MetricId : uint8_t {
     cache_evictions_total,
     cache_bytes,
     cache_entries,
+    target_breaker_state,
+    target_healthy,
+    target_in_flight,
+    target_prefill_tokens,
+    target_slowdown,
+    target_selected_total,
+    target_faults_total,
+    target_pushbacks_total,
+    target_ejections_total,
     log_dropped_total,
     log_write_errors_total,
     ledger_entries_total,
@@ -309,6 +318,32 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
             {"shard"}),
     gauge("sluice_cache_bytes", "Memory of the cache's entries.", {"shard"}),
     gauge("sluice_cache_entries", "Answers in the cache.", {"shard"}),
+    gauge("sluice_target_breaker_state",
+          "Breaker of a target of a pool: 0 closed, 1 half open, 2 open.",
+          {"pool", "target"}),
+    gauge("sluice_target_healthy",
+          "1 when active checks find the target well, or when there are none.",
+          {"pool", "target"}),
+    gauge("sluice_target_in_flight", "Requests that the target has.", {"pool", "target"}),
+    gauge("sluice_target_prefill_tokens",
+          "Uncached prompt tokens at the target whose first token is not there yet.",
+          {"pool", "target"}),
+    maximum("sluice_target_slowdown",
+            "Time to first token of the target by what it should have been.",
+            {"pool", "target"},
+            MetricUnit::ratio),
+    counter("sluice_target_selected_total",
+            "Requests that were given to the target.",
+            {"pool", "target"}),
+    counter("sluice_target_faults_total",
+            "Requests that failed at the target by a fault of its own.",
+            {"pool", "target"}),
+    counter("sluice_target_pushbacks_total",
+            "Requests that the target asked to come later.",
+            {"pool", "target"}),
+    counter("sluice_target_ejections_total",
+            "Times that the target was left out as worse than the others.",
+            {"pool", "target"}),
     counter("sluice_log_dropped_total",
             "Log lines dropped because their buffer was full, by log: app, access.",
             {"log"}),

@@ -59,6 +59,7 @@ void append_trimmed(std::string& text, int64_t value, size_t places) {
 size_t places_of(MetricUnit unit) {
     switch (unit) {
         case MetricUnit::seconds:
+        case MetricUnit::ratio:
             return kNsPlaces;
         case MetricUnit::rate:
             return kRatePlaces;

@@ -203,6 +203,14 @@ std::string check_optional_header_name(std::string_view text) {
     return text.empty() ? "" : check_header_name(text);
 }
 
+std::string check_health_path(std::string_view text) {
+    const bool is_printable =
+        std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+    return text.empty() || (text.starts_with('/') && is_printable)
+               ? ""
+               : fmt::format("is {}; expected a path such as \"/health\"", in_quotes(text));
+}
+
 void complete_pools(Config& config, const Places& places, Diagnostics& diagnostics) {
     PoolValidator(config, places, diagnostics).run();
 }

@@ -18,6 +18,7 @@ std::string check_failure(std::string_view text);
 std::string check_capability_name(std::string_view text);
 // The name of a header field. Empty passes.
 std::string check_optional_header_name(std::string_view text);
+std::string check_health_path(std::string_view text);
 
 // Turns the short form of targets into the long one, and checks that everything which pools and
 // routes name is there and leads nowhere in a circle.

@@ -125,6 +125,7 @@ constexpr Heading kHeadings[] = {
     {Section::pool, "hedge", "Pool: hedged requests", ""},
     {Section::pool, "adaptive_limit", "Pool: a limit that is found", ""},
     {Section::pool, "queue", "Pool: waiting for room", ""},
+    {Section::pool, "health", "Pool: health checks", ""},
     {Section::pool_target, "", "Targets of a pool", "The long form of `targets`."},
     {Section::route, "", "Routes",
      "Which requests go to which upstream. A request without a route gets a 404."},

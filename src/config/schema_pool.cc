@@ -18,11 +18,17 @@ struct ChoiceNames<balance::Strategy> {
         "consistent_hash",  "priority"};
 };
 
+template <>
+struct ChoiceNames<balance::HealthScope> {
+    static constexpr std::string_view kNames[] = {"engines", "all", "none"};
+};
+
 namespace {
 
 using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
 using balance::FailOverOptions;
+using balance::HealthOptions;
 using balance::HedgeOptions;
 using balance::OutlierOptions;
 using balance::PoolOptions;
@@ -189,6 +195,30 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::queue, &QueueOptions::wait_ms_max>("queue.wait_ms_max",
                                                              "Longest time that one waits.")
         .range(1, kTimeMsMax),
+    setting<&PoolOptions::health, &HealthOptions::check>(
+        "health.check",
+        "Which targets are asked how they are: engines are servers of your own that have a place "
+        "to ask (vllm, sglang, tgi, llamacpp, ollama); all asks the others for their list of "
+        "models, with the key. No check costs tokens."),
+    setting<&PoolOptions::health, &HealthOptions::interval_ms>(
+        "health.interval_ms",
+        "How often, give or take 10 %. Six times as often while a check contradicts those before "
+        "it.")
+        .range(100, kTimeMsMax),
+    setting<&PoolOptions::health, &HealthOptions::timeout_ms>("health.timeout_ms",
+                                                              "Longest time for one check.")
+        .range(1, kTimeMsMax),
+    setting<&PoolOptions::health, &HealthOptions::path>(
+        "health.path",
+        "What every target is asked for instead, from the root of its host, with its key. Only an "
+        "answer of 200 to 399 says then that it is well.")
+        .check(check_health_path),
+    setting<&PoolOptions::health, &HealthOptions::failures_max>(
+        "health.failures_max", "Failed checks in a row after which a target is left alone.")
+        .range(1, 1'000),
+    setting<&PoolOptions::health, &HealthOptions::successes_min>(
+        "health.successes_min", "Good checks in a row after which it is used again.")
+        .range(1, 1'000),
 });
 
 constexpr auto kTargetSettings = std::to_array<Setting>({

@@ -153,6 +153,8 @@ struct Vendor {
     std::span<const std::string_view> own_fields = {};
     // OpenAI's top-level fields that it has no counterpart for: hints that are left out.
     std::span<const std::string_view> dropped_fields = {};
+    // Where a server of one's own says how it is, below the base URL without its /v1; needs no key.
+    std::string_view health_path = {};
 
     bool has(Quirk quirk) const { return (quirks & static_cast<Quirks>(quirk)) != 0; }
 };

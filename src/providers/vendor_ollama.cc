@@ -37,6 +37,7 @@ extern constinit const Vendor kOllama = {
                      .image_urls = false,
                      .many_choices = false,
                      .embeddings = true},
+    .health_path = "/api/version",
 };
 
 }  // namespace sluice::providers

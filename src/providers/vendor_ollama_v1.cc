@@ -30,6 +30,7 @@ extern constinit const Vendor kOllamaV1 = {
                      .responses = true,
                      .completions = true},
     .dropped_fields = kDroppedFields,
+    .health_path = "/api/version",
 };
 
 }  // namespace sluice::providers

@@ -15,6 +15,7 @@ extern constinit const Vendor kSgLang = {
               Quirk::no_openai_extras | Quirk::no_strict_tools | Quirk::returns_reasoning_content |
               Quirk::template_thinking | Quirk::three_efforts,
     .capabilities = {.audio = true, .embeddings = true, .responses = true, .completions = true},
+    .health_path = "/health",
 };
 
 }  // namespace sluice::providers

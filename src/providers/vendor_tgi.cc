@@ -27,6 +27,7 @@ extern constinit const Vendor kTgi = {
                      .many_choices = false,
                      .completions = true},
     .dropped_fields = kDroppedFields,
+    .health_path = "/health",
 };
 
 }  // namespace sluice::providers

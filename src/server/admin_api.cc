@@ -32,6 +32,9 @@ constexpr AdminEndpoint kEndpoints[] = {
     {Method::get, "/v1/limits", &answer_limits, "What is left of every limit and budget."},
     {Method::get, "/v1/cache", &answer_cache, "What the response cache holds and does."},
     {Method::post, "/v1/cache/purge", &answer_purge, "Removes answers from the response cache."},
+    {Method::get, "/v1/targets", &answer_targets, "The targets of all pools, and how each is."},
+    {Method::patch, "/v1/targets/{pool}/{target}", &answer_change_target,
+     "Drains a target, forces its breaker, changes its weight."},
     {Method::get, "/v1/usage", &answer_usage, "What the ledger adds up to."},
 };
 

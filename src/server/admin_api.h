@@ -26,6 +26,7 @@
 #include "server/access_control.h"
 #include "server/ask_shards.h"
 #include "server/reload.h"
+#include "server/runtime_config.h"
 #include "server/usage_desk.h"
 
 namespace sluice::server {
@@ -51,6 +52,7 @@ public:
     virtual AccessControl& access() = 0;
     virtual access::Moment moment() = 0;
     virtual const cache::CacheGroup& cache() = 0;
+    virtual PoolsPtr pools() const = 0;  // Those in force.
     // Null when there is no ledger.
     virtual UsageDesk* usage() = 0;
     // After a change of keys that may have set budgets.

@@ -33,4 +33,8 @@ coro::Task<AdminAnswer> answer_purge(AdminCall& call);
 // --- admin_usage.cc
 coro::Task<AdminAnswer> answer_usage(AdminCall& call);
 
+// --- admin_targets.cc
+coro::Task<AdminAnswer> answer_targets(AdminCall& call);
+coro::Task<AdminAnswer> answer_change_target(AdminCall& call);
+
 }  // namespace sluice::server

@@ -27,6 +27,7 @@
 #include "server/admin_verbs.h"
 #include "server/price_source.h"
 #include "server/runtime_config.h"
+#include "server/targets_command.h"
 #include "server/usage_command.h"
 
 namespace sluice::server {
@@ -49,6 +50,7 @@ constexpr CommandName kCommands[] = {
     {"keys", Command::keys},
     {"limits", Command::limits},
     {"cache", Command::cache},
+    {"targets", Command::targets},
 };
 
 // Options without a value that stand for a command.
@@ -85,6 +87,10 @@ USAGE
   sluice cache stats|purge [...]
       Virtual keys, what is left of limits, and the response cache of a running
       gateway; `sluice keys --help` has more.
+  sluice targets [--watch] [--json]
+  sluice targets POOL/TARGET drain|activate|force-open|force-close|weight N
+      The targets of pools of a running gateway, and what you want of one;
+      `sluice targets --help` has more.
   sluice --help | --version
 
 OPTIONS
@@ -123,7 +129,7 @@ std::optional<Command> find_command(std::span<const CommandName> names, std::str
 
 bool has_own_options(Command command) {
     return command == Command::usage || command == Command::keys || command == Command::limits ||
-           command == Command::cache;
+           command == Command::cache || command == Command::targets;
 }
 
 class Parser {
@@ -345,6 +351,8 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return run_verb("limits", line, environment);
         case Command::cache:
             return run_verb("cache", line, environment);
+        case Command::targets:
+            return run_targets(line, environment);
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

@@ -35,6 +35,7 @@ enum class Command : uint8_t {
     keys,
     limits,
     cache,
+    targets,
     version,
     help,
 };

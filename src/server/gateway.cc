@@ -1,6 +1,7 @@
 // The gateway's own endpoints, and the way into the pipeline.
 #include "server/gateway.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "access/key_table.h"
+#include "balance/pool.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/metric_families.h"
@@ -42,8 +44,10 @@
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "pipeline/snapshot.h"
+#include "pipeline/target_pool.h"
 #include "server/options.h"
 #include "server/runtime_config.h"
+#include "server/target_facts.h"
 #include "server/target_pools.h"
 #include "server/telemetry.h"
 #include "upstream/options.h"
@@ -241,10 +245,26 @@ bool Gateway::answer_own_endpoint(http::ServerExchange& exchange) {
         answer_text(exchange, 405, "method not allowed\n");
     } else if (path == kReadyPath && process_.is_draining.load(std::memory_order_relaxed)) {
         answer_text(exchange, 503, "draining\n");
+    } else if (path == kReadyPath && !can_serve()) {
+        answer_text(exchange, 503, "no target is in service\n");
     } else {
         answer_text(exchange, 200, "ok\n");
     }
     return true;
+}
+
+// Some route leads to an upstream, or to a target that is in service. Breakers, ejections and rests
+// do not count, because it takes requests to end them.
+bool Gateway::can_serve() const {
+    const auto has_target = [](const pipeline::TargetPool& pool) {
+        return pool.pool == nullptr || std::ranges::any_of(pool.pool->targets(), is_in_service);
+    };
+    const auto leads_somewhere = [&](const pipeline::Route& route) {
+        return has_target(*route.pool) ||
+               std::ranges::any_of(route.pool->fallbacks,
+                                   [&](const auto* pool) { return has_target(*pool); });
+    };
+    return snapshot_->routes.empty() || std::ranges::any_of(snapshot_->routes, leads_somewhere);
 }
 
 void Gateway::answer_text(http::ServerExchange& exchange, uint16_t status, std::string_view text) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "access/key_table.h"
@@ -64,6 +65,8 @@ public:
     const http::ServerConnectionOptions& connection_options() override {
         return snapshot_->connections;
     }
+    std::span<const LocalPtr<upstream::Upstream>> upstreams() const { return upstreams_; }
+    const LocalPtr<pipeline::Snapshot>& snapshot() const { return snapshot_; }
     // Publishes the state of the upstreams' pools, and what finding their addresses took.
     void publish_upstreams();
 
@@ -71,6 +74,7 @@ private:
     static bool is_scrape(const http::RequestHead& head);
     bool answer_own_endpoint(http::ServerExchange& exchange);
     void answer_text(http::ServerExchange& exchange, uint16_t status, std::string_view text);
+    bool can_serve() const;
     void answer_preflight(http::ServerExchange& exchange);
     coro::Task<void> answer_metrics(http::ServerExchange& exchange);
     LocalPtr<upstream::Upstream> upstream_for(size_t index);

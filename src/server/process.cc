@@ -132,6 +132,7 @@ private:
     }
     AccessControl& access() override { return *access_; }
     const cache::CacheGroup& cache() override { return cache_->group(); }
+    PoolsPtr pools() const override { return PoolsPtr(config_, &config_->pools); }
     UsageDesk* usage() override { return usage_ ? &*usage_ : nullptr; }
     void on_budgets_changed() override {
         if (history_) {
@@ -453,6 +454,7 @@ void Process::loop() {
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
         pool_keeper_.look(config_->pools, ring().now());
+        metrics_.publish_pools(config_->pools, ring().now());
         if (draining_) {
             control_->mailbox().deliver_all();
         }

@@ -6,7 +6,10 @@
 #include <cstdint>
 
 #include "base/metrics.h"
+#include "base/time.h"
 #include "ledger/ledger.h"
+#include "server/pool_metrics.h"
+#include "server/pools.h"
 
 namespace sluice::server {
 
@@ -23,10 +26,14 @@ public:
 
     void publish_ledger(const ledger::Ledger& ledger);
 
+    // In every turn; looks at them when it is time.
+    void publish_pools(const Pools& pools, Instant now) { pools_.publish(pools, now); }
+
     const MetricStore& store() const { return store_; }
 
 private:
     MetricStore store_;
+    PoolMetrics pools_{store_};
     Gauge& start_time_;
     Counter& reloads_ok_;
     Counter& reloads_refused_;

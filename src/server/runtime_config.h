@@ -37,6 +37,8 @@ struct RuntimeConfig {
 };
 
 using RuntimeConfigPtr = std::shared_ptr<const RuntimeConfig>;
+// Holds the configuration that they are part of.
+using PoolsPtr = std::shared_ptr<const Pools>;
 using TicketKeysPtr = std::shared_ptr<net::TlsTicketKeys>;
 
 // Fails with a text that names the file and the reason. `warnings` gets what works but should not

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "access/key_table.h"
 #include "base/intrusive_list.h"
+#include "base/local_ptr.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -34,6 +36,8 @@
 #include "server/runtime_config.h"
 #include "server/spare_memory.h"
 #include "server/telemetry.h"
+#include "upstream/connection_pool.h"
+#include "upstream/upstream.h"
 
 namespace sluice::server {
 
@@ -78,6 +82,9 @@ ShardBody::ShardBody(const ShardPlan& plan,
           proactor_, {.on_new = &on_accept, .on_given = &on_handed_over, .room = &room}, this),
       housekeeping_(&on_housekeeping, this) {
     shard_->set_owner(this);
+    if (plan_.index == 0) {
+        health_.emplace(*shard_);
+    }
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);
     keep_house();
@@ -94,6 +101,9 @@ void ShardBody::use(RuntimeConfigPtr config) {
     handshake_timeout_ = Duration::milliseconds(server.tls.handshake_timeout_ms);
     tls_ = config->client_side;
     gateway_.use(std::move(config));
+    if (health_ && !wind_down_ends_.is_set()) {
+        health_->use(gateway_.snapshot());
+    }
     listener_.resume();
 }
 
@@ -108,6 +118,23 @@ ShardState ShardBody::state_of(const net::Shard& shard) {
     return body == nullptr ? ShardState()
                            : ShardState{.connections = body->clients_,
                                         .exchanges = body->telemetry_.open_exchanges()};
+}
+
+std::vector<UpstreamState> ShardBody::upstreams_of(const net::Shard& shard) {
+    std::vector<UpstreamState> states;
+    const auto* const body = static_cast<const ShardBody*>(shard.owner());
+    if (body == nullptr) {
+        return states;
+    }
+    for (const LocalPtr<upstream::Upstream>& upstream : body->gateway_.upstreams()) {
+        const upstream::ConnectionPool& pool = upstream->pool();
+        states.push_back({.name = upstream->options().name,
+                          .active = pool.connections() - pool.idle(),
+                          .available = pool.idle(),
+                          .connections_max = upstream->options().pool.connections_max,
+                          .waiting = pool.waiting()});
+    }
+    return states;
 }
 
 // Before the gateway, whose processors use it.
@@ -302,7 +329,7 @@ bool ShardBody::look() {
         lingering_cut_ = true;
         proactor_.cut_lingering();
     }
-    return wind_down_ends_.is_set() && proactor_.objects() == 0;
+    return wind_down_ends_.is_set() && proactor_.objects() == 0 && (!health_ || health_->is_idle());
 }
 
 Duration ShardBody::wait_max() const {
@@ -319,6 +346,9 @@ Duration ShardBody::wait_max() const {
 void ShardBody::begin_wind_down() {
     wind_down_ends_ = proactor_.now() + kWindDownMax;
     housekeeping_.cancel();
+    if (health_) {
+        health_->stop();
+    }
     gateway_.retire();
     resolver_.close();
 }

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "access/key_table.h"
 #include "base/intrusive_list.h"
@@ -33,6 +35,7 @@
 #include "net/tls_context.h"
 #include "pipeline/processor_resources.h"
 #include "server/gateway.h"
+#include "server/health_checker.h"
 #include "server/options.h"
 #include "server/process_cache.h"
 #include "server/runtime_config.h"
@@ -61,6 +64,15 @@ struct ShardState {
     uint32_t exchanges = 0;
 };
 
+// The connections of a shard to one upstream.
+struct UpstreamState {
+    std::string name;
+    uint64_t active = 0;
+    uint64_t available = 0;  // Idle ones.
+    uint64_t connections_max = 0;
+    uint64_t waiting = 0;  // Exchanges.
+};
+
 // How the engine of a shard is made for these options.
 net::ProactorOptions proactor_options(const ServerOptions& server);
 
@@ -83,6 +95,7 @@ public:
     static void give_keys(const net::Shard& shard, access::KeyTablePtr keys);
     // Of the shard that it is the body of; zeros of one without a body.
     static ShardState state_of(const net::Shard& shard);
+    static std::vector<UpstreamState> upstreams_of(const net::Shard& shard);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void begin_drain(Duration deadline);
     // After the end, while the other shards may still run.
@@ -127,6 +140,7 @@ private:
     ShardTelemetry telemetry_;
     std::optional<cache::SharedCache> cache_;
     Gateway gateway_;
+    std::optional<HealthChecker> health_;  // On the first shard only.
     http::ServerConnections connections_;
     IntrusiveList<Handshake> handshakes_;
     coro::TaskScope scope_;

@@ -110,6 +110,7 @@ protected:
     AccessControl& access() override { return access_; }
     access::Moment moment() override { return kMoment; }
     const cache::CacheGroup& cache() override { return cache_group_; }
+    PoolsPtr pools() const override { return pools_; }
     UsageDesk* usage() override { return usage_; }
     void on_budgets_changed() override { ++budget_changes_; }
 
@@ -129,6 +130,7 @@ protected:
     AccessControl access_{kMoment};
     cache::CacheGroup cache_group_{group_, {.enabled = true}};
     std::vector<std::unique_ptr<cache::SharedCache>> caches_;
+    PoolsPtr pools_ = std::make_shared<const Pools>();
     UsageDesk* usage_ = nullptr;
     uint32_t budget_changes_ = 0;
 };
