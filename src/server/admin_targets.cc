@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/limit_book.h"
 #include "balance/balancer.h"
 #include "balance/circuit_breaker.h"
 #include "balance/ewma.h"
@@ -37,7 +39,7 @@
 #include "server/admin_handlers.h"
 #include "server/admin_query.h"
 #include "server/ask_shards.h"
-#include "server/pools.h"
+#include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "server/target_facts.h"
 

@@ -129,7 +129,7 @@ HealthChecker::SubjectPtr HealthChecker::make_subject(const LocalPtr<pipeline::S
 }
 
 void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
-    std::vector<SubjectPtr> before = std::exchange(subjects_, {});
+    const std::vector<SubjectPtr> before = std::exchange(subjects_, {});
     for (const std::unique_ptr<pipeline::TargetPool>& pool : snapshot->pools) {
         if (pool->pool == nullptr) {
             continue;

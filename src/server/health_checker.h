@@ -43,6 +43,7 @@ public:
     bool is_idle() const { return scope_.running() == 0; }
 
 private:
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, deleted as what it is.
     class Patience;
     // One upstream in one pool.
     struct Subject : LocallyCounted {

@@ -1,7 +1,6 @@
 // Cells by pool and target, and what goes into them.
 #include "server/pool_metrics.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>

@@ -9,8 +9,6 @@
 
 #include "balance/options.h"
 #include "balance/pool.h"
-#include "balance/target.h"
-#include "balance/target_state.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "unit/balance/pool_support.h"

@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -21,8 +20,8 @@
 #include "base/error.h"
 #include "base/prng.h"
 #include "base/time.h"
-#include "http/types.h"
 #include "json/tree.h"
+#include "server/admin_api.h"
 #include "server/pools.h"
 #include "server/target_facts.h"
 #include "server/targets_command.h"
