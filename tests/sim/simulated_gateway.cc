@@ -12,7 +12,8 @@
 #include "access/limit_book.h"
 #include "base/log.h"
 #include "base/log_writer.h"
-#include "base/metrics.h"
+#include "base/metric_writer.h"
+#include "base/metrics_text.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -153,7 +154,9 @@ bool SimulatedGateway::has_ended() const {
 
 int64_t SimulatedGateway::metric(std::string_view name, std::string_view label) const {
     std::string text;
-    MetricsText::append(text, process_.metrics);
+    MetricsScrape scrape(process_.metrics, MetricsFormat::prometheus);
+    while (scrape.step(text)) {
+    }
     int64_t sum = 0;
     std::string_view rest = text;
     while (!rest.empty()) {
