@@ -234,6 +234,9 @@ void Loader::bind_pools(TomlNode& root) {
         }
         balance::PoolOptions& pool = config_.pools.emplace_back();
         pool.name = table.name;
+        if (TomlNode* const strategy = table.table->find("strategy")) {
+            strategy->text = canonical_strategy(strategy->text);
+        }
         binder_.bind(Section::pool, &pool, *table.table, {"pool." + table.name, table.shown},
                      table.position);
         bind_targets(table, pool);
@@ -364,6 +367,12 @@ void Loader::apply_overrides() {
                 setting.access.set(&upstream, *value);
                 const std::string place = fmt::format("llm.{}.{}", upstream.name, setting.key);
                 places_.record(place, {override.origin, {}, place});
+            }
+            continue;
+        }
+        if (override.section == Section::pool) {
+            for (balance::PoolOptions& pool : config_.pools) {
+                setting.access.set(&pool, *value);
             }
             continue;
         }

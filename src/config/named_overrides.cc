@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "config/pool_checks.h"
 #include "config/schema.h"
 #include "config/setting.h"
 
@@ -28,6 +29,8 @@ constexpr auto kNamedOverrides = std::to_array<NamedOverride>({
      "Seconds for which an answer may be given again."},
     {Section::llm, "--max-retries", "LLM_PROXY_MAX_RETRIES", "N", "a number of retries",
      "max_retries of every [llm.NAME], whatever the file says of it."},
+    {Section::pool, "--load-balance", "LLM_PROXY_LOAD_BALANCE", "NAME", "a strategy",
+     "strategy of every [pool.NAME], whatever the file says of it."},
 });
 
 struct Unit {
@@ -49,6 +52,18 @@ Override override_of(Section section,
     const Setting* const setting = find_setting(section, key);
     SLUICE_ASSERT(setting != nullptr);
     return {.section = section, .setting = setting, .text = std::move(text), .origin = origin};
+}
+
+// Of the overrides that stand for one setting.
+std::string_view key_of(Section section) {
+    switch (section) {
+        case Section::cache:
+            return "ttl_s";
+        case Section::pool:
+            return "strategy";
+        default:
+            return "max_retries";
+    }
 }
 
 // Nothing when `text` is not a number with one of the units.
@@ -100,8 +115,8 @@ void add_overrides(const NamedOverride& named,
     if (&named == kNamedOverrides.data()) {
         add_size(text, origin, to);
     } else {
-        const std::string_view key = named.section == Section::cache ? "ttl_s" : "max_retries";
-        to.push_back(override_of(named.section, key, std::string(text), origin));
+        to.push_back(override_of(named.section, key_of(named.section),
+                                 std::string(canonical_strategy(text)), origin));
     }
 }
 

@@ -211,6 +211,13 @@ std::string check_health_path(std::string_view text) {
                : fmt::format("is {}; expected a path such as \"/health\"", in_quotes(text));
 }
 
+std::string_view canonical_strategy(std::string_view name) {
+    if (name == "fastest_response") {
+        return "latency_weighted";
+    }
+    return name == "weighted" ? "round_robin" : name;
+}
+
 void complete_pools(Config& config, const Places& places, Diagnostics& diagnostics) {
     PoolValidator(config, places, diagnostics).run();
 }

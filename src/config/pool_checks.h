@@ -20,6 +20,9 @@ std::string check_capability_name(std::string_view text);
 std::string check_optional_header_name(std::string_view text);
 std::string check_health_path(std::string_view text);
 
+// Our name for a strategy that others call differently; every other text as it is.
+std::string_view canonical_strategy(std::string_view name);
+
 // Turns the short form of targets into the long one, and checks that everything which pools and
 // routes name is there and leads nowhere in a circle.
 void complete_pools(Config& config, const Places& places, Diagnostics& diagnostics);

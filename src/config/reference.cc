@@ -215,7 +215,8 @@ void append_table(std::string& page, const Heading& heading) {
         }
     }
     const bool is_first = heading.group.empty();
-    if (heading.section == Section::cache || (heading.section == Section::llm && is_first)) {
+    if (heading.section == Section::cache || (heading.section == Section::llm && is_first) ||
+        (heading.section == Section::pool && is_first)) {
         append_named_overrides(page, heading.section);
     }
 }

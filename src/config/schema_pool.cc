@@ -45,8 +45,10 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         "Where requests go, each \"LLM\" or \"LLM/MODEL\": an [llm.NAME], and what it calls the "
         "model. [[pool.NAME.target]] is the long form.")
         .check(check_target_name),
-    setting<&PoolOptions::strategy>(
-        "strategy", "How one of the targets is chosen; docs/BALANCING.md defines each."),
+    setting<&PoolOptions::strategy>("strategy",
+                                    "How one of the targets is chosen; docs/BALANCING.md defines "
+                                    "each. \"fastest_response\" and "
+                                    "\"weighted\" are taken for latency_weighted and round_robin."),
     setting<&PoolOptions::fallbacks>(
         "fallbacks",
         "Pools or llms that are asked, one after the other, when no target here can serve a "

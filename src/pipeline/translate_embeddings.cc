@@ -14,7 +14,6 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/output_text.h"
-#include "pipeline/route_table.h"
 #include "pipeline/service.h"
 #include "pipeline/translated.h"
 #include "providers/embeddings.h"

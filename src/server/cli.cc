@@ -110,7 +110,7 @@ OPTIONS
 
 SETTINGS
   Each is a key of [server] or [admin] in the file, a flag and an environment
-  variable; the last three are of [cache] and of every [llm.NAME]. The command
+  variable; the last four are of [cache], [llm.NAME] and [pool.NAME]. The command
   line wins over the environment, the environment over the file. A value follows
   its flag as the next argument or behind "=".
 )";

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "balance/balancer.h"
 #include "balance/options.h"
 #include "config/load.h"
 #include "config/print.h"
@@ -118,6 +119,25 @@ TEST(Pools, AnUnusedOneIsMentioned) {
     ASSERT_TRUE(result.config) << result.report();
     EXPECT_THAT(said(result), Contains(HasSubstr("pool.idle: no route uses it")));
     EXPECT_THAT(said(result), Not(Contains(HasSubstr("pool.slow"))));
+}
+
+TEST(Pools, StrategiesHaveTheNamesThatOthersGiveThem) {
+    const auto strategy_of = [](std::string_view name, const Variables& variables) {
+        LoadOptions options = {{}, environment_of_map(variables)};
+        options.overrides = environment_overrides(options.environment);
+        const LoadResult result = load_text("test.toml",
+                                            "[pool.fast]\ntargets = [\"east\"]\nstrategy = \"" +
+                                                std::string(name) + "\"\n" + std::string(kLlms),
+                                            options);
+        return result.config ? std::string(balance::name_of(result.config->pools[0].strategy))
+                             : result.report();
+    };
+    EXPECT_EQ(strategy_of("fastest_response", {}), "latency_weighted");
+    EXPECT_EQ(strategy_of("weighted", {}), "round_robin");
+    EXPECT_EQ(strategy_of("random", {{"LLM_PROXY_LOAD_BALANCE", "least_loaded"}}), "least_loaded");
+    EXPECT_EQ(strategy_of("random", {{"LLM_PROXY_LOAD_BALANCE", "weighted"}}), "round_robin");
+    EXPECT_THAT(strategy_of("random", {{"LLM_PROXY_LOAD_BALANCE", "best"}}),
+                HasSubstr("LLM_PROXY_LOAD_BALANCE: pool.NAME.strategy: \"best\" is"));
 }
 
 TEST(Pools, WordsAreChecked) {
