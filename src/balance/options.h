@@ -86,7 +86,8 @@ struct OutlierOptions {
     bool operator==(const OutlierOptions&) const = default;
 };
 
-// A second target is asked when the first has not begun to answer for unusually long.
+// A second target is asked when the first has not begun to answer for unusually long. Known to
+// simulations only: the gateway asks one target at a time, and has no setting for it.
 struct HedgeOptions {
     bool enabled = false;  // It costs tokens.
     // When the first token is later than at so many of a hundred requests.

@@ -29,7 +29,6 @@ using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
 using balance::FailOverOptions;
 using balance::HealthOptions;
-using balance::HedgeOptions;
 using balance::OutlierOptions;
 using balance::PoolOptions;
 using balance::QueueOptions;
@@ -164,19 +163,6 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::outliers, &OutlierOptions::panic_percent>(
         "outliers.panic_percent",
         "Share of usable targets below which breakers and ejections are ignored. 0 is off.")
-        .range(0, kHundred),
-    setting<&PoolOptions::hedge, &HedgeOptions::enabled>(
-        "hedge.enabled",
-        "Asks a second target when the first has not begun to answer for unusually long. Costs "
-        "tokens."),
-    setting<&PoolOptions::hedge, &HedgeOptions::percentile>(
-        "hedge.percentile", "Of a hundred requests, so many begin to answer before that.")
-        .range(50, 99),
-    setting<&PoolOptions::hedge, &HedgeOptions::delay_ms_min>("hedge.delay_ms_min",
-                                                              "Never sooner than that.")
-        .range(1, kTimeMsMax),
-    setting<&PoolOptions::hedge, &HedgeOptions::budget_percent>(
-        "hedge.budget_percent", "Share of prompt tokens that second requests may add.")
         .range(0, kHundred),
     setting<&PoolOptions::adaptive_limit, &AdaptiveLimitOptions::enabled>(
         "adaptive_limit.enabled",

@@ -86,8 +86,12 @@ coro::Task<Status> Relay::run(upstream::Patience& patience, const RelayLimits& l
 
 // Sends the head; once. Only then is it known how a body is framed.
 Status Relay::begin() {
-    if (!std::exchange(has_begun_, true)) {
-        begun_ = head_.send();
+    if (has_begun_) {
+        return {};
+    }
+    begun_ = head_.send();
+    has_begun_ = begun_.has_value();
+    if (has_begun_) {
         for (http::BodyPiece& piece : unbegun_) {
             hold(std::move(piece));
         }
