@@ -297,7 +297,8 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
 
 // What is not kept of a request, its referrer and agent, is "-" as usual; the user is the key.
 std::string_view AccessLogLine::write_combined(const ExchangeRecord& record) {
-    Members members(std::span(bytes_).first(bytes_.size() - 1), false);
+    const std::span<char> room(bytes_.data(), bytes_.size() - 1);
+    Members members(room, false);
     std::array<char, net::Address::kTextBytesMax> address;
     const std::string_view client =
         record.client.is_set() ? record.client.write_to(address) : std::string_view();

@@ -161,6 +161,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     pipeline::ChainSet chains(config.processors, resources);
     use_keys(config_->access.keys);
     TargetPools pools = make_target_pools(*config_, llms);
+    routes.reserve(config.routes.size());
     for (const pipeline::RouteOptions& options : config.routes) {
         routes.push_back({.options = &options,
                           .pool = &pool_of(pools, options.target_llm),
