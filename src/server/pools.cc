@@ -78,6 +78,21 @@ const balance::Pool* running_pool(const Pools* running, std::string_view name) {
     return found == running->end() ? nullptr : found->get();
 }
 
+// Says what the targets can do, and fills in what they cost.
+std::vector<uint32_t> look_up(balance::PoolOptions& pool,
+                              const config::Config& config,
+                              const providers::PriceTable& prices) {
+    std::vector<uint32_t> capabilities;
+    capabilities.reserve(pool.targets.size());
+    for (balance::TargetOptions& target : pool.targets) {
+        const upstream::UpstreamOptions* const upstream = config.find_upstream(target.llm);
+        SLUICE_ASSERT(upstream != nullptr);
+        capabilities.push_back(capabilities_of(*upstream));
+        add_prices(target, *upstream, prices);
+    }
+    return capabilities;
+}
+
 }  // namespace
 
 Pools make_pools(const config::Config& config,
@@ -88,13 +103,7 @@ Pools make_pools(const config::Config& config,
     Pools pools;
     for (const balance::PoolOptions& options : config.pools) {
         balance::PoolOptions own = options;
-        std::vector<uint32_t> capabilities;
-        for (balance::TargetOptions& target : own.targets) {
-            const upstream::UpstreamOptions* const upstream = config.find_upstream(target.llm);
-            SLUICE_ASSERT(upstream != nullptr);
-            capabilities.push_back(capabilities_of(*upstream));
-            add_prices(target, *upstream, prices);
-        }
+        const std::vector<uint32_t> capabilities = look_up(own, config, prices);
         pools.push_back(std::make_unique<balance::Pool>(std::move(own), capabilities,
                                                         running_pool(running, options.name), now,
                                                         seed + pools.size()));

@@ -117,8 +117,9 @@ void UsageReader::collect() {
             continue;
         }
         work->thread.join();
-        if (work->asker != nullptr && work->answer) {
-            work->asker->take(std::move(*work->answer));
+        auto& answer = work->answer;
+        if (work->asker != nullptr && answer) {
+            work->asker->take(*std::move(answer));
         }
         work = works_.erase(work);
     }
