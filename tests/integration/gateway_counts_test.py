@@ -253,6 +253,11 @@ processors = ["auth"]
 path_prefix = "/limits"
 target_llm = "up"
 processors = ["limits"]
+[pool.all]
+targets = ["up"]
+[[route]]
+path_prefix = "/pooled"
+target_llm = "all"
 """
 
     def series(self, family):
@@ -280,6 +285,8 @@ processors = ["limits"]
         client.read_head()
         client.reset()
         support.wait_until(lambda: self.series("sluice_cancels_total"), "no cancel was counted")
+        # Of targets the control shard tells, now and then.
+        support.wait_until(lambda: self.series("sluice_target_healthy"), "no target was told of")
         absent = [f for f in families
                   if not self.series(f) and not self.series(f + "_count")]
         self.assertEqual(absent, [])
