@@ -222,7 +222,7 @@ private:
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class HeldHead;
     coro::Task<Status> relay();
-    Status send_response_head();
+    Status send_response_head(const http::ResponseHead& head);
     RelayLimits relay_limits() const;
     void account_stream(const Usage& told, bool is_whole);
     // simulate.cc

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/arena_list.h"
+#include "base/assert.h"
 #include "base/text.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
@@ -243,6 +244,16 @@ void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderErr
     if (error.status == 401 && error.upstream_status == 0) {
         writer.field("www-authenticate", "Bearer");
     }
+}
+
+http::ResponseHead kept_head(const http::ResponseHead& head, Arena& arena) {
+    http::ResponseHead copy = head;
+    copy.headers = http::HeaderMap(arena.allocate_array<http::HeaderField>(head.headers.size()));
+    for (const http::HeaderField& field : head.headers) {
+        const bool has_room = copy.headers.add(field.name, field.value);
+        SLUICE_ASSERT(has_room);
+    }
+    return copy;
 }
 
 }  // namespace sluice::pipeline

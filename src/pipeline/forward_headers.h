@@ -56,4 +56,8 @@ std::span<const providers::HeaderLine> translated_response_fields(const http::Re
 // What an answer with an error says besides: when to come back, and whether that makes sense.
 void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderError& error);
 
+// A head whose table of fields is its own, in the arena: the shard's is everybody's, who may write
+// in it while an exchange waits.
+http::ResponseHead kept_head(const http::ResponseHead& head, Arena& arena);
+
 }  // namespace sluice::pipeline

@@ -59,18 +59,6 @@ std::string_view without_token(std::string_view body, std::string_view token, Ar
     return text.view();
 }
 
-// A head whose table of fields is its own: the shard's is everybody's, who may write in it while
-// this exchange waits.
-http::ResponseHead kept(const http::ResponseHead& head, Arena& arena) {
-    http::ResponseHead copy = head;
-    copy.headers = http::HeaderMap(arena.allocate_array<http::HeaderField>(head.headers.size()));
-    for (const http::HeaderField& field : head.headers) {
-        const bool has_room = copy.headers.add(field.name, field.value);
-        SLUICE_ASSERT(has_room);
-    }
-    return copy;
-}
-
 // Whether clients of `dialect` know this body for an error as it is.
 bool has_error_form(std::string_view body, providers::Dialect dialect, Arena& arena) {
     const auto tree = json::Value::parse(body, arena, ErrorSource::upstream);
@@ -120,7 +108,7 @@ coro::Task<Result<std::string_view>> Exchange::read_reply(uint32_t bytes_max) {
 coro::Task<Status> Exchange::read_refusal() {
     record_.ended_in = Phase::relay;
     Arena& arena = client_.arena();
-    const http::ResponseHead head = kept(lease_->head(), arena);
+    const http::ResponseHead head = kept_head(lease_->head(), arena);
     record_.upstream_status = head.status;
     const Result<std::string_view> read = co_await read_reply(kErrorBytesMax);
     if (!read && read.error().kind != ErrorKind::body_too_large) {

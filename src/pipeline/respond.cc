@@ -54,8 +54,7 @@ bool is_event_stream(const http::ResponseHead& head) {
 
 }  // namespace
 
-Status Exchange::send_response_head() {
-    const http::ResponseHead& head = lease_->head();
+Status Exchange::send_response_head(const http::ResponseHead& head) {
     record_.upstream_status = head.status;
     http::BodyFraming framing = lease_->framing().body;
     // In an event stream of known length, even of none, there would be no room for an error of
@@ -106,11 +105,12 @@ void Exchange::account_stream(const Usage& told, bool is_whole) {
 // The head of a relay; until it is sent, the request can go elsewhere.
 class Exchange::HeldHead final : public RelayHead {
 public:
-    explicit HeldHead(Exchange& exchange) : exchange_(exchange) {}
+    HeldHead(Exchange& exchange, const http::ResponseHead& head)
+        : exchange_(exchange), head_(head) {}
 
     void on_first_event() override { exchange_.on_first_event(); }
     Status send() override {
-        TRY_VOID(exchange_.send_response_head());
+        TRY_VOID(exchange_.send_response_head(head_));
         exchange_.record_.ended_in = Phase::relay;
         if (exchange_.request_sent_whole_) {
             exchange_.let_go_of_request();
@@ -121,6 +121,7 @@ public:
 
 private:
     Exchange& exchange_;
+    const http::ResponseHead& head_;
 };
 
 coro::Task<Status> Exchange::relay() {
@@ -128,7 +129,13 @@ coro::Task<Status> Exchange::relay() {
     const bool succeeded = lease_->head().status == 200;
     const Terminator terminator = succeeded ? terminator_of(record_.path) : Terminator::none;
     record_.is_stream = event_stream;
-    HeldHead head(*this);
+    const http::ResponseHead* own_head = &lease_->head();
+    if (choice_ != nullptr) {
+        // It waits for the first event, and others use the shard's table meanwhile.
+        own_head =
+            &client_.arena().make<http::ResponseHead>(kept_head(lease_->head(), client_.arena()));
+    }
+    HeldHead head(*this, *own_head);
     Relay::Kind kind = {
         .is_event_stream = event_stream, .strips_usage = strips_usage_, .terminator = terminator};
     if (choice_ != nullptr) {

@@ -247,6 +247,23 @@ class OtherOutcomes(PoolCase):
         self.assertEqual(self.streamed(self.ask(STREAM)), "slow")
         self.assertEqual(self.seen("b"), 0)
 
+    def test_heads_that_are_held_back_are_not_mixed(self):
+        def script(connection, request):
+            mark = request.field("x-mark").encode()
+            field = b"\r\nx-mark: " + mark + b"\r\n\r\n"
+            connection.send(STREAM_HEAD.replace(b"\r\n\r\n", field))
+            time.sleep(0.1)  # The gateway has read this head, and reads others before the event.
+            connection.send(chunk(delta(mark.decode())) + chunk(DONE) + b"0\r\n\r\n")
+            return True
+        self.start(script, pool='targets = ["a"]\n')
+        clients = [self.gateway.client() for _ in range(8)]
+        for i, client in enumerate(clients):
+            client.post(CHAT, STREAM, (("x-mark", f"{i}" * 20),))
+        for i, client in enumerate(clients):
+            response = client.read_response()
+            self.assertEqual(response.field("x-mark"), f"{i}" * 20)
+            self.assertEqual(self.streamed(response), f"{i}" * 20)
+
     def test_when_all_fail_the_last_word_is_told_at_once(self):
         self.start(BROKEN, refuses("502 Bad Gateway", message="b is broken"))
         began = time.monotonic()
