@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "base/arena.h"
-#include "base/assert.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/slice.h"
