@@ -243,11 +243,15 @@ bool Ledger::write_batch() {
         SLUICE_LOG(error, "ledger", "entries were refused and are lost", {"entries", lost},
                    {"reason", store_->error()});
     }
-    std::vector<Entry> left;
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-        left.insert(left.end(), part->begin(), part->end());
+    if (parts.empty()) {
+        batch_.clear();  // Its memory serves the next one.
+    } else {
+        std::vector<Entry> left;
+        for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+            left.insert(left.end(), part->begin(), part->end());
+        }
+        batch_ = std::move(left);
     }
-    batch_ = std::move(left);
     if (!batch_.empty()) {
         ++counters_.failures;
         SLUICE_LOG(warning, "ledger", "a batch could not be written and is tried again",
