@@ -39,6 +39,7 @@ LoadResult with(std::string_view pools) {
 
 std::vector<std::string> said(const LoadResult& result) {
     std::vector<std::string> lines;
+    lines.reserve(result.diagnostics.size());
     for (const Diagnostic& diagnostic : result.diagnostics) {
         lines.push_back(diagnostic.to_string());
     }
