@@ -3,7 +3,6 @@
 #include <string_view>
 
 #include "balance/options.h"
-#include "config/checks.h"
 #include "config/pool_checks.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
