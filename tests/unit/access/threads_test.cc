@@ -1,13 +1,13 @@
 // Eight threads against one record: no limit is exceeded by a single unit. These run under the
 // thread sanitizer as well.
+#include "support/threads.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,26 +24,9 @@
 namespace sluice::access {
 namespace {
 
-constexpr int kThreads = 8;
+using test::kThreads;
+using test::on_all_threads;
 constexpr int64_t kStartNs = 7'000'000'000'000;
-
-void on_all_threads(const std::function<void(int)>& work) {
-    std::vector<std::thread> threads;
-    std::atomic<int> ready = 0;
-    threads.reserve(kThreads);
-    for (int i = 0; i < kThreads; ++i) {
-        threads.emplace_back([&, i] {
-            ready.fetch_add(1);
-            while (ready.load() < kThreads) {
-                std::this_thread::yield();
-            }
-            work(i);
-        });
-    }
-    for (std::thread& thread : threads) {
-        thread.join();
-    }
-}
 
 struct Admitted {
     int64_t at_ns;

@@ -1,10 +1,11 @@
 // Eight threads against one pool: the ledger ends at exactly 0, there is one probe, no limit is
 // exceeded. These run under the thread sanitizer as well.
+#include "support/threads.h"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,25 +25,8 @@
 namespace sluice::balance {
 namespace {
 
-constexpr int kThreads = 8;
-
-void on_all_threads(const std::function<void(int)>& work) {
-    std::vector<std::thread> threads;
-    std::atomic<int> ready = 0;
-    threads.reserve(kThreads);
-    for (int i = 0; i < kThreads; ++i) {
-        threads.emplace_back([&, i] {
-            ready.fetch_add(1);
-            while (ready.load() < kThreads) {
-                std::this_thread::yield();
-            }
-            work(i);
-        });
-    }
-    for (std::thread& thread : threads) {
-        thread.join();
-    }
-}
+using test::kThreads;
+using test::on_all_threads;
 
 Outcome random_outcome(Prng& prng) {
     Outcome outcome = {.verdict = Verdict::success};
