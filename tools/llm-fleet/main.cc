@@ -113,17 +113,9 @@ int main_of(std::span<char* const> arguments) {
     ReplayOptions options;
     llm_kit::CommandLine line = describe_replay(options);
     std::vector<std::string_view> operands;
-    switch (line.parse(arguments, operands)) {
-        case llm_kit::CommandLine::Outcome::help:
-            std::fputs(line.help().c_str(), stdout);
-            return 0;
-        case llm_kit::CommandLine::Outcome::version:
-            std::fputs("llm-fleet " SLUICE_VERSION "\n", stdout);
-            return 0;
-        case llm_kit::CommandLine::Outcome::wrong:
-            return complain(line.error());
-        case llm_kit::CommandLine::Outcome::run:
-            break;
+    const auto outcome = line.parse(arguments, operands);
+    if (const auto code = line.settle(outcome, kExitUsage)) {
+        return *code;
     }
     if (operands.size() != 1 || operands[0] != "replay") {
         return complain("the command must be replay; --help explains");

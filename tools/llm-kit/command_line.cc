@@ -5,7 +5,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -224,6 +226,23 @@ std::string CommandLine::initial_of(const Entry& entry) const {
                    [](const Custom&) { return std::string(); },
                    [](const auto* number) { return fmt::format("{}", *number); }},
         entry.target);
+}
+
+std::optional<int> CommandLine::settle(Outcome outcome, int exit_wrong) const {
+    switch (outcome) {
+        case Outcome::help:
+            std::fputs(help().c_str(), stdout);
+            return 0;
+        case Outcome::version:
+            std::fputs(fmt::format("{} {}\n", program_, SLUICE_VERSION).c_str(), stdout);
+            return 0;
+        case Outcome::wrong:
+            std::fputs(fmt::format("{}: {}\n", program_, error_).c_str(), stderr);
+            return exit_wrong;
+        case Outcome::run:
+            break;
+    }
+    return std::nullopt;
 }
 
 std::string CommandLine::help() const {

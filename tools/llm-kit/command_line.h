@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,9 @@ public:
     // error(). Both "--name value" and "--name=value" are understood.
     Outcome parse(std::span<char* const> arguments, std::vector<std::string_view>& operands);
     const std::string& error() const { return error_; }
+    // Does what --help and --version ask for, or says what is wrong, and returns the exit code;
+    // nothing when the program is to run.
+    std::optional<int> settle(Outcome outcome, int exit_wrong) const;
     // The manual page.
     std::string help() const;
 

@@ -165,17 +165,9 @@ int main_of(std::span<char* const> arguments) {
     MockOptions options;
     llm_kit::CommandLine line = describe_command_line(options);
     std::vector<std::string_view> operands;
-    switch (line.parse(arguments, operands)) {
-        case llm_kit::CommandLine::Outcome::help:
-            std::fputs(line.help().c_str(), stdout);
-            return 0;
-        case llm_kit::CommandLine::Outcome::version:
-            std::fputs("llm-mock " SLUICE_VERSION "\n", stdout);
-            return 0;
-        case llm_kit::CommandLine::Outcome::wrong:
-            return complain(line.error());
-        case llm_kit::CommandLine::Outcome::run:
-            break;
+    const auto outcome = line.parse(arguments, operands);
+    if (const auto code = line.settle(outcome, kExitUsage)) {
+        return *code;
     }
     if (!operands.empty()) {
         return complain(fmt::format("what is \"{}\"? --help explains", operands[0]));
