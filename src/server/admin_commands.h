@@ -22,6 +22,21 @@ std::expected<AdminReply, std::string> ask_gateway(const CommandLine& line,
                                                    std::string_view method,
                                                    std::string_view path,
                                                    std::string_view body = "");
+// The end of the help of commands that ask it: options that they share, and exit codes.
+inline constexpr std::string_view kAdminOptionsHelp = R"(  --admin ADDRESS
+          Where the admin API listens; by default the configuration says it.
+  -c, --config FILE
+          That configuration. SLUICE_CONFIG
+  --json
+          The answer of the gateway as it is.
+  -h, --help
+          This text.
+
+EXIT CODES
+  0  done
+  1  the gateway refused or did not answer
+  2  the command line has a mistake
+)";
 // What an answer that is no success says, in its own words.
 std::string refusal_text(const AdminReply& reply);
 

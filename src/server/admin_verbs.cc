@@ -60,21 +60,6 @@ KEY
   --metadata NAME=TEXT
           More than once; of update, all of it.
   --disable, --enable
-
-OPTIONS
-  --admin ADDRESS
-          Where the admin API listens; by default the configuration says it.
-  -c, --config FILE
-          That configuration. SLUICE_CONFIG
-  --json
-          The answer of the gateway as it is.
-  -h, --help
-          This text.
-
-EXIT CODES
-  0  done
-  1  the gateway refused or did not answer
-  2  the command line has a mistake
 )";
 
 // What becomes of an option's value.
@@ -393,7 +378,7 @@ CommandOutput run_verb(std::string_view noun,
         return {kExitUsage, "", fmt::format("sluice: {}\n", request.error())};
     }
     if (request->wants_help) {
-        return {kExitOk, std::string(kHelp), ""};
+        return {kExitOk, std::string(kHelp) + "\nOPTIONS\n" + std::string(kAdminOptionsHelp), ""};
     }
     CommandLine whom = line;
     if (!request->config_file.empty()) {

@@ -60,19 +60,6 @@ USAGE
 OPTIONS
   --watch
           Again every second, until it is interrupted.
-  --admin ADDRESS
-          Where the admin API listens; by default the configuration says it.
-  -c, --config FILE
-          That configuration. SLUICE_CONFIG
-  --json
-          The answer of the gateway as it is.
-  -h, --help
-          This text.
-
-EXIT CODES
-  0  done
-  1  the gateway refused or did not answer
-  2  the command line has a mistake
 )";
 
 struct Verb {
@@ -295,7 +282,7 @@ CommandOutput run_targets(const CommandLine& line, const config::Environment& en
         return {kExitUsage, "", fmt::format("sluice: {}\n", request.error())};
     }
     if (request->wants_help) {
-        return {kExitOk, std::string(kHelp), ""};
+        return {kExitOk, std::string(kHelp) + std::string(kAdminOptionsHelp), ""};
     }
     CommandLine whom = line;
     whom.admin_address = request->admin_address;
