@@ -152,6 +152,8 @@ void Charge::move_breaker(Verdict verdict, Instant now) {
     if (is_probe_) {
         is_probe_ = false;
         change = state.breaker.on_probe(verdict == Verdict::success, options, now, state.salt);
+    } else if (!state.breaker.has_a_say(began_)) {
+        return;
     } else if (verdict == Verdict::success) {
         change = state.breaker.on_success(options, now);
     } else if (verdict == Verdict::fault) {

@@ -98,6 +98,12 @@ CircuitBreaker::Pass CircuitBreaker::take(Instant now) {
     }
 }
 
+// A closed word keeps the time when it closed.
+bool CircuitBreaker::has_a_say(Instant began) const {
+    const Word word = unpack(word_.load(kRelaxed));
+    return word.state == State::closed && ms_of(began) >= word.until_ms;
+}
+
 bool CircuitBreaker::count(bool is_fault, const BreakerOptions& options, Instant now) {
     if (options.failure_percent_max == 0) {
         return false;
@@ -186,7 +192,7 @@ CircuitBreaker::Change CircuitBreaker::on_probe(bool is_good,
             word = opened(word, options, now, salt);
             change = Change::opened;
         } else if (word.successes >= std::min(options.successes_min, kSuccessesMax)) {
-            word = {};
+            word = {.until_ms = ms_of(now)};
             change = Change::closed;
         }
         if (word_.compare_exchange_weak(seen, pack(word), kRelaxed)) {

@@ -36,6 +36,9 @@ public:
     // Whether one may pass. A probe must be given back, by on_probe() or by drop_probe().
     Pass take(Instant now);
 
+    // Whether an attempt that began then says anything of the target as it is now: what began
+    // before it last opened and closed does not.
+    bool has_a_say(Instant began) const;
     // Of an attempt that passed while it was closed. `salt` spreads times of opening over targets.
     Change on_success(const BreakerOptions& options, Instant now);
     Change on_fault(const BreakerOptions& options, Instant now, uint64_t salt);

@@ -38,22 +38,24 @@ struct Record {
     double severity = 0;  // Above 0: should be left out, the worst first.
 };
 
-bool is_usable(const Target& target, Instant now) {
+bool is_usable(const Target& target, const PoolOptions& options, Instant now) {
     const TargetState& state = *target.state;
     const Mode mode = state.mode.load(kRelaxed);
     if (mode == Mode::drained || mode == Mode::forced_open) {
         return false;
     }
     const bool is_trusted = mode == Mode::forced_closed;
-    return is_trusted || (state.is_healthy.load(kRelaxed) &&
-                          state.ejected_until_ms.load(kRelaxed) <= ms_of(now) &&
-                          state.breaker.peek(now) == CircuitBreaker::Pass::yes);
+    return is_trusted ||
+           (state.is_healthy.load(kRelaxed) &&
+            state.ejected_until_ms.load(kRelaxed) <= ms_of(now) &&
+            (!options.breaker.enabled || state.breaker.peek(now) == CircuitBreaker::Pass::yes));
 }
 
 // Takes the counts, if there are enough of them or they are getting old.
-Record take_record(const Target& target, const OutlierOptions& options, Instant now) {
+Record take_record(const Target& target, const PoolOptions& pool_options, Instant now) {
+    const OutlierOptions& options = pool_options.outliers;
     TargetState& state = *target.state;
-    Record record = {.target = &target, .is_usable = is_usable(target, now)};
+    Record record = {.target = &target, .is_usable = is_usable(target, pool_options, now)};
     record.slowdown = state.slowdown.value(0);
     const uint32_t requests =
         state.recent_successes.load(kRelaxed) + state.recent_faults.load(kRelaxed);
@@ -151,7 +153,7 @@ void Pool::judge(Instant now) {
     records.reserve(targets_.size());
     size_t ejected = 0;
     for (const Target& target : targets_) {
-        records.push_back(take_record(target, options, now));
+        records.push_back(take_record(target, options_, now));
         ejected += target.state->ejected_until_ms.load(kRelaxed) > ms_of(now) ? 1 : 0;
     }
     const double median = median_slowdown(records);

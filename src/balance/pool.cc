@@ -98,6 +98,13 @@ void Pool::make_tiers() {
     }
 }
 
+// The same ones in the same order, with caches of the same size.
+bool Pool::has_targets_of(const Pool& other) const {
+    return std::ranges::equal(targets_, other.targets_, [](const Target& a, const Target& b) {
+        return a.name == b.name && a.options.cache_tokens == b.options.cache_tokens;
+    });
+}
+
 void Pool::make_prefixes(const Pool* running) {
     if (options_.strategy != Strategy::prefix_affinity && !options_.allow_override) {
         return;
@@ -109,19 +116,25 @@ void Pool::make_prefixes(const Pool* running) {
         size.cache_tokens += target.options.cache_tokens;
     }
     const PrefixIndex* before = running != nullptr ? running->prefixes_.get() : nullptr;
-    if (before != nullptr && before->fits(size)) {
+    if (before != nullptr && before->fits(size) && has_targets_of(*running)) {
         prefixes_ = running->prefixes_;
-    } else {
-        prefixes_ = std::make_shared<PrefixIndex>(size);
-        if (before != nullptr) {
-            prefixes_->take_over(*before);
-        }
+        prefix_ids_ = running->prefix_ids_;
+        targets_by_id_ = running->targets_by_id_;
+        return;
+    }
+    // One of its own: the running pool may yet stay in force.
+    prefixes_ = std::make_shared<PrefixIndex>(size);
+    if (before != nullptr) {
+        prefixes_->take_over(*before);
     }
     // Numbers of targets that are gone come back first, so that there are always enough.
     prefix_ids_.assign(targets_.size(), kNoTarget);
     for (size_t i = 0; before != nullptr && i < running->targets_.size(); ++i) {
         const Target* same = find_target(this, running->targets_[i].name, i);
         const uint16_t id = running->prefix_ids_[i];
+        if (id >= prefixes_->ids()) {
+            continue;
+        }
         if (same != nullptr) {
             prefix_ids_[static_cast<size_t>(same - targets_.data())] = id;
             prefixes_->set_capacity(id, same->options.cache_tokens);

@@ -30,9 +30,11 @@ struct PoolState;
 
 // What is known of a request when a target is chosen for it.
 struct Ask {
-    uint32_t prompt_tokens = 0;             // An estimate.
-    uint32_t output_tokens = 0;             // Likewise: what it may become.
-    uint32_t needs = 0;                     // Bits of capabilities that a target must have.
+    uint32_t prompt_tokens = 0;  // An estimate.
+    uint32_t output_tokens = 0;  // Likewise: what it may become.
+    uint32_t needs = 0;          // Bits of capabilities that a target must have.
+    // It will be told of its first token; what is not streamed never is.
+    bool has_first_token = true;
     std::span<const uint64_t> blocks = {};  // Chain hashes of the prompt; see prefix_hash.h.
     uint64_t affinity = 0;                  // Hash of what ties requests together; 0 is none.
     std::span<const uint16_t> tried = {};   // Targets that have failed it already.
@@ -123,6 +125,7 @@ private:
     };
     using Sequence = std::vector<uint16_t>;
     void add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed);
+    bool has_targets_of(const Pool& other) const;
     void make_tiers();
     void weigh_targets();
     Sequence make_sequence() const;
@@ -130,6 +133,7 @@ private:
 
     // --- One choice; see selection.cc.
     struct Look;
+    void gather(Look& look) const;
     void gather_all(Look& look) const;
     void gather_some(Look& look) const;
     void tell_cached(Look& look) const;

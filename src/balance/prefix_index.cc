@@ -148,6 +148,7 @@ void PrefixIndex::set_capacity(uint16_t id, uint64_t cache_tokens) {
 
 void PrefixIndex::release(uint16_t id) {
     caches_[id].clear();
+    caches_[id].set_capacity(0);  // Nothing of what was learned of it is left.
     claimed_[id] = false;
 }
 

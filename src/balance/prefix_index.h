@@ -67,6 +67,7 @@ public:
 
     size_t bytes() const { return entries_ * entry_bytes() + ids_ * sizeof(CacheModel); }
     size_t entries() const { return entries_; }
+    size_t ids() const { return ids_; }
 
 private:
     struct Probe;

@@ -33,6 +33,8 @@ constexpr size_t kDraws = 16;
 // Draws may meet targets that may not be used; after so many all are looked at.
 constexpr size_t kDrawsMax = 64;
 constexpr size_t kNominees = 32;
+// About a block, which an engine reads again even if it has it.
+constexpr uint32_t kReadAgainTokens = 64;
 
 }  // namespace
 
@@ -50,6 +52,9 @@ struct Pool::Look {
     Prng& prng;
     const Balancer& balancer;
     bool is_panic;
+    bool has_nominated = false;  // Which takes turns, so once for each choice.
+    size_t first_tier = 0;       // Those before it are not looked at any more.
+    size_t tier = 0;             // That the candidates are of.
     Candidates candidates;
     PrefixIndex::Found found = {};
     std::array<PrefixIndex::Hit, PrefixIndex::kHitsMax> hits;
@@ -71,8 +76,8 @@ struct Pool::Look {
 // --- Looking.
 
 void Pool::gather_all(Look& look) const {
-    for (const Tier& tier : tiers_) {
-        for (const uint16_t index : tier.targets) {
+    for (look.tier = look.first_tier; look.tier < tiers_.size(); ++look.tier) {
+        for (const uint16_t index : tiers_[look.tier].targets) {
             look.consider(*this, index);
         }
         if (look.candidates.size() > 0) {
@@ -86,13 +91,15 @@ void Pool::gather_all(Look& look) const {
 void Pool::gather_some(Look& look) const {
     std::array<uint16_t, kNominees> nominees;
     const Round round = {*this, look.ask, look.now, look.prng, {}};
-    const size_t nominated = look.balancer.nominate(round, nominees);
+    const size_t nominated =
+        std::exchange(look.has_nominated, true) ? 0 : look.balancer.nominate(round, nominees);
     const auto consider = [&](uint16_t index) {
         if (!look.candidates.is_full() && !look.candidates.has(index)) {
             look.consider(*this, index);
         }
     };
-    for (const Tier& tier : tiers_) {
+    for (look.tier = look.first_tier; look.tier < tiers_.size(); ++look.tier) {
+        const Tier& tier = tiers_[look.tier];
         const auto count = static_cast<uint32_t>(tier.targets.size());
         const auto consider_of_tier = [&](uint16_t index) {
             if (index != kNoTarget && targets_[index].options.priority == tier.priority) {
@@ -130,13 +137,16 @@ void Pool::tell_cached(Look& look) const {
         return static_cast<uint32_t>(uint64_t{look.ask.prompt_tokens} * blocks /
                                      look.ask.blocks.size());
     };
+    // The end of a prompt is read again whatever is cached, so nobody is free of charge.
+    const uint32_t readable =
+        look.ask.prompt_tokens - std::min(look.ask.prompt_tokens, kReadAgainTokens);
     for (Candidate& candidate : look.candidates.items()) {
         uint32_t blocks = look.found.common_blocks;
         const uint16_t id = prefix_ids_[candidate.index];
         for (size_t i = 0; i < look.found.count; ++i) {
             blocks = look.hits[i].id == id ? std::max(blocks, look.hits[i].blocks) : blocks;
         }
-        candidate.cached_tokens = tokens(blocks);
+        candidate.cached_tokens = std::min(tokens(blocks), readable);
     }
 }
 
@@ -215,11 +225,16 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
         look.ask.prompt_tokens - std::min(candidate.cached_tokens, look.ask.prompt_tokens);
     charge.kv_tokens_ = static_cast<uint32_t>(
         std::min<uint64_t>(uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens, UINT32_MAX));
-    const int64_t queued = state.prefill_tokens.fetch_add(charge.uncached_tokens_, kRelaxed);
-    if (queued <= 0) {
-        state.reading_since_ms.store(ms_of(look.now), kRelaxed);
+    if (look.ask.has_first_token) {
+        const int64_t queued = state.prefill_tokens.fetch_add(charge.uncached_tokens_, kRelaxed);
+        if (queued <= 0) {
+            state.reading_since_ms.store(ms_of(look.now), kRelaxed);
+        }
+        charge.queued_tokens_ = static_cast<uint32_t>(std::clamp<int64_t>(queued, 0, UINT32_MAX));
+    } else {
+        charge.is_decoding_ = true;  // Or it would look as if it never began.
+        state.decoding.fetch_add(1, kRelaxed);
     }
-    charge.queued_tokens_ = static_cast<uint32_t>(std::clamp<int64_t>(queued, 0, UINT32_MAX));
     state.kv_tokens.fetch_add(charge.kv_tokens_, kRelaxed);
     state.selected_total.fetch_add(1, kRelaxed);
     if (options_.hedge.enabled) {
@@ -236,6 +251,31 @@ Selection Pool::select(const Ask& ask, Instant now, Prng& prng) const {
     if (has_prefixes) {
         look.found = prefixes_->find(ask.blocks, look.hits);
     }
+    Selection selection;
+    for (bool is_first = true; look.first_tier < tiers_.size(); is_first = false) {
+        gather(look);
+        if (look.candidates.size() == 0) {
+            break;
+        }
+        while (look.candidates.size() > 0) {
+            const size_t chosen = choose(look);
+            if (charge(look, look.candidates.items()[chosen], selection)) {
+                if (has_prefixes) {
+                    prefixes_->insert(prefix_ids_[selection.target], ask.blocks, ask.prompt_tokens);
+                }
+                return selection;
+            }
+            look.candidates.remove(chosen);
+        }
+        // Other shards were quicker. What they have left in this tier gets one more look, and then
+        // the next one does.
+        look.first_tier = look.tier + (is_first ? 0 : 1);
+    }
+    return without(ask, look.is_panic, now);
+}
+
+// Those among which one is chosen, with what is known of each.
+void Pool::gather(Look& look) const {
     if (targets_.size() <= Candidates::kMax) {
         gather_all(look);
     } else {
@@ -247,18 +287,6 @@ Selection Pool::select(const Ask& ask, Instant now, Prng& prng) const {
     if (options_.slow_start_ms > 0 && look.candidates.size() > 1) {
         hold_back_beginners(look);
     }
-    Selection selection;
-    while (look.candidates.size() > 0) {
-        const size_t chosen = choose(look);
-        if (charge(look, look.candidates.items()[chosen], selection)) {
-            if (has_prefixes) {
-                prefixes_->insert(prefix_ids_[selection.target], ask.blocks, ask.prompt_tokens);
-            }
-            return selection;
-        }
-        look.candidates.remove(chosen);
-    }
-    return without(ask, look.is_panic, now);
 }
 
 }  // namespace sluice::balance

@@ -91,6 +91,7 @@ std::span<const uint64_t> blocks_of(const json::Value& body,
 RequestShape shape_by_size(uint64_t body_bytes, bool wants_stream) {
     return {.prompt_tokens = bounded(body_bytes / kBytesPerToken),
             .output_tokens = kOutputTokens,
+            .is_streamed = wants_stream,
             .needs = wants_stream ? balance::kStreaming : 0U};
 }
 
@@ -103,6 +104,7 @@ RequestShape shape_of(const json::Value& body,
     RequestShape shape;
     shape.prompt_tokens = bounded(facts.estimated_tokens);
     shape.output_tokens = output_tokens(body);
+    shape.is_streamed = wants_stream;
     shape.needs = needs_of(body, facts) | (wants_stream ? balance::kStreaming : 0U);
     if (prefix_seed != 0) {
         shape.blocks = blocks_of(body, call, prefix_seed, arena);

@@ -106,7 +106,7 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
     writer.field(HeaderId::cache_control, "no-cache");
     write_own_fields(writer, {200, "text/event-stream; charset=utf-8"});
     CO_TRY_VOID(client_.send_head(writer, 200, {.kind = http::BodyKind::chunked}));
-    client_.release_request();
+    let_go_of_request();
     record_.responded = clock();
     record_.ended_in = Phase::relay;
     std::string events;

@@ -58,7 +58,12 @@ const LlmTarget* TargetChoice::choose(Instant now, Prng& prng) {
             ++attempts_;
             return target;
         }
+        // Why there is none is told of the pool that was nearest to having one.
+        if (selection_.without > nearest_.without) {
+            nearest_ = std::move(selection_);
+        }
         if (behind_.empty()) {
+            selection_ = std::exchange(nearest_, {});
             return nullptr;
         }
         pool_ = behind_.front();
@@ -76,6 +81,7 @@ const LlmTarget* TargetChoice::choose_here(Instant now, Prng& prng) {
     selection_ = pool_->pool->select({.prompt_tokens = shape_.prompt_tokens,
                                       .output_tokens = shape_.output_tokens,
                                       .needs = shape_.needs,
+                                      .has_first_token = shape_.is_streamed,
                                       .blocks = shape_.blocks,
                                       .affinity = shape_.affinity,
                                       .tried = tried_,
@@ -113,6 +119,7 @@ bool TargetChoice::may_go_on(FailureClass failure) {
         }
         pool_ = others.front();
         behind_ = std::span(others).subspan(1);
+        nearest_ = {};
         tried_.clear();
         has_tried_single_ = false;
         return true;
@@ -124,6 +131,7 @@ bool TargetChoice::may_go_on(FailureClass failure) {
 void TargetChoice::begin_again() {
     pool_ = &first_;
     behind_ = first_.fallbacks;
+    nearest_ = {};
     tried_.clear();
     has_tried_single_ = false;
 }

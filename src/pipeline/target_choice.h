@@ -58,6 +58,12 @@ public:
     // All targets of the pool it began with may be asked again.
     void begin_again();
 
+    // The request is under way for good; a long stream must not keep its prompt.
+    void let_go_of_request() {
+        body_.clear();
+        shape_.blocks = {};
+    }
+
     balance::Charge& charge() { return selection_.charge; }
     const SliceQueue& body() const { return body_; }
     // Since when it has been waiting for any target; not set when it has not.
@@ -74,6 +80,7 @@ private:
     SliceQueue body_;
     const balance::Balancer* strategy_;
     balance::Selection selection_;
+    balance::Selection nearest_;   // Of those that found nothing, the one that was nearest to it.
     std::vector<uint16_t> tried_;  // Of pool_.
     bool has_tried_single_ = false;
     uint32_t attempts_ = 0;

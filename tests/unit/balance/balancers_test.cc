@@ -371,7 +371,7 @@ TEST(PrefixAffinity, LeavesALongQueueAndIsKnownThereFromThenOn) {
     EXPECT_EQ(second.cached_tokens, 0U);
     const Selection third = pool->select(ask, kStart, prng);
     EXPECT_EQ(third.target, second.target);
-    EXPECT_EQ(third.cached_tokens, 6'400U);
+    EXPECT_EQ(third.cached_tokens, 6'336U);  // The end is read again.
     state_of(*pool, home).prefill_tokens -= 30'000;
 }
 
@@ -391,12 +391,31 @@ TEST(PrefixAffinity, ATargetThatBeganAnewIsForgotten) {
     };
     EXPECT_EQ(ask_and_hear(0, 0), 0U);
     for (int i = 1; i <= 10; ++i) {
-        EXPECT_EQ(ask_and_hear(6'384, i * int64_t{10}), 6'400U);
+        EXPECT_EQ(ask_and_hear(6'384, i * int64_t{10}), 6'336U);
     }
     for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(ask_and_hear(0, 200 + i * int64_t{10}), 6'400U);
+        EXPECT_EQ(ask_and_hear(0, 200 + i * int64_t{10}), 6'336U);
     }
     EXPECT_EQ(ask_and_hear(0, 300), 0U);
+}
+
+// All of the prompt is cached there, but nothing that was sent has begun.
+TEST(PrefixAffinity, AWarmTargetThatHangsGetsFew) {
+    const auto pool = make_pool(pool_options(Strategy::prefix_affinity, 2));
+    Prng prng(1);
+    const auto blocks = blocks_of(1, 100);
+    const Ask ask = {.prompt_tokens = 6'400, .blocks = blocks};
+    Selection first = pool->select(ask, kStart, prng);
+    const uint16_t home = first.target;
+    first.charge.on_first_token(after_ms(800));
+    first.charge.finish({.verdict = Verdict::success}, after_ms(1'000));
+    std::vector<Selection> held;
+    for (int i = 0; i < 100; ++i) {
+        held.push_back(pool->select(ask, after_ms(2'000 + 100 * i), prng));
+    }
+    const auto at_home = std::ranges::count(held, home, &Selection::target);
+    EXPECT_LT(at_home, 70);
+    held.clear();
 }
 
 TEST(PrefixAffinity, ATargetThatNeverReportsItsCacheIsBelievedIn) {
@@ -406,7 +425,7 @@ TEST(PrefixAffinity, ATargetThatNeverReportsItsCacheIsBelievedIn) {
     for (int i = 0; i < 20; ++i) {
         Selection selection =
             pool->select({.prompt_tokens = 6'400, .blocks = blocks}, after_ms(i), prng);
-        EXPECT_EQ(selection.cached_tokens, i == 0 ? 0U : 6'400U);
+        EXPECT_EQ(selection.cached_tokens, i == 0 ? 0U : 6'336U);
         selection.charge.finish(
             {.verdict = Verdict::success, .cached_tokens = 0, .prompt_tokens = 6'400}, after_ms(i));
     }

@@ -130,6 +130,24 @@ TEST(CircuitBreaker, WhatBeganBeforeItOpenedHasNoSay) {
     EXPECT_EQ(breaker.status().until, until);
 }
 
+TEST(CircuitBreaker, WhatBeganBeforeItClosedAgainHasNoSayEither) {
+    CircuitBreaker breaker;
+    BreakerOptions options = in_a_row();
+    options.successes_min = 1;
+    EXPECT_TRUE(breaker.has_a_say(kStart));
+    open_it(breaker, options, kStart);
+    EXPECT_FALSE(breaker.has_a_say(after_ms(1)));
+    const Instant later = breaker.status().until + Duration::milliseconds(1);
+    ASSERT_EQ(breaker.take(later), CircuitBreaker::Pass::probe);
+    breaker.on_probe(true, options, later, 1);
+    EXPECT_EQ(breaker.status().state, State::closed);
+    EXPECT_FALSE(breaker.has_a_say(kStart));
+    EXPECT_TRUE(breaker.has_a_say(later));
+    // A fault of today counts, and does not make those of yesterday count.
+    breaker.on_fault(options, later, 1);
+    EXPECT_FALSE(breaker.has_a_say(kStart));
+}
+
 TEST(CircuitBreaker, TargetsThatFailTogetherComeBackApart) {
     const BreakerOptions options = in_a_row();
     std::vector<int64_t> lengths;

@@ -2,6 +2,7 @@
 #include "balance/pool.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -213,6 +214,64 @@ TEST(Pool, InAPanicEverythingIsTried) {
     EXPECT_EQ(seen.size(), 4U);
 }
 
+TEST(Pool, AFleetMayShrinkALot) {
+    PoolOptions options = pool_options(Strategy::prefix_affinity, 100);
+    const auto running = make_pool(options);
+    options.targets.erase(options.targets.begin(), options.targets.end() - 10);
+    const auto pool = make_pool(options, running.get());
+    Prng prng(1);
+    const std::vector<uint64_t> blocks = {11, 22, 33, 44};
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_TRUE(pool->select({.prompt_tokens = 400, .blocks = blocks}, after_ms(i), prng));
+    }
+}
+
+// A configuration is made whole before it is known whether it will be in force.
+TEST(Pool, OneThatWasNeverUsedChangesNothingOfTheRunningOne) {
+    const PoolOptions options = pool_options(Strategy::prefix_affinity, 3);
+    const auto running = make_pool(options);
+    Prng prng(1);
+    const std::vector<uint64_t> blocks = {11, 22, 33, 44};
+    const Ask ask = {.prompt_tokens = 400, .blocks = blocks};
+    const uint16_t home = running->select(ask, kStart, prng).target;
+    for (int i = 0; i < 200; ++i) {
+        PoolOptions next = options;
+        next.targets.erase(next.targets.begin() + home);
+        next.targets.push_back({.llm = "new"});
+        make_pool(next, running.get());
+    }
+    const Selection again = running->select(ask, kStart, prng);
+    EXPECT_EQ(again.target, home);
+    EXPECT_EQ(again.cached_tokens, 336U);
+}
+
+// Their first token is never told of, and yet they are spread by what is in flight.
+TEST(Pool, AnswersThatAreNotStreamedAreSpread) {
+    const auto pool = make_pool(pool_options(Strategy::latency_weighted, 4));
+    Prng prng(1);
+    std::vector<Selection> held;
+    std::array<uint32_t, 4> most = {};
+    for (int i = 0; i < 800; ++i) {
+        const Instant now = after_ms(i * int64_t{125});
+        held.push_back(pool->select(
+            {.prompt_tokens = 500, .output_tokens = 500, .has_first_token = false}, now, prng));
+        if (held.size() > 80) {
+            held.front().charge.finish({.verdict = Verdict::success}, now);
+            held.erase(held.begin());
+        }
+        for (size_t target = 0; target < 4; ++target) {
+            const auto requests = static_cast<uint32_t>(state_of(*pool, target).requests.load());
+            most[target] = std::max(most[target], requests);
+        }
+    }
+    for (const uint32_t requests : most) {
+        EXPECT_GE(requests, 15U);
+        EXPECT_LE(requests, 32U);
+    }
+    held.clear();
+    EXPECT_TRUE(is_ledger_empty(state_of(*pool, 0)));
+}
+
 TEST(Pool, ANewTargetIsNotFlooded) {
     PoolOptions options = pool_options(Strategy::least_loaded, 4);
     auto running = make_pool(options);
@@ -278,7 +337,7 @@ TEST(Pool, StatesOutliveReloads) {
     }
     const Selection after = pool->select(ask, kStart, prng);
     EXPECT_EQ(pool->targets()[after.target].name, home);
-    EXPECT_EQ(after.cached_tokens, 400U);
+    EXPECT_EQ(after.cached_tokens, 336U);  // But for its end.
     EXPECT_EQ(pool->targets()[after.target].state->requests.load(), 2);
     before.charge = {};
     EXPECT_EQ(pool->targets()[after.target].state->requests.load(), 1);

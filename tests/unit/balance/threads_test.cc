@@ -189,6 +189,23 @@ TEST(Threads, LimitsAreNotExceeded) {
     EXPECT_GT(entered.load(), 1'000);
 }
 
+TEST(Threads, WhoeverIsTooLateForOneTierGetsTheNext) {
+    PoolOptions options = pool_options(Strategy::least_connections, 2);
+    options.targets[0].concurrent_max = 1;
+    options.targets[1].priority = 1;
+    const auto pool = make_pool(options);
+    std::atomic<int> refused = 0;
+    on_all_threads([&](int thread) {
+        Prng prng(static_cast<uint64_t>(thread) + 1);
+        for (int i = 0; i < 20'000; ++i) {
+            if (!pool->select({.prompt_tokens = 1}, kStart, prng)) {
+                refused.fetch_add(1);
+            }
+        }
+    });
+    EXPECT_EQ(refused.load(), 0);
+}
+
 TEST(Threads, TurnsAreExactOverAllShards) {
     PoolOptions options = pool_options(Strategy::round_robin, 5);
     options.targets[2].weight = 4;
