@@ -233,6 +233,10 @@ std::expected<KeyStore::Created, Errors> KeyStore::create(KeyRecord draft,
     if (auto stored = store(std::move(draft), moment); !stored) {
         return std::unexpected(std::move(stored.error()));
     }
+    // Nobody has spent anything with it yet, so the ledger has nothing to tell.
+    if (const auto* const key = find(made->id)) {
+        key->limits->budget().take_wants_history();
+    }
     return Created{.secret = std::move(made->secret), .id = std::move(made->id)};
 }
 

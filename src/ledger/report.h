@@ -61,7 +61,8 @@ struct Report {
 
 // How a ledger is read.
 struct ReportPatience {
-    // Of one command to a server: a sum over years is no command of the writer's.
+    // Of one command to a server, or of the whole in SQLite: a sum over years is no command of the
+    // writer's.
     uint32_t timeout_ms = 120'000;
     // Ends it early, from another thread; null: nobody does.
     const std::atomic<bool>* is_cancelled = nullptr;

@@ -2,6 +2,7 @@
 #include "ledger/report_source.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -25,9 +26,29 @@ namespace sluice::ledger {
 
 namespace {
 
+// tidy:allow(clock) a report has a thread of its own, or is a command; neither has a ring
+using Clock = std::chrono::steady_clock;
+
+// When a statement is to be given up.
+struct Limit {
+    const std::atomic<bool>* is_cancelled;  // Null: nobody cancels it.
+    Clock::time_point end;
+};
+
+// Asked by SQLite every few thousand steps of a statement; not 0 ends it.
+int on_progress(void* data) {
+    const auto& limit = *static_cast<const Limit*>(data);
+    const bool is_cancelled = limit.is_cancelled != nullptr && limit.is_cancelled->load();
+    return is_cancelled || Clock::now() >= limit.end ? 1 : 0;
+}
+constexpr int kStepsBetweenLooks = 10'000;
+
 class SqliteSource final : public ReportSource {
 public:
-    explicit SqliteSource(SqliteDatabase database) : database_(std::move(database)) {}
+    SqliteSource(SqliteDatabase database, const Limit& limit)
+        : limit_(std::make_unique<Limit>(limit)), database_(std::move(database)) {
+        sqlite3_progress_handler(database_.get(), kStepsBetweenLooks, &on_progress, limit_.get());
+    }
 
     std::expected<Rows, std::string> ask(const std::string& sql,
                                          std::span<const std::string> parameters) override {
@@ -58,14 +79,9 @@ public:
     }
 
 private:
+    const std::unique_ptr<Limit> limit_;  // Outlives the database, which looks at it.
     SqliteDatabase database_;
 };
-
-// Asked by SQLite every few thousand steps of a statement; not 0 ends it.
-int on_progress(void* is_cancelled) {
-    return static_cast<const std::atomic<bool>*>(is_cancelled)->load() ? 1 : 0;
-}
-constexpr int kStepsBetweenLooks = 10'000;
 
 std::expected<std::unique_ptr<ReportSource>, std::string> open_sqlite(
     const std::string& path, const ReportPatience& patience) {
@@ -83,11 +99,10 @@ std::expected<std::unique_ptr<ReportSource>, std::string> open_sqlite(
                                   : ": was written by another version of this program (schema " +
                                         std::to_string(*version) + ")"));
     }
-    if (patience.is_cancelled != nullptr) {
-        sqlite3_progress_handler(database->get(), kStepsBetweenLooks, &on_progress,
-                                 const_cast<std::atomic<bool>*>(patience.is_cancelled));
-    }
-    return std::make_unique<SqliteSource>(std::move(*database));
+    return std::make_unique<SqliteSource>(
+        std::move(*database),
+        Limit{.is_cancelled = patience.is_cancelled,
+              .end = Clock::now() + std::chrono::milliseconds(patience.timeout_ms)});
 }
 
 #ifdef SLUICE_POSTGRES

@@ -99,6 +99,9 @@ std::optional<std::string> restore_budgets(AccessControl& access,
 }
 
 void BudgetHistory::look(const access::Moment& moment) {
+    if (is_stopping_) {
+        return;
+    }
     std::map<Period, std::set<std::string>> lacking;
     access_.limits().for_each([&](ScopeLimits& scope) {
         if (scope.budget().take_wants_history() && is_in_ledger(scope)) {

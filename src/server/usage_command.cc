@@ -28,6 +28,9 @@ namespace sluice::server {
 
 namespace {
 
+// Whoever waits for it can end it.
+constexpr uint32_t kReportTimeoutMs = 86'400'000;
+
 constexpr std::string_view kHelp = R"(sluice usage - what the usage ledger adds up to
 
 USAGE
@@ -251,7 +254,8 @@ CommandOutput run_usage(std::span<const std::string> arguments,
         const bool is_named = !parsed->config_file.empty() || environment(kConfigVariable);
         return {is_named ? kExitFailure : kExitUsage, "", options.error()};
     }
-    const auto report = ledger::make_report(*options, parsed->query);
+    const auto report =
+        ledger::make_report(*options, parsed->query, {.timeout_ms = kReportTimeoutMs});
     if (!report) {
         return {kExitFailure, "", fmt::format("sluice: usage: {}\n", report.error())};
     }

@@ -74,7 +74,7 @@ Status UsageReader::start() {
 }
 
 std::unique_ptr<UsageQuestion> UsageReader::ask(ledger::ReportQuery query, coro::Signal& signal) {
-    if (works_.size() >= kQuestionsMax || fd_ < 0) {
+    if (is_stopping_ || works_.size() >= kQuestionsMax || fd_ < 0) {
         return nullptr;
     }
     Work& work = works_.emplace_back();
@@ -126,6 +126,7 @@ void UsageReader::collect() {
 }
 
 void UsageReader::cancel_all() {
+    is_stopping_ = true;
     for (Work& work : works_) {
         work.is_cancelled.store(true);
     }

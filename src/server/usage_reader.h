@@ -38,7 +38,7 @@ public:
     // Once, before the first question.
     Status start();
     std::unique_ptr<UsageQuestion> ask(ledger::ReportQuery query, coro::Signal& signal) override;
-    // Ends what is under way; it takes some turns until nothing is left.
+    // Ends what is under way and takes nothing more; it is some turns until nothing is left.
     void cancel_all();
     bool is_idle() const { return works_.empty() && read_op_.pending == 0; }
 
@@ -62,6 +62,7 @@ private:
     const ledger::LedgerOptions options_;
     net::Op read_op_;
     int fd_ = -1;
+    bool is_stopping_ = false;
     uint64_t ended_ = 0;  // What is read from the descriptor.
     std::list<Work> works_;
 };

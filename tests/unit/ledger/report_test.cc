@@ -1,6 +1,7 @@
 // Totals of a ledger: groups, filters, sums beyond 64 bits, and the three forms.
 #include "ledger/report.h"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,6 +47,19 @@ protected:
     LedgerOptions options_;
     std::vector<Entry> entries_;
 };
+
+TEST_F(ReportTest, EndsWithItsTimeOrWhenItIsCancelled) {
+    for (int i = 0; i < 5'000; ++i) {
+        add("k" + std::to_string(i), "m", 0);
+    }
+    const ReportQuery query = {.by = {GroupBy::key}};
+    EXPECT_EQ(report(query).rows.size(), 5'000U);
+    const auto late = make_report(options_, query, {.timeout_ms = 0});
+    ASSERT_FALSE(late);
+    EXPECT_NE(late.error().find("interrupted"), std::string::npos) << late.error();
+    const std::atomic<bool> is_cancelled = true;
+    EXPECT_FALSE(make_report(options_, query, {.is_cancelled = &is_cancelled}));
+}
 
 TEST_F(ReportTest, AddsUpByGroupsInTheirOrder) {
     add("b", "m1", 0);

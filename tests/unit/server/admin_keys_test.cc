@@ -334,6 +334,19 @@ TEST_F(AdminKeys, ABudgetThatComesIntoForceGetsItsHistory) {
     EXPECT_TRUE(history.is_idle());
 }
 
+// What it spends is counted as it comes; the ledger would bring it a second time.
+TEST_F(AdminKeys, AKeyThatIsMadeWithABudgetHasNoHistory) {
+    const auto [id, secret] = create(R"({"name":"ci","budget":{"usd":5,"period":"day"}})");
+    KnowingDesk desk(ledger::Report{.by = {ledger::GroupBy::key},
+                                    .rows = {{.group = {id}, .totals = {.cost_pico = 7}}},
+                                    .total = {}});
+    BudgetHistory history(control_->proactor(), access_, desk);
+    history.look(kMoment);
+    EXPECT_TRUE(history.is_idle());
+    EXPECT_EQ(access_.keys().find(id)->limits->budget().status(kMoment.unix_s()).spent_picodollars,
+              0);
+}
+
 TEST_F(AdminKeys, ALedgerThatCannotBeReadIsSaid) {
     KnowingDesk desk(std::unexpected("it is away"));
     usage_ = &desk;
