@@ -102,7 +102,6 @@ private:
         return *recording_;
     }
     // Nobody reads it, and its owner has said that nobody will: until then somebody may be joining.
-    // Nobody reads it, and its owner has said that nobody will: until then somebody may be joining.
     bool recording_is_pointless() const {
         return !recording().is_whole() && piece_joiners_ == 0 && is_closed_;
     }

@@ -151,10 +151,14 @@ coro::Task<Result<bool>> ChainRun::run_request() {
         CO_TRY_VOID(settle(i, verdict));
         follow_body();
     }
+    renew_filters();
+    co_return false;
+}
+
+void ChainRun::renew_filters() {
     if (chain_->needs().response_text) {
         collect_filters();
     }
-    co_return false;
 }
 
 void ChainRun::collect_filters() {

@@ -94,6 +94,8 @@ public:
     coro::Task<Status> answer() { return answering_->answer(context_); }
     // What the texts of the answer go through, in the order of the chain; after run_request().
     std::span<providers::ReplyFilter* const> reply_filters() const { return filters_; }
+    // The reply will be another one: what filters have seen of the last is forgotten.
+    void renew_filters();
     coro::Task<Status> on_reply(std::span<providers::ReplyChoice> choices);
     void on_response_head(const ResponseView& view);
     void on_body(std::string_view bytes) override;

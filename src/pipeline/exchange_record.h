@@ -77,9 +77,8 @@ struct ExchangeRecord {
     std::string_view key_name;        // Of the virtual key that was shown; empty without one.
     std::string_view key_id;
     std::string_view tenant;
-    std::string_view key_refusal;     // Why the key was turned away, an access::AccessReason.
-    bool is_refused_by_step = false;  // A processor turned it away.
-    std::string_view limit_scope;     // Whose limit refused it: "key", "model"; and which limit.
+    std::string_view key_refusal;  // Why the key was turned away, an access::AccessReason.
+    std::string_view limit_scope;  // Whose limit refused it: "key", "model"; and which limit.
     std::string_view limit;
     uint32_t route = kNone;
     uint32_t upstream = kNone;
@@ -89,14 +88,13 @@ struct ExchangeRecord {
     std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.
     RetryReason retry_reason{};                        // Of the last one.
     bool is_out_of_retries = false;  // One more would have been due, but for the budget.
-    uint16_t keys_refused = 0;       // That rest from now on,
-    uint16_t keys_throttled = 0;     // or do for this model.
     // Of an exchange that asked an upstream over the network; a relayed one has the same twice.
     bool has_dialects = false;
     providers::Dialect client_dialect{};
     providers::Dialect upstream_dialect{};
     bool is_stream = false;
     bool connection_reused = false;
+    bool is_refused_by_step = false;  // A processor turned it away.
     Phase ended_in = Phase::request;
     Error error{.kind = ErrorKind::none};
     uint64_t request_body_bytes = 0;
@@ -131,6 +129,8 @@ struct ExchangeRecord {
 class Telemetry {
 public:
     virtual void on_exchange_begin() = 0;
+    // A key of an upstream rests from now on, because it was "refused" or "throttled".
+    virtual void on_key_rest(std::string_view upstream, std::string_view why) = 0;
     virtual void on_exchange_end(const ExchangeRecord& record) = 0;
 
 protected:

@@ -107,6 +107,7 @@ coro::Task<Status> Exchange::choose_target() {
         }
         choice_->begin_again();
     }
+    total_.set(Duration::milliseconds(target_->upstream->options().timeouts.total_ms));
     make_out_anew();
     co_return Status();
 }
@@ -194,12 +195,12 @@ void Exchange::make_out_anew() {
 
 // --- No target.
 
-// Waits while all that could are full or rest; true when it is worth asking again.
+// Waits while all that could are full; true when it is worth asking again.
 coro::Task<Result<bool>> Exchange::waits_for_room() {
     const balance::QueueOptions& options = route_->pool->pool->options().queue;
     const Without without = choice_->last().without;
     uint32_t& waiting = route_->pool->waiting;
-    const bool can_help = without == Without::no_room || without == Without::resting;
+    const bool can_help = without == Without::no_room;
     const Duration longest = Duration::milliseconds(options.wait_ms_max);
     const Instant now = services_.proactor.now();
     const bool is_over = choice_->waits_since().is_set() && now >= choice_->waits_since() + longest;
@@ -219,6 +220,10 @@ coro::Task<Result<bool>> Exchange::waits_for_room() {
 
 Error Exchange::refuse_without_target() {
     const balance::Selection& last = choice_->last();
+    const bool is_tried = last.without == Without::tried || last.without == Without::none;
+    if (is_tried && record_.attempts == 0) {
+        return {.kind = ErrorKind::no_operation, .source = ErrorSource::client};
+    }
     Arena& arena = client_.arena();
     ProviderError told = {.status = 503,
                           .type = "server_error",
@@ -263,6 +268,9 @@ Error Exchange::refuse_without_target() {
 // --- Failures.
 
 FailureClass Exchange::failure_class(const Error& error) const {
+    if (error.kind == ErrorKind::blocked) {
+        return FailureClass::none;  // By our own rules, which hold for every target.
+    }
     if (refusal_ != nullptr) {
         return class_of(*refusal_);
     }
@@ -300,7 +308,9 @@ void Exchange::end_attempt(const Error& error) {
     const bool is_clients = error.source == ErrorSource::client ||
                             error.kind == ErrorKind::cancelled ||
                             error.kind == ErrorKind::shutting_down;
-    if (error.kind == ErrorKind::none) {
+    if (error.kind == ErrorKind::none && !record_.sent.is_set()) {
+        outcome.verdict = Judged::neutral;  // Answered without asking it.
+    } else if (error.kind == ErrorKind::none) {
         const bool is_empty = record_.response_body_bytes == 0 && record_.upstream_status == 200;
         outcome.verdict = is_empty || record_.reply_failed ? Judged::fault : Judged::success;
         if (record_.first_event.is_set() && record_.events > 1) {
@@ -311,7 +321,7 @@ void Exchange::end_attempt(const Error& error) {
             outcome.cached_tokens = static_cast<int32_t>(record_.usage.cached_tokens);
             outcome.prompt_tokens = static_cast<int32_t>(record_.usage.prompt_tokens);
         }
-    } else if (!is_clients) {
+    } else if (!is_clients && (refusal_ != nullptr || error.source == ErrorSource::upstream)) {
         switch (failure_class(error)) {
             case FailureClass::throttled:
                 outcome.verdict = Judged::pushback;

@@ -92,11 +92,14 @@ Status Relay::begin() {
     begun_ = head_.send();
     has_begun_ = begun_.has_value();
     if (has_begun_) {
-        for (http::BodyPiece& piece : unbegun_) {
-            hold(std::move(piece));
+        for (size_t i = 0; i < unbegun_.size(); ++i) {
+            hold(std::move(unbegun_[i]));
+            if (i + 1 == unbegun_whole_) {
+                release_now();
+            }
         }
         unbegun_.clear();
-        unbegun_bytes_ = 0;
+        unbegun_bytes_ = unbegun_whole_ = 0;
     }
     return begun_;
 }
@@ -110,9 +113,6 @@ Status Relay::look_at_hold(net::Deadline& held) {
         held.set(held_for_);
     } else if (held.has_passed()) {
         TRY_VOID(begin());
-        if (held_is_whole_) {
-            release();
-        }
     }
     return {};
 }
@@ -143,7 +143,16 @@ void Relay::release() {
             return;
         }
     }
-    release_now();
+    if (held_is_whole_) {
+        release_now();
+    }
+}
+
+// What is held ends where an event ends.
+void Relay::note_whole() {
+    held_is_whole_ = true;
+    broke_an_event_ = false;
+    unbegun_whole_ = unbegun_.size();
 }
 
 void Relay::release_now() {
@@ -184,8 +193,7 @@ Result<bool> Relay::take_pieces() {
         const uint32_t complete = watch_.see(piece.data.view());
         if (complete == size) {
             hold(std::move(piece));
-            held_is_whole_ = true;
-            broke_an_event_ = false;
+            note_whole();
             if (held_.size_bytes() >= kReleasedBytesMin) {
                 release();
             }
@@ -193,8 +201,7 @@ Result<bool> Relay::take_pieces() {
         }
         if (complete > 0) {
             hold({.data = piece.data.share(0, complete), .headroom = piece.headroom});
-            held_is_whole_ = true;
-            broke_an_event_ = false;
+            note_whole();
             piece.data.drop_front(complete);
             piece.headroom = 0;
         }
@@ -246,8 +253,7 @@ void Relay::frame(http::BodyPiece&& events) {
         }
         hold(std::move(events));
     }
-    held_is_whole_ = true;
-    broke_an_event_ = false;
+    note_whole();
     if (held_.size_bytes() >= kReleasedBytesMin) {
         release();
     }
@@ -255,6 +261,12 @@ void Relay::frame(http::BodyPiece&& events) {
 
 // The client gets the events but for the one that holds nothing else.
 void Relay::hide_usage(std::string_view events) {
+    // Nothing follows that it would be worth to wait for, and whoever records the answer begins
+    // with its head.
+    const bool will_fail = watch_.saw_error() && head_.prefers_to_fail();
+    if (!has_begun_ && !will_fail && !begin()) {
+        return;
+    }
     std::string kept;
     while (!events.empty()) {
         const std::string_view event = take_event(events);

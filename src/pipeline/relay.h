@@ -83,6 +83,7 @@ private:
     void hold(http::BodyPiece&& piece);
     void release();
     void release_now();
+    void note_whole();
 
     http::ServerExchange& client_;
     http::ClientConnection& upstream_;
@@ -99,9 +100,10 @@ private:
     bool held_is_whole_ = false;            // Events, each complete, that leave together.
     std::vector<http::BodyPiece> unbegun_;  // Held back until the head is sent.
     size_t unbegun_bytes_ = 0;
-    SliceQueue held_;         // Framed: such events, or parts of one that is not complete.
-    SliceQueue unframed_;     // Where usage is stripped: the front of an event, as it came.
-    bool has_usage_ = false;  // Usage came in what is held.
+    size_t unbegun_whole_ = 0;  // So many of the pieces end where an event ends.
+    SliceQueue held_;           // Framed: such events, or parts of one that is not complete.
+    SliceQueue unframed_;       // Where usage is stripped: the front of an event, as it came.
+    bool has_usage_ = false;    // Usage came in what is held.
     StreamWatch watch_;
 };
 

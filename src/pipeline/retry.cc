@@ -17,6 +17,7 @@
 #include "coro/task.h"
 #include "http/server_exchange.h"
 #include "net/deadline.h"
+#include "pipeline/chain.h"
 #include "pipeline/credential_keeper.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
@@ -151,7 +152,7 @@ bool Exchange::note_key_trouble() {
             } else {
                 key_->record->rest(now + cooldown);
             }
-            ++record_.keys_refused;
+            services_.telemetry.on_key_rest(target_->name, "refused");
         }
         return true;
     }
@@ -162,7 +163,7 @@ bool Exchange::note_key_trouble() {
     if (rest.ns() > 0) {
         key_->record->rest_for(model_for_upstream(), now + std::min(rest, kThrottleRestMax),
                                KeyRecord::Why::throttled);
-        ++record_.keys_throttled;
+        services_.telemetry.on_key_rest(target_->name, "throttled");
     }
     return true;
 }
@@ -287,6 +288,11 @@ void Exchange::begin_retry(RetryReason reason) {
     lease_.drop();
     refusal_ = nullptr;
     refused_ = nullptr;
+    if (chain_ != nullptr) {
+        chain_->renew_filters();
+    }
+    record_.reply_failed = false;
+    record_.has_dialects = false;
     request_sent_whole_ = false;
     record_.is_stream = false;
     record_.events = 0;

@@ -30,6 +30,7 @@
 #include "pipeline/request_intake.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/respond_error.h"
 #include "pipeline/service.h"
+#include "pipeline/target_choice.h"
 #include "pipeline/translated.h"
 #include "pipeline/usage_chunk.h"
 #include "providers/canonical.h"
@@ -124,6 +125,9 @@ void Exchange::keep_context() {
 
 // A stream that goes on for an hour must not keep its prompt.
 void Exchange::let_go_of_request() {
+    if (choice_ != nullptr) {
+        choice_->let_go_of_request();
+    }
     intake_.reset();
     client_.release_request();
 }

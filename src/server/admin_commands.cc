@@ -20,7 +20,9 @@
 #include "config/load.h"
 #include "json/tree.h"
 #include "json/unescape.h"
+#include "json/writer.h"
 #include "net/endpoint.h"
+#include "providers/path_text.h"
 #include "server/admin_client.h"
 #include "server/cli.h"
 #include "server/options.h"
@@ -131,6 +133,14 @@ std::expected<AdminReply, std::string> ask_gateway(const CommandLine& line,
         return std::unexpected(target.error());
     }
     return ask_admin(target->endpoint, target->token, method, path, body);
+}
+
+std::string path_segment(std::string_view text) {
+    std::string to;
+    json::StringText output(to);
+    providers::append_path_segment(output, text);
+    output.finish();
+    return to;
 }
 
 std::string refusal_text(const AdminReply& reply) {

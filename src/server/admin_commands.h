@@ -37,6 +37,8 @@ EXIT CODES
   1  the gateway refused or did not answer
   2  the command line has a mistake
 )";
+// A word as a part of a path.
+std::string path_segment(std::string_view text);
 // What an answer that is no success says, in its own words.
 std::string refusal_text(const AdminReply& reply);
 

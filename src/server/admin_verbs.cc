@@ -21,7 +21,6 @@
 #include "config/environment.h"
 #include "config/nearest.h"
 #include "json/writer.h"
-#include "providers/path_text.h"
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
@@ -126,14 +125,6 @@ constexpr Verb kVerbs[] = {
     {"cache", "stats", "", "GET", "/v1/cache", {}},
     {"cache", "purge", "", "POST", "/v1/cache/purge", kPurgeOptions},
 };
-
-std::string encoded(std::string_view text) {
-    std::string to;
-    json::StringText output(to);
-    providers::append_path_segment(output, text);
-    output.finish();
-    return to;
-}
 
 std::string as_json(std::string_view text) {
     std::string to;
@@ -287,7 +278,7 @@ void Parser::take(const Option& option, std::string_view value) {
             request_.json = true;
             return;
         case Use::query:
-            query_ += fmt::format("&{}={}", option.to, encoded(value));
+            query_ += fmt::format("&{}={}", option.to, path_segment(value));
             return;
         case Use::text:
             (option.to == "period" ? budget_ : members_).put(option.to, as_json(value));
@@ -355,7 +346,7 @@ void Parser::finish() {
     request_.method = verb_->method;
     request_.path = verb_->path;
     if (const size_t at = request_.path.find("{id}"); at != std::string::npos) {
-        request_.path.replace(at, std::string_view("{id}").size(), encoded(word_));
+        request_.path.replace(at, std::string_view("{id}").size(), path_segment(word_));
     }
     request_.path += query_;
     if (request_.method == "POST" || request_.method == "PATCH") {

@@ -187,6 +187,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
 // What the new configuration does not name any more keeps nothing idle.
 void Gateway::replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams) {
     for (const LocalPtr<upstream::Upstream>& old : upstreams_) {
+        forget_levels(old->options().name);
         bool kept = false;
         for (const LocalPtr<upstream::Upstream>& current : upstreams) {
             kept = kept || current.get() == old.get();
@@ -196,6 +197,16 @@ void Gateway::replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstre
         }
     }
     upstreams_ = std::move(upstreams);
+    publish_upstreams();
+}
+
+// Nobody looks at what is gone, so its last level would stay.
+void Gateway::forget_levels(std::string_view upstream) {
+    MetricStore& store = telemetry_.store();
+    for (const std::string_view state : {"idle", "busy"}) {
+        store.gauge(MetricId::upstream_connections, {upstream, state}).set(0);
+    }
+    store.gauge(MetricId::upstream_waiters, {upstream}).set(0);
 }
 
 void Gateway::use_keys(access::KeyTablePtr keys) {

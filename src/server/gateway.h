@@ -78,6 +78,7 @@ private:
     void answer_preflight(http::ServerExchange& exchange);
     coro::Task<void> answer_metrics(http::ServerExchange& exchange);
     LocalPtr<upstream::Upstream> upstream_for(size_t index);
+    void forget_levels(std::string_view upstream);
     void replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams);
     LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,
                                                const net::TlsContext& tls,

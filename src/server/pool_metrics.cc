@@ -23,6 +23,8 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // Often enough for whoever scrapes, seldom enough for pools of thousands.
 constexpr Duration kPeriod = Duration::milliseconds(500);
 constexpr double kBillion = 1e9;
+// Nine series each stay below what a store holds.
+constexpr size_t kTargetsMax = 800;
 
 // Closed, half open, open, in the order of how bad it is.
 int64_t number_of(balance::CircuitBreaker::State state) {
@@ -72,15 +74,20 @@ void PoolMetrics::publish(const Pools& pools, Instant now) {
     ++round_;
     for (const std::unique_ptr<balance::Pool>& pool : pools) {
         for (const balance::Target& target : pool->targets()) {
-            Series& series = series_of(pool->options().name, target.name);
-            publish(series, target);
-            series.round = round_;
+            const bool is_known = series_.contains({pool->options().name, target.name});
+            if (is_known || series_.size() < kTargetsMax) {
+                Series& series = series_of(pool->options().name, target.name);
+                publish(series, target);
+                series.round = round_;
+            }
         }
     }
     for (auto& [name, series] : series_) {
         if (series.round + 1 == round_) {
-            for (Gauge* const level : {&series.breaker, &series.healthy, &series.in_flight,
-                                       &series.prefill_tokens, &series.slowdown}) {
+            // Gone: nothing that anybody should be told of.
+            series.healthy.set(1);
+            for (Gauge* const level :
+                 {&series.breaker, &series.in_flight, &series.prefill_tokens, &series.slowdown}) {
                 level->set(0);
             }
         }

@@ -1,7 +1,8 @@
 // PoolMetrics: what pools know of their targets, as series on /metrics.
 //
 // The numbers lie in atomics that shards share, so that one thread publishes them for all: the
-// control shard, in each of its turns. Series of targets that are gone stay, with levels of zero.
+// control shard, in each of its turns. Series of targets that are gone stay, with the levels of
+// rest.
 #pragma once
 
 #include <cstdint>

@@ -27,8 +27,6 @@
 #include "config/nearest.h"
 #include "json/tree.h"
 #include "json/unescape.h"
-#include "json/writer.h"
-#include "providers/path_text.h"
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
@@ -79,14 +77,6 @@ constexpr std::string_view kOptions[] = {"--admin", "--config", "--help", "--jso
 constexpr std::chrono::seconds kWatchPeriod(1);
 // To the upper left corner, and nothing below it.
 constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";
-
-std::string encoded(std::string_view text) {
-    std::string to;
-    json::StringText output(to);
-    providers::append_path_segment(output, text);
-    output.finish();
-    return to;
-}
 
 class Parser {
 public:
@@ -161,8 +151,8 @@ private:
             return fail("--watch: belongs to the table");
         }
         request_.method = "PATCH";
-        request_.path += fmt::format("/{}/{}", encoded(place.substr(0, slash)),
-                                     encoded(place.substr(slash + 1)));
+        request_.path += fmt::format("/{}/{}", path_segment(place.substr(0, slash)),
+                                     path_segment(place.substr(slash + 1)));
         request_.body = is_weight ? fmt::format(R"({{"weight":{}}})", *parse_decimal(words_[2]))
                                   : fmt::format(R"({{"mode":"{}"}})", verb->mode);
     }

@@ -81,6 +81,10 @@ void ShardTelemetry::on_exchange_begin() {
     exchanges_.add(1);
 }
 
+void ShardTelemetry::on_key_rest(std::string_view upstream, std::string_view why) {
+    store_.counter(MetricId::key_cooldowns_total, {upstream, why}).add();
+}
+
 void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
     exchanges_.add(-1);
     count(record);
@@ -149,8 +153,7 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (!record.key_refusal.empty()) {
         store_.counter(MetricId::key_refusals_total, {record.key_refusal}).add();
     }
-    if (record.attempts > 1 || record.is_out_of_retries || record.keys_refused > 0 ||
-        record.keys_throttled > 0) {
+    if (record.attempts > 1 || record.is_out_of_retries) {
         count_retries(record, series);
     }
     if (record.guard.has_matched() || record.extra_usages != nullptr) {
@@ -221,8 +224,6 @@ void ShardTelemetry::count_retries(const pipeline::ExchangeRecord& record,
     }
     count(MetricId::retries_denied_total, {series.route, series.upstream},
           record.is_out_of_retries ? 1 : 0);
-    count(MetricId::key_cooldowns_total, {series.upstream, "refused"}, record.keys_refused);
-    count(MetricId::key_cooldowns_total, {series.upstream, "throttled"}, record.keys_throttled);
 }
 
 void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {

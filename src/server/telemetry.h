@@ -37,6 +37,7 @@ public:
     void use(const config::Config& config);
 
     void on_exchange_begin() override;
+    void on_key_rest(std::string_view upstream, std::string_view why) override;
     void on_exchange_end(const pipeline::ExchangeRecord& record) override;
 
     uint32_t open_exchanges() const { return static_cast<uint32_t>(exchanges_.value()); }

@@ -412,6 +412,153 @@ content_fallbacks = ["c"]
         self.assertEqual(self.seen("b"), 0)
 
 
+class NothingIsLeftOfAnAttempt(PoolCase):
+    """What the first target said, or had done to it, has no part in the second one's answer."""
+
+    START = (b'{"type":"message_start","message":{"id":"msg_1","type":"message",'
+             b'"role":"assistant","model":"m","content":[],"stop_reason":null,'
+             b'"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}}')
+    BLOCK = b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}'
+
+    def claude(self, *texts, is_whole=True):
+        """A stream of Anthropic's with these texts, which breaks off or not."""
+        events = [(b"message_start", self.START), (b"content_block_start", self.BLOCK)]
+        for text in texts:
+            events.append((b"content_block_delta", json.dumps({
+                "type": "content_block_delta", "index": 0,
+                "delta": {"type": "text_delta", "text": text}}).encode()))
+        if is_whole:
+            events += [(b"content_block_stop", b'{"type":"content_block_stop","index":0}'),
+                       (b"message_delta", b'{"type":"message_delta","delta":{"stop_reason":'
+                        b'"end_turn","stop_sequence":null},"usage":{"output_tokens":2}}'),
+                       (b"message_stop", b'{"type":"message_stop"}')]
+        body = b"".join(chunk(b"event: " + n + b"\ndata: " + d + b"\n\n") for n, d in events)
+        return cut_after(body, b"0\r\n\r\n" if is_whole else b"")
+
+    GUARD = '''
+[processor.guard]
+type = "guard"
+direction = "response"
+patterns = ["secret-[0-9]+"]
+action = "redact"
+'''
+    ROUTED = 'targets = ["a", "b"]\nstrategy = "priority"\n'
+
+    def start_guarded(self, a, b):
+        self.start(a, b, pool=self.ROUTED, more=self.GUARD,
+                   providers={"a": "anthropic", "b": "anthropic"})
+        with open(self.gateway.config_path, encoding="utf-8") as file:
+            text = file.read()
+        self.gateway.write_config(text.replace('target_llm = "p"',
+                                               'target_llm = "p"\nprocessors = ["guard"]'))
+        self.gateway.signal(1)
+        support.wait_until(lambda: self.gateway.metric('reloads_total.*result="ok"') == 1,
+                           "no reload")
+
+    def test_what_a_guard_held_back_of_the_first_answer_is_not_in_the_second(self):
+        self.start_guarded(self.claude("secret-", is_whole=False), self.claude("123 is fine"))
+        response = self.ask(STREAM)
+        self.assertIn(b"123 is fine", response.body)
+        self.assertNotIn(b"secret", response.body)
+        self.assertNotIn(b"stream_truncated", response.body)
+
+    def test_a_guard_looks_at_the_second_answer_too(self):
+        self.start_guarded(self.claude("", is_whole=False), self.claude("secret-123"))
+        response = self.ask(STREAM)
+        self.assertEqual(response.status, 200)
+        self.assertNotIn(b"secret-123", response.body)
+
+    def test_the_second_target_is_not_blamed_for_the_first(self):
+        self.start(cut_after(chunk(STREAMED_ERROR), b"0\r\n\r\n"), self.claude("well"),
+                   providers={"b": "anthropic"})
+        self.assertIn(b"well", self.ask(STREAM).body)
+        faults = r'^sluice_target_faults_total.*target="{}"'
+        support.wait_until(lambda: self.gateway.metric(faults.format("a")) == 1, "no fault")
+        self.assertEqual(self.gateway.metric(faults.format("b")), 0)
+
+
+class HeldBack(PoolCase):
+    HOLD_TWO = '''
+targets = ["a"]
+fail_over = { hold_events = 2, hold_ms_max = 100 }
+'''
+
+    def test_half_an_event_waits_for_its_other_half(self):
+        half = delta("two")
+        def script(connection, request):
+            connection.send(STREAM_HEAD + chunk(delta("one") + half[:20]))
+            time.sleep(0.25)  # Longer than anything is held back.
+            return False
+        self.start(script, pool=self.HOLD_TWO)
+        response = self.ask(STREAM)
+        events = [e for e in response.body.split(b"\n\n") if e and not e.startswith(b":")]
+        self.assertIn(b"one", events[0])
+        self.assertIn("error", json.loads(events[1].removeprefix(b"data: ")))
+        self.assertNotIn(b"two", response.body)
+
+    def test_usage_that_only_the_gateway_wants_is_kept_for_those_who_ask(self):
+        usage = event(b'{"id":"c","object":"chat.completion.chunk","created":1,"model":"m",'
+                      b'"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,'
+                      b'"total_tokens":5}}')
+        whole = cut_after(chunk(delta("short") + delta("", "stop") + usage + DONE), b"0\r\n\r\n")
+        self.start(whole, pool='targets = ["a"]\n', providers={"a": "vllm"},
+                   more='[cache]\nenabled = true\n[processor.store]\ntype = "cache"\n')
+        with open(self.gateway.config_path, encoding="utf-8") as file:
+            text = file.read()
+        self.gateway.write_config(text.replace('target_llm = "p"',
+                                               'target_llm = "p"\nprocessors = ["store"]'))
+        self.gateway.signal(1)
+        support.wait_until(lambda: self.gateway.metric('reloads_total.*result="ok"') == 1,
+                           "no reload")
+        self.assertNotIn(b"total_tokens", self.ask(STREAM).body)
+        asking = STREAM.replace(b'"stream":true',
+                                b'"stream":true,"stream_options":{"include_usage":true}')
+        response = self.ask(asking)
+        self.assertEqual(response.field("x-cache"), "HIT")
+        self.assertIn(b'"total_tokens":5', response.body)
+
+
+class Room(PoolCase):
+    FULL = '''
+[[pool.p.target]]
+llm = "a"
+concurrent_max = 1
+'''
+
+    def slow(self, connection, request):
+        time.sleep(0.3)  # It has one request at a time, and this one takes so long.
+        return support.json_answer(connection, reply("slow"))
+
+    def ask_both(self):
+        first, second = self.gateway.client(), self.gateway.client()
+        first.post(CHAT, BODY)
+        support.wait_until(lambda: self.seen("a") == 1, "not asked")
+        second.post(CHAT, BODY)
+        responses = [first.read_response(), second.read_response()]
+        first.close()
+        second.close()
+        return responses
+
+    def test_a_full_pool_says_so_at_once(self):
+        self.start(self.slow, pool=self.FULL)
+        first, second = self.ask_both()
+        self.assertEqual((first.status, second.status), (200, 503))
+        self.assertIn(b"overloaded", second.body)
+
+    def test_or_lets_a_few_wait(self):
+        self.start(self.slow, pool="queue = { waiting_max = 1, wait_ms_max = 5000 }" + self.FULL)
+        first, second = self.ask_both()
+        self.assertEqual((first.status, second.status), (200, 200))
+
+    def test_what_is_down_is_not_waited_for(self):
+        self.start(BROKEN, pool="queue = { waiting_max = 9, wait_ms_max = 5000 }\n"
+                                "breaker = { failures_max = 1, open_ms = 3000 }" + self.FULL)
+        self.assertEqual(self.ask().status, 502)
+        began = time.monotonic()
+        self.assertEqual(self.ask().status, 503)
+        self.assertLess(time.monotonic() - began, 1)
+
+
 class Strategies(PoolCase):
     def test_a_request_may_name_one_where_it_is_allowed(self):
         self.start(answers("from a"), answers("from b"), pool='''
@@ -448,6 +595,15 @@ affinity_header = "x-session"
 
 
 class Capabilities(PoolCase):
+    def test_a_call_that_no_target_has_is_refused_as_it_is_without_a_pool(self):
+        self.start(answers("from a"), providers={"a": "anthropic"}, pool='targets = ["a"]\n')
+        client = self.gateway.client()
+        client.post("/v1/embeddings", b'{"model":"m","input":"x"}')
+        response = client.read_response()
+        client.close()
+        self.assertEqual(response.status, 404)
+        self.assertIn(b"unsupported_operation", response.body)
+
     TOOLS = (b'{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{'
              b'"type":"function","function":{"name":"f","parameters":{"type":"object",'
              b'"properties":{}}}}]}')

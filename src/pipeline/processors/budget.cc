@@ -11,10 +11,14 @@
 #include "access/virtual_key.h"
 #include "base/log.h"
 #include "pipeline/exchange_cost.h"
+#include "pipeline/exchange_record.h"
 #include "pipeline/expected_tokens.h"
 #include "pipeline/limit_words.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/processor.h"
+#include "pipeline/route_table.h"
 #include "pipeline/stream_watch.h"
+#include "pipeline/target_pool.h"
 
 namespace sluice::pipeline {
 
@@ -28,8 +32,20 @@ int64_t Budget::estimate(ProcessorContext& context) const {
                          .completion_tokens = tokens.completion,
                          .is_known = true,
                          .is_estimated = true};
-    return expected_cost(context.record, *context.snapshot, usage,
-                         context.wall_clock_ns / kSecondNs);
+    const int64_t at_s = context.wall_clock_ns / kSecondNs;
+    if (context.route == nullptr || !context.route->pool->has_choice()) {
+        return expected_cost(context.record, *context.snapshot, usage, at_s);
+    }
+    // Nobody knows yet which target it will be: the dearest counts.
+    ExchangeRecord record;
+    record.model = context.record.model;
+    int64_t most = 0;
+    for (const LlmTarget& target : context.route->pool->targets) {
+        record.upstream = target.index;
+        record.upstream_model = context.route->model_for(record.model, target);
+        most = std::max(most, expected_cost(record, *context.snapshot, usage, at_s));
+    }
+    return most;
 }
 
 Verdict Budget::on_request(ProcessorContext& context) {

@@ -1,6 +1,7 @@
 // A look at the prices before the request, and a header before the answer.
 #include "pipeline/processors/cost_meter.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,9 +15,12 @@
 #include "pipeline/exchange_cost.h"
 #include "pipeline/header_edits.h"
 #include "pipeline/json_path.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/processor.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
+#include "pipeline/snapshot.h"
+#include "pipeline/target_pool.h"
 #include "providers/dialect.h"
 #include "providers/reply_filter.h"
 
@@ -51,6 +55,18 @@ std::string_view upstream_name_of(const ProcessorContext& context, std::string_v
     return context.record.upstream_model.empty() ? model : context.record.upstream_model;
 }
 
+// Of the target that is asked; of every one that may be, where there is a choice.
+bool has_known_price(const ProcessorContext& context, std::string_view model) {
+    const Snapshot& snapshot = *context.snapshot;
+    if (context.route == nullptr || !context.route->pool->has_choice()) {
+        return has_price(snapshot, context.record.upstream, upstream_name_of(context, model),
+                         model);
+    }
+    return std::ranges::all_of(context.route->pool->targets, [&](const LlmTarget& target) {
+        return has_price(snapshot, target.index, context.route->model_for(model, target), model);
+    });
+}
+
 // Else the filter would turn away what it has nothing to say about.
 bool can_read_reply(const ProcessorContext& context) {
     return has_reply_text(context.call) && context.route != nullptr &&
@@ -66,9 +82,7 @@ Verdict CostMeter::on_request(ProcessorContext& context) {
         return Verdict::proceed();
     }
     const std::string_view model = model_of(context);
-    if (model.empty() || context.snapshot == nullptr ||
-        has_price(*context.snapshot, context.record.upstream, upstream_name_of(context, model),
-                  model)) {
+    if (model.empty() || context.snapshot == nullptr || has_known_price(context, model)) {
         return Verdict::proceed();
     }
     return context.refuse(

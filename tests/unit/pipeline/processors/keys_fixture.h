@@ -23,6 +23,7 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/processor_table.h"
 #include "pipeline/route_table.h"
+#include "pipeline/target_pool.h"
 
 namespace sluice::pipeline {
 
@@ -32,10 +33,7 @@ inline constexpr access::Moment kMoment = {Instant::from_ns(8'640'000'000'000'00
 
 class KeysTest : public testing::Test {
 protected:
-    void SetUp() override {
-        route_options_.path_prefix = "/v1";
-        route_.options = &route_options_;
-    }
+    void SetUp() override { route_options_.path_prefix = "/v1"; }
 
     static access::KeyRecord key(std::string name, std::string_view secret) {
         access::KeyRecord record;
@@ -114,7 +112,8 @@ protected:
     access::KeyStore store_{book_, {}};
     std::shared_ptr<const access::KeyTable> table_ = store_.table();
     RouteOptions route_options_;
-    Route route_ = {};
+    TargetPool pool_;
+    Route route_{.options = &route_options_, .pool = &pool_, .chain = nullptr, .index = 0};
     Instant now_ = kMoment.now;
     std::vector<std::unique_ptr<Asking>> asking_;
 };
