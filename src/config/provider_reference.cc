@@ -127,6 +127,8 @@ std::string_view dialect_title(Dialect dialect) {
             return "Gemini generateContent";
         case Dialect::converse:
             return "Bedrock Converse";
+        case Dialect::invoke_messages:
+            return "Anthropic Messages by Bedrock InvokeModel";
         case Dialect::ollama:
             return "Ollama";
     }

@@ -58,6 +58,7 @@ std::string_view accept_of(const providers::UpstreamDialect& dialect, bool is_st
         case providers::Framing::ndjson:
             return "application/x-ndjson";
         case providers::Framing::aws_event_stream:
+        case providers::Framing::aws_chunks:
             return "application/vnd.amazon.eventstream";
         case providers::Framing::sse:
             break;
@@ -130,14 +131,17 @@ Status Exchange::send_request_head() {
     http::HeadWriter writer(arena);
     const std::string_view target = upstream_target(arena);
     writer.request_line(head.method_text, target);
-    const Outgoing outgoing = {.upstream = *target_->upstream,
-                               .service = *target_->service,
-                               .key = key_,
-                               .request_id = record_.request_id,
-                               .edits = request_edits()};
+    Outgoing outgoing = {.upstream = *target_->upstream,
+                         .service = *target_->service,
+                         .key = key_,
+                         .request_id = record_.request_id,
+                         .edits = request_edits()};
     if (translated_ == nullptr) {
         write_request_fields(writer, head, outgoing);
     } else {
+        // Elsewhere they are in the body.
+        outgoing.passes_betas = translated_->context.passes_on &&
+                                translated_->upstream->id == providers::Dialect::messages;
         write_translated_request_fields(writer, head, outgoing,
                                         accept_of(*translated_->upstream, wants_stream_));
         target_->service->write_signature(

@@ -178,6 +178,9 @@ private:
     bool may_send_again(const Error& error) const;
     // translate.cc
     coro::Task<Status> translate();
+    bool passes_on_messages() const;
+    void pass_on_messages(const json::Value& body);
+    coro::Task<Status> ask_translated();
     coro::Task<Status> encode_for_upstream(const providers::ChatRequest& request, size_t bytes);
     Result<const json::Value*> begin_translation();
     void replace_body(Slice body);

@@ -179,11 +179,17 @@ void write_translated_request_fields(http::HeadWriter& writer,
     writer.field(HeaderId::host, outgoing.upstream.host_field());
     writer.field(HeaderId::content_type, "application/json");
     writer.field(HeaderId::accept, accept);
-    for (const HeaderId id : {HeaderId::traceparent, HeaderId::tracestate, HeaderId::user_agent}) {
+    const auto pass = [&](HeaderId id) {
         const http::HeaderField* const field = head.headers.find(id);
         if (field != nullptr && !is_removed(outgoing.edits, *field)) {
             writer.field(id, field->value);
         }
+    };
+    pass(HeaderId::traceparent);
+    pass(HeaderId::tracestate);
+    pass(HeaderId::user_agent);
+    if (outgoing.passes_betas) {
+        pass(HeaderId::anthropic_beta);
     }
     write_upstream_fields(writer, outgoing, nullptr);
     write_edits(writer, outgoing);

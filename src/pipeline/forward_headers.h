@@ -26,6 +26,7 @@ struct Outgoing {
     const upstream::Key* key = nullptr;
     std::string_view request_id;
     const HeaderEdits* edits = nullptr;  // Of the route's processors.
+    bool passes_betas = false;           // Anthropic's header of the client goes on as well.
 };
 
 // Writes the fields of a client's request that go on, and those that the upstream needs: host,

@@ -128,7 +128,8 @@ bool Service::relays(const ClientCall& call) const {
     }
     switch (call.operation) {
         case Operation::chat:
-            return call.dialect == vendor_.dialect && !vendor_.has(Quirk::normalize_replies);
+            return call.dialect == vendor_.dialect && vendor_.hosted_version.empty() &&
+                   !vendor_.has(Quirk::normalize_replies);
         case Operation::embeddings:
         case Operation::models:
             return speaks_openai;

@@ -161,7 +161,9 @@ coro::Task<Status> Exchange::transcode_whole() {
         CO_TRY_VOID(co_await show_reply(whole));
     }
     BodyText text(body.size() + kReplyBytesExtra);
-    if (!is_decoded || !whole.encode(*translated.client, translated.context, text)) {
+    if (is_decoded && translated.context.passes_on) {
+        text.append(body);
+    } else if (!is_decoded || !whole.encode(*translated.client, translated.context, text)) {
         refusal_ = &client_.arena().make<providers::ProviderError>(whole.failure());
         co_return fail(is_blocked ? kBlocked : kUpstreamRefused);
     }

@@ -13,6 +13,7 @@
 #include "base/slice_queue.h"
 #include "base/time.h"
 #include "coro/task.h"
+#include "http/header_names.h"
 #include "json/tree.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch_remote.h"
@@ -23,6 +24,7 @@
 #include "pipeline/translated.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
+#include "providers/messages.h"
 #include "providers/remote_content.h"
 #include "providers/token_estimate.h"
 #include "providers/translation.h"
@@ -86,6 +88,10 @@ void Exchange::replace_body(Slice body) {
 coro::Task<Status> Exchange::translate() {
     CO_TRY(const json::Value* body, begin_translation());
     Translated& translated = *translated_;
+    if (passes_on_messages()) {
+        pass_on_messages(*body);
+        co_return co_await ask_translated();
+    }
     const auto request = translated.client->decode_request(*body, translated.translation);
     if (!request) {
         co_return fail(keep_refusal(request.error()));
@@ -101,6 +107,26 @@ coro::Task<Status> Exchange::translate() {
     translated.context.renamed_tools = (*request)->renamed_tools;
     translated.context.echo = (*request)->echo;
     CO_TRY_VOID(co_await encode_for_upstream(**request, body->raw().size()));
+    co_return co_await ask_translated();
+}
+
+// Anthropic's API on both sides, though another cloud hosts it: nothing is lost that nobody here
+// knows. Filters of the reply want to read and write it.
+bool Exchange::passes_on_messages() const {
+    return call_.operation == Operation::chat && call_.dialect == providers::Dialect::messages &&
+           !target_->service->vendor().hosted_version.empty() && reply_filters().empty();
+}
+
+void Exchange::pass_on_messages(const json::Value& body) {
+    translated_->context.passes_on = true;
+    const std::string_view betas = client_.head().headers.value(http::HeaderId::anthropic_beta);
+    BodyText text(body.raw().size() + betas.size() + kWrappingBytes);
+    providers::write_hosted_request(body, translated_->target, betas, text);
+    replace_body(text.take());
+}
+
+// Until it has an answer, or nothing is left to try.
+coro::Task<Status> Exchange::ask_translated() {
     while (true) {
         CO_TRY_VOID(co_await ask());
         Status done;

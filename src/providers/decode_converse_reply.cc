@@ -57,7 +57,6 @@ public:
     void on_end() override { order_->end(); }
 
 private:
-    bool take_failure(std::string_view name, std::string_view data, Arena& scratch);
     OpenBlock& block_at(const Value& event);
     void start_block(const Value& event);
     void read_delta(const Value& event);
@@ -78,30 +77,11 @@ private:
     ArenaList<OpenBlock> blocks_;  // Hardly ever more than one.
 };
 
-// Both kinds of failure end the stream.
-bool ConverseReplyDecoder::take_failure(std::string_view name,
-                                        std::string_view data,
-                                        Arena& scratch) {
-    constexpr std::string_view kException = "exception:";
-    constexpr std::string_view kError = "error:";
-    ErrorWords words;
-    if (name.starts_with(kException)) {
-        words = read_error_words(data, scratch);
-        words.type = name.substr(kException.size());
-    } else if (name.starts_with(kError)) {
-        words.type = name.substr(kError.size());
-        words.message = data;
-    } else {
-        return false;
-    }
-    order_->error(classify_error(0, words, scratch));
-    return true;
-}
-
 Status ConverseReplyDecoder::on_message(std::string_view name,
                                         std::string_view data,
                                         Arena& scratch) {
-    if (take_failure(name, data, scratch)) {
+    if (const auto words = read_aws_failure(name, data, scratch)) {
+        order_->error(classify_error(0, *words, scratch));
         return {};
     }
     TRY(const Value* const tree, Value::parse(data, scratch, ErrorSource::upstream));

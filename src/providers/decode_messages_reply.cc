@@ -51,6 +51,10 @@ public:
     MessagesDecoder(ReplyOrder& order, Arena& arena) : order_(&order), arena_(&arena) {}
 
     Status on_message(std::string_view name, std::string_view data, Arena& scratch) override {
+        if (const auto words = read_aws_failure(name, data, scratch)) {
+            order_->error(classify_error(0, *words, scratch));
+            return {};
+        }
         TRY(const Value* const event, Value::parse(data, scratch, ErrorSource::upstream));
         const json::Text type = (*event)["type"].text();
         on_event(type.empty() ? name : type.raw, *event, scratch);
@@ -251,6 +255,14 @@ ReplyDecoder& make_messages_decoder(ReplyOrder& order, const Target&, Arena& are
 extern constinit const UpstreamDialect kMessagesUpstream = {
     .id = Dialect::messages,
     .framing = Framing::sse,
+    .encode_request = encode_messages_request,
+    .make_decoder = make_messages_decoder,
+};
+
+// Bedrock wraps the events, and its own failures come between them.
+extern constinit const UpstreamDialect kInvokeMessagesUpstream = {
+    .id = Dialect::invoke_messages,
+    .framing = Framing::aws_chunks,
     .encode_request = encode_messages_request,
     .make_decoder = make_messages_decoder,
 };

@@ -29,12 +29,22 @@ enum class Dialect : uint8_t {
     messages,          // Anthropic Messages.
     generate_content,  // Gemini.
     converse,          // Bedrock Converse.
+    invoke_messages,   // Anthropic Messages by way of Bedrock's InvokeModel.
     ollama,            // Ollama's own.
 };
 inline constexpr size_t kDialects = static_cast<size_t>(Dialect::ollama) + 1;
 
 // How a streamed reply is cut into messages.
-enum class Framing : uint8_t { sse, ndjson, aws_event_stream };
+enum class Framing : uint8_t {
+    sse,
+    ndjson,
+    aws_event_stream,
+    aws_chunks,  // Likewise, around events of the model's own.
+};
+
+constexpr bool is_aws(Framing framing) {
+    return framing == Framing::aws_event_stream || framing == Framing::aws_chunks;
+}
 
 // What an encoder of replies knows of the request.
 struct ReplyContext {
@@ -46,6 +56,9 @@ struct ReplyContext {
     bool is_stream = false;
     std::span<const RenamedTool> renamed_tools = {};  // Of the request.
     std::string_view echo = {};                       // ChatRequest::echo
+    // The reply is in the client's dialect already: its events and its whole text stay as they are,
+    // and the encoder says errors only. Of Anthropic's dialect.
+    bool passes_on = false;
 };
 
 // Encodes a stream; made in an arena. What goes to the client is appended to the output given when

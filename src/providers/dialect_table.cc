@@ -13,6 +13,7 @@ extern const ClientDialect kResponsesClient;
 extern const UpstreamDialect kChatUpstream;
 extern const UpstreamDialect kConverseUpstream;
 extern const UpstreamDialect kGeminiUpstream;
+extern const UpstreamDialect kInvokeMessagesUpstream;
 extern const UpstreamDialect kMessagesUpstream;
 extern const UpstreamDialect kOllamaUpstream;
 
@@ -41,6 +42,8 @@ const UpstreamDialect* upstream_dialect(Dialect dialect) {
             return &kGeminiUpstream;
         case Dialect::messages:
             return &kMessagesUpstream;
+        case Dialect::invoke_messages:
+            return &kInvokeMessagesUpstream;
         case Dialect::ollama:
             return &kOllamaUpstream;
         default:
@@ -62,6 +65,8 @@ std::string_view dialect_name(Dialect dialect) {
             return "generate_content";
         case Dialect::converse:
             return "converse";
+        case Dialect::invoke_messages:
+            return "invoke_messages";
         case Dialect::ollama:
             return "ollama";
     }

@@ -7,6 +7,7 @@
 #include "json/tree.h"
 #include "json/writer.h"
 #include "providers/canonical.h"
+#include "providers/dialect.h"
 #include "providers/messages.h"
 #include "providers/messages_request.h"
 #include "providers/translation.h"
@@ -132,7 +133,12 @@ Status encode_messages_request(const ChatRequest& request,
     TRY_VOID(drop_for_messages(request, target, translation));
     TRY(const MessagesPlan plan, plan_messages(request, target, translation));
     json::Writer writer(body);
-    writer.begin_object().key("model").string(target.model);
+    writer.begin_object();
+    if (target.vendor->hosted_version.empty()) {
+        writer.key("model").string(target.model);
+    } else {
+        writer.key("anthropic_version").string(target.vendor->hosted_version);
+    }
     writer.key("max_tokens").unsigned_integer(plan.max_tokens);
     write_messages_system(request, plan, translation, writer);
     TRY_VOID(write_messages_history(request, target, translation, writer));
@@ -145,7 +151,7 @@ Status encode_messages_request(const ChatRequest& request,
     write_output_config(request, plan, writer);
     write_user(request, writer);
     TRY_VOID(write_service_tier(request, translation, writer));
-    if (target.is_stream) {
+    if (target.is_stream && target.vendor->dialect == Dialect::messages) {
         writer.key("stream").boolean(true);
     }
     writer.end_object();

@@ -301,6 +301,9 @@ private:
 StreamEncoder& make_messages_stream_encoder(const ReplyContext& context,
                                             json::TextOutput& output,
                                             Arena& arena) {
+    if (context.passes_on) {
+        return make_passing_messages_encoder(output, arena);
+    }
     return arena.make<MessagesStreamEncoder>(context, output, arena);
 }
 

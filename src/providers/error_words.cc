@@ -1,6 +1,7 @@
 // The many forms in which providers say that something is wrong (protocols of OpenAI-compatible
 // servers, section 1), read into one.
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
@@ -125,6 +126,24 @@ ErrorWords read_error_words(std::string_view body, Arena& arena) {
         }
     }
     return {};
+}
+
+std::optional<ErrorWords> read_aws_failure(std::string_view name,
+                                           std::string_view data,
+                                           Arena& arena) {
+    constexpr std::string_view kException = "exception:";
+    constexpr std::string_view kError = "error:";
+    ErrorWords words;
+    if (name.starts_with(kException)) {
+        words = read_error_words(data, arena);
+        words.type = name.substr(kException.size());
+    } else if (name.starts_with(kError)) {
+        words.type = name.substr(kError.size());
+        words.message = data;
+    } else {
+        return std::nullopt;
+    }
+    return words;
 }
 
 }  // namespace sluice::providers

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/result.h"
 #include "http/sse_framer.h"
+#include "json/tree.h"
+#include "providers/bedrock_chunk.h"
 #include "providers/dialect.h"
 
 namespace sluice::providers {
@@ -27,6 +29,8 @@ Result<bool> MessageFramer::next(std::string_view& piece, WireMessage& message) 
             return next_line(piece, message);
         case Framing::aws_event_stream:
             return frames_.next(piece, message.name, message.data);
+        case Framing::aws_chunks:
+            return next_chunk(piece, message);
     }
     return false;
 }
@@ -71,8 +75,21 @@ Result<bool> MessageFramer::next_line(std::string_view& piece, WireMessage& mess
     return false;
 }
 
+// Exceptions are frames like any other; what is neither is none of the model's.
+Result<bool> MessageFramer::next_chunk(std::string_view& piece, WireMessage& message) {
+    TRY(const bool found, frames_.next(piece, message.name, message.data));
+    if (found && message.name == "chunk") {
+        event_.clear();
+        TRY(message.data, read_bedrock_chunk(message.data, event_));
+        TRY(const json::Value* const event,
+            json::Value::parse(message.data, event_, ErrorSource::upstream));
+        message.name = (*event)["type"].text().raw;
+    }
+    return found;
+}
+
 Result<bool> MessageFramer::finish(WireMessage& message) {
-    if (framing_ == Framing::aws_event_stream) {
+    if (is_aws(framing_)) {
         TRY_VOID(frames_.finish());
         return false;
     }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "http/sse_framer.h"
 #include "providers/aws_event_stream.h"
@@ -40,10 +41,12 @@ public:
 private:
     Result<bool> next_event(std::string_view& piece, WireMessage& message);
     Result<bool> next_line(std::string_view& piece, WireMessage& message);
+    Result<bool> next_chunk(std::string_view& piece, WireMessage& message);
 
     Framing framing_;
     http::SseParser sse_;
     AwsEventStream frames_;
+    Arena event_;       // Out of a frame.
     std::string line_;  // The front of a line whose end has not come.
     bool line_is_spent_ = false;
 };

@@ -109,6 +109,7 @@ ListForm form_of(Dialect dialect) {
         case Dialect::chat:
         case Dialect::completions:
         case Dialect::responses:
+        case Dialect::invoke_messages:
             break;
     }
     return {.key = "data", .read = read_openai};

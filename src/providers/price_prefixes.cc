@@ -20,6 +20,8 @@ struct VendorPrefixes {
 
 constexpr VendorPrefixes kAll[] = {
     {"anthropic", {""}},
+    {"anthropic_bedrock", {"", "bedrock/"}, 2},
+    {"anthropic_vertex", {"vertex_ai/", ""}, 2},
     {"azure", {"azure/"}},
     {"azure_foundry", {"azure_ai/", "azure/"}, 2},
     {"bedrock", {"", "bedrock/"}, 2},

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
@@ -65,6 +66,12 @@ struct ProviderError {
 ErrorWords read_error_words(std::string_view body, Arena& arena);
 // The same for a body that is parsed already: the object that holds `error`, or an event of it.
 ErrorWords read_error_words(const json::Value& body, Arena& arena);
+
+// The failure that a frame of an AWS event stream brings, as aws_event_stream.h names it; empty
+// when it is none.
+std::optional<ErrorWords> read_aws_failure(std::string_view name,
+                                           std::string_view data,
+                                           Arena& arena);
 
 // What an error response says in its headers rather than in its body, where the body has not said
 // it: the type, of AWS.

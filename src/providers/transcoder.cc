@@ -32,6 +32,7 @@ std::string_view message_word(Framing framing) {
         case Framing::ndjson:
             return "a line";
         case Framing::aws_event_stream:
+        case Framing::aws_chunks:
             return "a frame";
         case Framing::sse:
             break;
@@ -77,6 +78,7 @@ StreamTranscoder::StreamTranscoder(const ClientDialect& client,
                                    Arena& arena,
                                    std::span<ReplyFilter* const> filters)
     : arena_(arena),
+      output_(context.passes_on ? &output : nullptr),
       framing_(upstream.framing),
       framer_(upstream.framing),
       filters_(filters),
@@ -106,14 +108,26 @@ void StreamTranscoder::take(const WireMessage& message) {
         fail_malformed(done.error());
     } else if (encoder_.kept_bytes() > kKeptBytesMax) {
         order_.error(invalid_reply("The reply is longer than the gateway keeps of a stream."));
+    } else if (output_ != nullptr && !order_.has_failed()) {
+        pass_on(message);
     }
     scratch_.clear();
+}
+
+// What comes before the first content waits for it: until then the reply may fail.
+void StreamTranscoder::pass_on(const WireMessage& message) {
+    unsaid_.append("event: ").append(message.name).append("\ndata: ");
+    unsaid_.append(message.data).append("\n\n");
+    if (order_.has_started()) {
+        output_->append(unsaid_);
+        unsaid_.clear();
+    }
 }
 
 void StreamTranscoder::feed(std::string_view piece) {
     if (messages_ == 0) {
         look_at_beginning(piece);
-        if (is_object_ && framing_ == Framing::aws_event_stream) {
+        if (is_object_ && is_aws(framing_)) {
             return;  // No frame is as large as these four bytes say.
         }
     }

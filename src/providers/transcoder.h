@@ -61,11 +61,14 @@ public:
 
 private:
     void take(const WireMessage& message);
+    void pass_on(const WireMessage& message);
     void look_at_beginning(std::string_view piece);
     void fail_malformed(const Error& error);
 
     Arena& arena_;
     Arena scratch_;
+    json::TextOutput* output_;  // For events that stay as they are; else null.
+    std::string unsaid_;
     const Framing framing_;
     MessageFramer framer_;
     std::span<ReplyFilter* const> filters_;

@@ -153,6 +153,9 @@ struct Vendor {
     std::span<const std::string_view> own_fields = {};
     // OpenAI's top-level fields that it has no counterpart for: hints that are left out.
     std::span<const std::string_view> dropped_fields = {};
+    // Anthropic's API as another cloud hosts it: the version that bodies name there instead of the
+    // model, which is in the path.
+    std::string_view hosted_version = {};
     // Where a server of one's own says how it is, below the base URL without its /v1; needs no key.
     std::string_view health_path = {};
 

@@ -12,6 +12,8 @@ namespace sluice::providers {
 
 // Each vendor is a file of its own: vendor_NAME.cc.
 extern const Vendor kAnthropic;
+extern const Vendor kAnthropicBedrock;
+extern const Vendor kAnthropicVertex;
 extern const Vendor kAzure;
 extern const Vendor kAzureFoundry;
 extern const Vendor kBedrock;
@@ -40,10 +42,32 @@ extern const Vendor kXai;
 namespace {
 
 constexpr std::array kVendors = {
-    &kAnthropic,  &kAzure,     &kAzureFoundry, &kBedrock,  &kCerebras,         &kCohere,
-    &kDeepSeek,   &kFireworks, &kGemini,       &kGroq,     &kHuggingFace,      &kLlamaCpp,
-    &kMistral,    &kOllama,    &kOllamaV1,     &kOpenAi,   &kOpenAiCompatible, &kOpenRouter,
-    &kPerplexity, &kSgLang,    &kTgi,          &kTogether, &kVertex,           &kVLlm,
+    &kAnthropic,
+    &kAnthropicBedrock,
+    &kAnthropicVertex,
+    &kAzure,
+    &kAzureFoundry,
+    &kBedrock,
+    &kCerebras,
+    &kCohere,
+    &kDeepSeek,
+    &kFireworks,
+    &kGemini,
+    &kGroq,
+    &kHuggingFace,
+    &kLlamaCpp,
+    &kMistral,
+    &kOllama,
+    &kOllamaV1,
+    &kOpenAi,
+    &kOpenAiCompatible,
+    &kOpenRouter,
+    &kPerplexity,
+    &kSgLang,
+    &kTgi,
+    &kTogether,
+    &kVertex,
+    &kVLlm,
     &kXai,
 };
 
