@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "config/aws_role.h"
 #include "config/checks.h"
+#include "config/identity_source.h"
 #include "config/places.h"
 #include "config/read_file.h"
 #include "http/url.h"
@@ -49,7 +50,13 @@ public:
     void run() {
         for (UpstreamOptions& upstream : config_.upstreams) {
             const providers::Vendor* const vendor = providers::find_vendor(upstream.provider);
-            if (vendor == nullptr || !upstream.vendor.auth.empty() || !upstream.token.empty()) {
+            if (vendor == nullptr || !upstream.token.empty()) {
+                continue;
+            }
+            if (upstream.vendor.auth == "entra") {
+                entra(upstream);
+            }
+            if (!upstream.vendor.auth.empty()) {
                 continue;
             }
             if (vendor->auth == AuthScheme::google) {
@@ -108,6 +115,20 @@ private:
             add_token_upstream(upstream, credentials->token_uri);
         }
         explicit_bzero(text->data(), text->size());
+    }
+
+    void entra(UpstreamOptions& upstream) {
+        auto found = find_identity(environment_);
+        if (!found) {
+            error(upstream, "auth", std::move(found.error()));
+            return;
+        }
+        upstream.vendor.identity = std::move(found->options);
+        upstream.vendor.credentials = std::move(found->secret);
+        UpstreamOptions& made = add_token_upstream(upstream, found->base_url);
+        if (upstream.vendor.identity.source != upstream::IdentitySource::application) {
+            made.timeouts.connect_ms = std::min(made.timeouts.connect_ms, kRoleConnectMs);
+        }
     }
 
     UpstreamOptions& add_token_upstream(UpstreamOptions& upstream, std::string_view url) {

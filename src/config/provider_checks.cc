@@ -61,16 +61,16 @@ std::string check_auth(std::string_view text) {
     const size_t colon = std::min(text.find(':'), text.size());
     const std::string_view scheme = text.substr(0, colon);
     const bool has_name = colon + 1 < text.size();
-    const bool is_plain =
-        colon == text.size() && (text.empty() || scheme == "bearer" || scheme == "none");
+    const bool is_plain = colon == text.size() && (text.empty() || scheme == "bearer" ||
+                                                   scheme == "entra" || scheme == "none");
     const bool is_named = has_name && (scheme == "header" || scheme == "query") &&
                           check_header_value(text.substr(colon + 1)).empty();
     if (is_plain || is_named) {
         return "";
     }
     return fmt::format(
-        "{} is not a way to send a key; expected \"bearer\", \"header:NAME\", \"query:NAME\" or "
-        "\"none\"",
+        "{} is not a way to send a key; expected \"bearer\", \"header:NAME\", \"query:NAME\", "
+        "\"entra\" or \"none\"",
         in_quotes(text));
 }
 

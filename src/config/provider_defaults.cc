@@ -44,7 +44,8 @@ void fill(UpstreamOptions& upstream,
         text.finish();
         upstream.base_url = url;
     }
-    const bool is_silent = !upstream.names_keys();
+    // What is a key elsewhere is none of Entra ID's tokens.
+    const bool is_silent = !upstream.names_keys() && upstream.vendor.auth != "entra";
     if (is_silent && !vendor.key_env.empty()) {
         const std::optional<std::string> value = environment(std::string(vendor.key_env));
         if (value && !value->empty()) {

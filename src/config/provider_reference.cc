@@ -148,6 +148,8 @@ std::string auth_text(const Vendor& vendor) {
             return fmt::format("`?{}=`", vendor.auth_name);
         case AuthScheme::google:
             return "a token for the service account";
+        case AuthScheme::entra:
+            return "a token of Entra ID";
         case AuthScheme::sigv4:
             return "a signature, or an API key as bearer";
     }

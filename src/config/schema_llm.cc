@@ -118,9 +118,17 @@ constexpr auto kLlmSettings = std::to_array<Setting>({
         .check(check_header_value),
     setting<&UpstreamOptions::vendor, &ProviderOptions::auth>(
         "auth",
-        "How the key is sent: \"bearer\", \"header:NAME\", \"query:NAME\" or \"none\". Empty is as "
-        "the provider has it.")
+        "How the key is sent: \"bearer\", \"header:NAME\", \"query:NAME\" or \"none\"; \"entra\" "
+        "is "
+        "a token of Microsoft Entra ID, for AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+        "AZURE_CLIENT_SECRET or else of the machine's identity, renewed in time. Empty is as the "
+        "provider has it.")
         .check(check_auth),
+    setting<&UpstreamOptions::vendor, &ProviderOptions::token_scope>(
+        "token_scope",
+        "Entra ID: what its tokens are for. Projects of Foundry want "
+        "\"https://ai.azure.com/.default\".")
+        .check(check_header_value),
     setting<&UpstreamOptions::vendor, &ProviderOptions::paths>(
         "paths",
         "Paths below base_url by operation, as { chat = \"/v2/chat\" }. Operations: chat, "

@@ -15,9 +15,9 @@
 #include "http/url.h"
 #include "json/writer.h"
 #include "pipeline/aws_role.h"
+#include "pipeline/bearer_token.h"
 #include "pipeline/client_call.h"
 #include "pipeline/credential_keeper.h"
-#include "pipeline/google_token.h"
 #include "providers/dialect.h"
 #include "providers/price_table.h"
 #include "providers/translation.h"
@@ -69,6 +69,8 @@ void set_auth(std::string_view setting, Vendor& vendor) {
     } else if (scheme == "header" || scheme == "query") {
         vendor.auth = scheme == "header" ? AuthScheme::header : AuthScheme::query;
         vendor.auth_name = setting.substr(std::min(colon + 1, setting.size()));
+    } else if (scheme == "entra") {
+        vendor.auth = AuthScheme::entra;
     } else if (scheme == "none") {
         vendor.auth = AuthScheme::none;
     }
@@ -108,8 +110,9 @@ Service::Service(const UpstreamOptions& options, upstream::KeyRing& keys)
       keys_(keys),
       policy_(policy_of(options.vendor.unsupported_parameters)),
       asks_for_usage_(asks_streams_for_usage(options.vendor.stream_usage, vendor_)) {
-    if (vendor_.auth == AuthScheme::google && options.token.empty()) {
-        google_ = std::make_unique<GoogleToken>(options);
+    const bool is_renewed = vendor_.auth == AuthScheme::google || vendor_.auth == AuthScheme::entra;
+    if (is_renewed && options.token.empty()) {
+        bearer_ = std::make_unique<BearerToken>(options);
     }
     if (vendor_.auth == AuthScheme::sigv4 && options.token.empty()) {
         if (options.vendor.role_source != upstream::RoleSource::none) {
@@ -202,8 +205,8 @@ void Service::each_field(const upstream::Key* key,
     }
     if (vendor_.auth == AuthScheme::header && key != nullptr) {
         add(vendor_.auth_name, key->token.reveal());
-    } else if (google_ != nullptr) {
-        add("authorization", google_->authorization());
+    } else if (bearer_ != nullptr) {
+        add("authorization", bearer_->authorization());
     } else if (sends_bearer() && key != nullptr) {
         add("authorization", key->authorization.reveal());
     }
@@ -232,7 +235,7 @@ void Service::write_fields(http::HeadWriter& writer,
 // somebody else renews, a Bedrock API key.
 bool Service::sends_bearer() const {
     return vendor_.auth == AuthScheme::bearer || vendor_.auth == AuthScheme::google ||
-           vendor_.auth == AuthScheme::sigv4;
+           vendor_.auth == AuthScheme::entra || vendor_.auth == AuthScheme::sigv4;
 }
 
 void Service::write_signature(http::HeadWriter& writer,
@@ -276,8 +279,8 @@ void Service::each_signature_field(const Signing& signing, Arena& arena, const A
 }
 
 CredentialKeeper* Service::credentials() const {
-    if (google_ != nullptr) {
-        return google_.get();
+    if (bearer_ != nullptr) {
+        return bearer_.get();
     }
     return aws_role_.get();
 }

@@ -16,9 +16,9 @@
 #include "http/header_map.h"
 #include "json/writer.h"
 #include "pipeline/aws_role.h"
+#include "pipeline/bearer_token.h"
 #include "pipeline/client_call.h"
 #include "pipeline/credential_keeper.h"
-#include "pipeline/google_token.h"
 #include "providers/aws_credentials.h"
 #include "providers/sigv4.h"
 #include "providers/translation.h"
@@ -102,7 +102,7 @@ private:
     providers::Vendor vendor_;
     std::span<const std::string_view> price_prefixes_;
     upstream::KeyRing& keys_;
-    std::unique_ptr<GoogleToken> google_;
+    std::unique_ptr<BearerToken> bearer_;
     std::unique_ptr<AwsRole> aws_role_;
     providers::AwsCredentials aws_;        // That do not end.
     mutable providers::SigV4Key aws_key_;  // Of the day.

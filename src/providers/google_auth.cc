@@ -1,22 +1,19 @@
 // OAuth 2.0 of service accounts and users, as Google speaks it.
 #include "providers/google_auth.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/result.h"
-#include "base/time.h"
 #include "crypto/base64.h"
 #include "crypto/rsa.h"
 #include "json/tree.h"
 #include "json/unescape.h"
 #include "json/writer.h"
-#include "providers/path_text.h"
+#include "providers/oauth.h"
 
 namespace sluice::providers {
 
@@ -27,8 +24,6 @@ using json::Value;
 constexpr std::string_view kTokenUri = "https://oauth2.googleapis.com/token";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/cloud-platform";
 constexpr std::string_view kJwtGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-// Tokens last an hour; what claims to last longer is asked for anew all the same.
-constexpr int64_t kLifetimeSecondsMax = int64_t{24} * 3600;
 constexpr int64_t kAssertionSeconds = 3600;  // The most that Google allows.
 
 std::unexpected<Error> refuse(const char* where) {
@@ -37,15 +32,6 @@ std::unexpected<Error> refuse(const char* where) {
 
 std::string_view plain(const Value& value, Arena& arena) {
     return json::unescape(value.text().raw, arena).value_or(value.text().raw);
-}
-
-void append_field(json::TextOutput& form, std::string_view name, std::string_view value) {
-    if (!form.empty()) {
-        form.append('&');
-    }
-    form.append(name);
-    form.append('=');
-    append_path_segment(form, value);
 }
 
 }  // namespace
@@ -121,40 +107,18 @@ Result<std::string_view> google_token_request(const GoogleCredentials& credentia
                                               Arena& arena) {
     json::ArenaText form(arena, 1024);
     if (!credentials.is_service_account()) {
-        append_field(form, "grant_type", "refresh_token");
-        append_field(form, "client_id", credentials.client_id);
-        append_field(form, "client_secret", credentials.client_secret);
-        append_field(form, "refresh_token", credentials.refresh_token);
+        append_form_field(form, "grant_type", "refresh_token");
+        append_form_field(form, "client_id", credentials.client_id);
+        append_form_field(form, "client_secret", credentials.client_secret);
+        append_form_field(form, "refresh_token", credentials.refresh_token);
         return form.view();
     }
     const std::string_view signed_text = google_signing_input(credentials, now_s, arena);
     TRY(const std::string signature, crypto::sign_rs256(credentials.private_key, signed_text));
-    append_field(form, "grant_type", kJwtGrant);
-    append_field(form, "assertion", arena.join({signed_text, ".", crypto::base64url(signature)}));
+    append_form_field(form, "grant_type", kJwtGrant);
+    append_form_field(form, "assertion",
+                      arena.join({signed_text, ".", crypto::base64url(signature)}));
     return form.view();
-}
-
-Result<GoogleToken> read_google_token(std::string_view body, Arena& arena) {
-    const auto malformed = [] {
-        return fail({.kind = ErrorKind::malformed,
-                     .source = ErrorSource::upstream,
-                     .where = "the token endpoint's answer is not one of OAuth"});
-    };
-    const auto tree = Value::parse(body, arena, ErrorSource::upstream);
-    if (!tree) {
-        return malformed();
-    }
-    const GoogleToken token = {
-        .access_token = plain((**tree)["access_token"], arena),
-        .lifetime = Duration::seconds(std::clamp<int64_t>(
-            (**tree)["expires_in"].integer().value_or(0), 0, kLifetimeSecondsMax)),
-        .error = plain((**tree)["error"], arena),
-        .error_description = plain((**tree)["error_description"], arena),
-    };
-    if (!token.is_granted() && token.error.empty()) {
-        return malformed();
-    }
-    return token;
 }
 
 }  // namespace sluice::providers

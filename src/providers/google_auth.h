@@ -1,4 +1,4 @@
-// Access tokens for Google's services: what is sent to the token endpoint, and what it answers.
+// Access tokens for Google's services: what is sent to the token endpoint.
 //
 // A service account signs a claim with its key (RFC 7523) and gets a token for an hour in return; a
 // user's file holds a refresh token instead. The exchange itself, and keeping tokens until they
@@ -10,7 +10,6 @@
 
 #include "base/arena.h"
 #include "base/result.h"
-#include "base/time.h"
 
 namespace sluice::providers {
 
@@ -45,20 +44,5 @@ Result<std::string_view> google_token_request(const GoogleCredentials& credentia
 std::string_view google_signing_input(const GoogleCredentials& credentials,
                                       int64_t now_s,
                                       Arena& arena);
-
-struct GoogleToken {
-    std::string_view access_token = {};
-    Duration lifetime = {};
-    // Instead of a token: the words of the refusal. "invalid_grant" may also mean that our clock
-    // is wrong.
-    std::string_view error = {};
-    std::string_view error_description = {};
-
-    bool is_granted() const { return !access_token.empty(); }
-};
-
-// The answer, whatever its status; texts are views into it or the arena. Fails with malformed when
-// it is none.
-Result<GoogleToken> read_google_token(std::string_view body, Arena& arena);
 
 }  // namespace sluice::providers

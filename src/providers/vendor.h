@@ -31,6 +31,7 @@ enum class AuthScheme : uint8_t {
     header,  // A header of its own: x-api-key, api-key, x-goog-api-key.
     query,   // A parameter of the URL.
     google,  // Bearer, from a service account's signed JWT.
+    entra,   // Bearer, of an application or a machine that Microsoft Entra ID knows.
     sigv4,   // AWS: signed, unless the key is a Bedrock API key, which is a bearer.
 };
 

@@ -139,14 +139,33 @@ enum class RoleSource : uint8_t {
     instance,   // The instance metadata service.
 };
 
+// Who hands out tokens of Microsoft Entra ID.
+enum class IdentitySource : uint8_t {
+    none,         // Nobody: they are of another kind.
+    application,  // Entra ID itself, for the secret of an application.
+    service,      // The endpoint that the environment of App Service or a container names.
+    instance,     // The instance metadata service.
+};
+
+struct IdentityOptions {
+    IdentitySource source = IdentitySource::none;
+    std::string tenant = {};
+    std::string client_id = {};
+
+    bool operator==(const IdentityOptions&) const = default;
+};
+
 // How requests for a provider are made out, where its row in the table of vendors is not right.
 struct ProviderOptions {
     std::string api_version = {};  // Azure: the api-version of its URLs.
     std::string location = {};     // Google's location, or the region of AWS.
     // Google: the file of a service account or a user, from which access tokens are made.
     std::string credentials_file = {};
-    // What was found there; of a container of AWS, what it authorizes itself with.
+    // What was found there; of a container of AWS, what it authorizes itself with; of an
+    // application or a service of Azure, its secret.
     Secret credentials = {};
+    IdentityOptions identity = {};
+    std::string token_scope = "https://cognitiveservices.azure.com/.default";  // Entra ID
     // The upstream that hands out tokens or keys; added when the configuration is loaded.
     std::string token_upstream = {};
     // AWS: from the environment, or a profile of the shared files, or else of a role.
@@ -156,7 +175,7 @@ struct ProviderOptions {
     Secret session_token = {};
     RoleSource role_source = RoleSource::none;
     std::string role_target = {};  // The container's path and query.
-    // "bearer", "header:NAME", "query:NAME" or "none"; empty is as the provider has it.
+    // "bearer", "header:NAME", "query:NAME", "entra" or "none"; empty is as the provider has it.
     std::string auth = {};
     std::vector<std::string> quirks = {};    // Added to the provider's.
     std::vector<std::string> supports = {};  // Capabilities that it has after all,

@@ -14,6 +14,7 @@
 #include "json/unescape.h"
 #include "providers/aws_credentials.h"
 #include "providers/google_auth.h"
+#include "providers/oauth.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -77,9 +78,9 @@ void check_google_file(std::string_view input) {
     require(form->find_first_not_of(kFormCharacters) == form->npos, "a form is encoded");
 }
 
-void check_google_answer(std::string_view input) {
+void check_token_answer(std::string_view input) {
     Arena arena;
-    const auto token = providers::read_google_token(input, arena);
+    const auto token = providers::read_oauth_token(input, 1'700'000'000, arena);
     require(!token || token->is_granted() || !token->error.empty(), "a token, or why not");
     require(!token || token->lifetime.ns() >= 0, "no token ends before it begins");
 }
@@ -144,7 +145,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     if (size <= fuzz::kInputBytesMax) {
         fuzz::check_google_file(input);
-        fuzz::check_google_answer(input);
+        fuzz::check_token_answer(input);
         fuzz::check_aws_file(input);
     }
     return 0;

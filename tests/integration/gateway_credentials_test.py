@@ -223,6 +223,96 @@ class GoogleTest(WatchedCase):
         self.assertEqual(self.ask().status, 200)
 
 
+class EntraServer(vector_server.VectorServer):
+    """Entra ID, an identity endpoint and the metadata service; elsewhere what it was told to."""
+
+    def __init__(self):
+        self.asked = []
+        self.lifetime = {"expires_in": 3599}
+        super().__init__()
+
+    def _answer(self, connection, request):
+        method, target, _ = request.line.split(" ")
+        if "token" not in target:
+            return super()._answer(connection, request)
+        with self.lock:
+            self.requests.remove(request)
+            self.asked.append((method, target, urllib.parse.parse_qs(request.body.decode()),
+                               request.field("metadata"), request.field("x-identity-header")))
+        token = f"eyJ.entra-{len(self.asked)}"
+        WATCH.register(token)
+        answer = {"access_token": token, "token_type": "Bearer", **self.lifetime}
+        return support.json_answer(connection, json.dumps(answer).encode())
+
+
+class EntraTest(WatchedCase):
+    SECRET = "entra-secret~1"
+    SCOPE = "https://cognitiveservices.azure.com"
+
+    def start(self, environment):
+        self.upstream = EntraServer()
+        self.addCleanup(self.upstream.close)
+        self.upstream.set_reply(vector_server.reply_of(vector_server.load("azure/image-data-url")))
+        base = f"http://127.0.0.1:{self.upstream.port}"
+        WATCH.register(self.SECRET)
+        none = dict.fromkeys(("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+                              "IDENTITY_ENDPOINT", "IDENTITY_HEADER"), "")
+        self.gateway = support.Gateway(
+            config_for("azure", base, 'auth = "entra"'),
+            {**none, "AZURE_OPENAI_API_KEY": "a-key-that-is-none",
+             **{name: value.replace("BASE", base) for name, value in environment.items()}})
+
+    def tearDown(self):
+        log = self.gateway.read_log() + self.gateway.read_access()
+        self.assertEqual(self.gateway.stop(), 0, log)
+        self.assertEqual(self.upstream.errors, [])
+
+    def ask(self):
+        client = self.gateway.client()
+        client.post(CHAT, body_for("gpt-4o-mini", False))
+        response = client.read_response()
+        client.close()
+        self.assertEqual(response.status, 200, response.body)
+        request = self.upstream.requests[-1]
+        self.assertIsNone(request.field("api-key"))
+        self.assertNotIn(b"a-key-that-is-none", request.raw_head)
+        return request.field("authorization")
+
+    def test_an_application_has_a_token_until_it_is_old(self):
+        self.start({"AZURE_TENANT_ID": "tenant-1", "AZURE_CLIENT_ID": "app-1",
+                    "AZURE_CLIENT_SECRET": self.SECRET, "AZURE_AUTHORITY_HOST": "BASE/"})
+        self.assertEqual([self.ask(), self.ask()], ["Bearer eyJ.entra-1"] * 2)
+        [(method, target, form, *_)] = self.upstream.asked
+        self.assertEqual((method, target), ("POST", "/tenant-1/oauth2/v2.0/token"))
+        self.assertEqual(form, {"grant_type": ["client_credentials"], "client_id": ["app-1"],
+                                "client_secret": [self.SECRET],
+                                "scope": [self.SCOPE + "/.default"]})
+
+    def test_a_machine_has_an_identity(self):
+        self.start({"AZURE_POD_IDENTITY_AUTHORITY_HOST": "BASE"})
+        self.upstream.lifetime = {"expires_on": str(int(time.time()) + 3600)}
+        self.assertEqual([self.ask(), self.ask()], ["Bearer eyJ.entra-1"] * 2)
+        [(method, target, _, metadata, _)] = self.upstream.asked
+        self.assertEqual((method, metadata), ("GET", "true"))
+        path, query = target.split("?")
+        self.assertEqual(path, "/metadata/identity/oauth2/token")
+        self.assertEqual(urllib.parse.parse_qs(query),
+                         {"api-version": ["2018-02-01"], "resource": [self.SCOPE]})
+
+    def test_a_service_has_an_endpoint_and_a_token_that_ends_is_renewed(self):
+        self.start({"IDENTITY_ENDPOINT": "BASE/msi/token", "IDENTITY_HEADER": self.SECRET,
+                    "AZURE_CLIENT_ID": "id-1"})
+        self.upstream.lifetime = {"expires_on": str(int(time.time()) + 20)}  # Old at once.
+        self.assertEqual([self.ask(), self.ask()], ["Bearer eyJ.entra-1", "Bearer eyJ.entra-2"])
+        method, target, _, _, header = self.upstream.asked[0]
+        self.assertEqual((method, header), ("GET", self.SECRET))
+        path, query = target.split("?")
+        self.assertEqual(path, "/msi/token")
+        self.assertEqual(urllib.parse.parse_qs(query),
+                         {"api-version": ["2019-08-01"], "resource": [self.SCOPE],
+                          "client_id": ["id-1"]})
+
+
 if __name__ == "__main__":
     support.SLUICE = os.path.join(sys.argv.pop(1), "sluice")
     unittest.main(warnings="ignore")

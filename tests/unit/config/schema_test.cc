@@ -91,10 +91,10 @@ TEST(Schema, NamesEveryMember) {
     EXPECT_EQ(settings_of(Section::admin, server::AdminOptions()),
               member_count<server::AdminOptions>() - 1);
     // `name` is the table's own name, the tokens are what was found under token_env and its like;
-    // of the provider's options, seven are found in files and in the environment.
+    // of the provider's options, eight are found in files and in the environment.
     constexpr size_t kLlm =
         member_count<upstream::UpstreamOptions>() - 3 - 6 +
-        member_count<upstream::ProviderOptions>() - 7 + member_count<upstream::UpstreamTimeouts>() +
+        member_count<upstream::ProviderOptions>() - 8 + member_count<upstream::UpstreamTimeouts>() +
         member_count<upstream::PoolOptions>() + member_count<upstream::RetryOptions>() +
         member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);

@@ -18,6 +18,7 @@
 #include "crypto/base64.h"
 #include "json/tree.h"
 #include "json/unescape.h"
+#include "providers/oauth.h"
 #include "unit/providers/vector_case.h"
 
 namespace sluice::providers::test {
@@ -89,19 +90,19 @@ TEST(GoogleAuth, AnswersOfTheTokenEndpoint) {
     Arena arena;
     const VectorCase recorded("jwt/service-account.json");
     const std::string grant = recorded.text(recorded["token_response"]["body_utf8"]);
-    const auto token = read_google_token(grant, arena);
+    const auto token = read_oauth_token(grant, 0, arena);
     ASSERT_TRUE(token.has_value());
     EXPECT_TRUE(token->is_granted());
     EXPECT_EQ(token->access_token, "<GOOGLE_ACCESS_TOKEN>");
     EXPECT_EQ(token->lifetime, Duration::seconds(3599));
     const std::string no = recorded.text(recorded["token_error_response"]["body_utf8"]);
-    const auto refusal = read_google_token(no, arena);
+    const auto refusal = read_oauth_token(no, 0, arena);
     ASSERT_TRUE(refusal.has_value());
     EXPECT_FALSE(refusal->is_granted());
     EXPECT_EQ(refusal->error, "invalid_grant");
     EXPECT_EQ(refusal->error_description, "Invalid JWT Signature.");
     for (const std::string_view body : {"", "<html>", "{}", "[]", R"({"access_token":7})"}) {
-        EXPECT_FALSE(read_google_token(body, arena).has_value()) << body;
+        EXPECT_FALSE(read_oauth_token(body, 0, arena).has_value()) << body;
     }
 }
 
