@@ -42,6 +42,7 @@
 #include "pipeline/relay_clocks.h"
 #include "pipeline/remote_hosts.h"
 #include "pipeline/route_table.h"
+#include "pipeline/signature_cache.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/stream_probe.h"
 #include "providers/model_list.h"
@@ -85,6 +86,7 @@ struct Services {
     Prng& prng;
     Telemetry& telemetry;
     RemoteHosts& remote_hosts;
+    SignatureCache& signatures;                   // Of the process.
     LocalPtr<HeldKeys> keys;                      // For exchanges that begin now; null for none.
     json::Document document;                      // Scratch for small JSON texts.
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.

@@ -58,12 +58,14 @@ Error Exchange::keep_refusal(const Error& error) {
 // What every translation begins with; the parsed body is returned.
 Result<const json::Value*> Exchange::begin_translation() {
     const Service& service = *target_->service;
-    translated_ = std::make_unique<Translated>(client_.arena(), service.policy());
+    translated_ = std::make_unique<Translated>(
+        client_.arena(), service.policy(), TenantSignatures(services_.signatures, record_.tenant));
     Translated& translated = *translated_;
     translated.client = providers::client_dialect(call_.dialect);
     translated.upstream = providers::upstream_dialect(service.vendor().dialect);
     const std::string_view model = model_for_upstream();
     translated.target = service.target(model, wants_stream_);
+    translated.target.signatures = &translated.signatures;
     const bool is_embedding = call_.operation == Operation::embeddings;
     translated.path = service.path(is_embedding ? Operation::embeddings : Operation::chat, model,
                                    wants_stream_, client_.arena());

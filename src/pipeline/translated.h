@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/arena.h"
+#include "pipeline/signature_cache.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
@@ -14,13 +15,15 @@
 namespace sluice::pipeline {
 
 struct Translated {
-    Translated(Arena& arena, providers::UnsupportedPolicy policy) : translation(arena, policy) {}
+    Translated(Arena& arena, providers::UnsupportedPolicy policy, const TenantSignatures& of_calls)
+        : translation(arena, policy), signatures(of_calls) {}
 
     providers::Translation translation;
     const providers::ClientDialect* client = nullptr;
     const providers::UpstreamDialect* upstream = nullptr;
     providers::Target target;
     providers::ReplyContext context;
+    TenantSignatures signatures;
     std::span<const providers::HeaderLine> response_fields;  // That go on to the client.
     std::string_view path;                                   // Below the base URL, with its query.
 };

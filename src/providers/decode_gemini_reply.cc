@@ -21,6 +21,7 @@
 #include "json/compact.h"
 #include "json/tree.h"
 #include "json/writer.h"
+#include "providers/call_signatures.h"
 #include "providers/canonical.h"
 #include "providers/dialect_gemini.h"
 #include "providers/gemini_partial_arguments.h"
@@ -104,8 +105,8 @@ std::string_view logprobs_of(const Value& result, Arena& arena) {
 
 class GeminiDecoder final : public ReplyDecoder {
 public:
-    GeminiDecoder(ReplyOrder& order, Arena& arena)
-        : order_(&order), arena_(&arena), open_calls_(arena) {}
+    GeminiDecoder(ReplyOrder& order, CallSignatures* signatures, Arena& arena)
+        : order_(&order), signatures_(signatures), arena_(&arena), open_calls_(arena) {}
 
     Status on_message(std::string_view name, std::string_view data, Arena& scratch) override;
     Status on_whole(std::string_view body, Arena& scratch) override;
@@ -133,6 +134,7 @@ private:
     Text make_call_id(uint32_t choice, Arena& scratch);
 
     ReplyOrder* order_;
+    CallSignatures* signatures_;  // Null: they are not remembered.
     Arena* arena_;
     ArenaList<OpenCall> open_calls_;
     std::string_view reply_id_;
@@ -234,8 +236,12 @@ void GeminiDecoder::take_call(uint32_t choice, const Value& part, Arena& scratch
     if (id.empty()) {
         id = make_call_id(choice, scratch);
     }
-    const uint32_t index = order_->tool_call(
-        choice, {.id = id, .name = name, .signature = part["thoughtSignature"].text()});
+    const Text signature = part["thoughtSignature"].text();
+    if (signatures_ != nullptr && !id.empty() && !signature.empty()) {
+        signatures_->keep(id, signature);
+    }
+    const uint32_t index =
+        order_->tool_call(choice, {.id = id, .name = name, .signature = signature});
     if (call["willContinue"].is_true() || call["partialArgs"].is_array()) {
         begin_pieces(choice, index);
         take_pieces(choice, call, scratch);
@@ -342,8 +348,8 @@ void GeminiDecoder::take_usage(const Value& usage) {
 
 }  // namespace
 
-ReplyDecoder& make_gemini_decoder(ReplyOrder& order, const Target&, Arena& arena) {
-    return arena.make<GeminiDecoder>(order, arena);
+ReplyDecoder& make_gemini_decoder(ReplyOrder& order, const Target& target, Arena& arena) {
+    return arena.make<GeminiDecoder>(order, target.signatures, arena);
 }
 
 }  // namespace sluice::providers

@@ -15,6 +15,7 @@
 #include "json/unescape.h"
 #include "json/validator.h"
 #include "json/writer.h"
+#include "providers/call_signatures.h"
 #include "providers/canonical.h"
 #include "providers/gemini_model.h"
 #include "providers/gemini_request.h"
@@ -93,6 +94,7 @@ private:
     Status write_message(size_t index);
     Status write_parts(size_t index);
     Status write_calls(size_t index);
+    Text signature_of(const ToolCall& call) const;
     Status take_result(size_t index);
     // All calls of the latest model turn have their results, or the request is wrong.
     Status write_results();
@@ -236,6 +238,15 @@ Status ContentsWriter::write_file(const Part& part, size_t message, size_t index
     return {};
 }
 
+// That the client has brought back, or that we remember for it.
+Text ContentsWriter::signature_of(const ToolCall& call) const {
+    CallSignatures* const remembered = to_.target.signatures;
+    if (!call.signature.empty() || remembered == nullptr || call.id.empty()) {
+        return call.signature;
+    }
+    return remembered->find(call.id, to_.translation.arena());
+}
+
 Status ContentsWriter::write_calls(size_t index) {
     const std::span<const ToolCall> calls = to_.request.messages[index].tool_calls;
     for (size_t i = 0; i < calls.size(); ++i) {
@@ -257,8 +268,8 @@ Status ContentsWriter::write_calls(size_t index) {
         }
         writer_.key("name").text(call.name.raw);
         writer_.key("args").raw(has_arguments ? call.arguments : "{}").end_object();
-        if (!call.signature.empty()) {
-            writer_.key("thoughtSignature").text(call.signature.raw);
+        if (const Text signature = signature_of(call); !signature.empty()) {
+            writer_.key("thoughtSignature").text(signature.raw);
         } else if (is_first_call_ && to_.model.demands_signatures()) {
             writer_.key("thoughtSignature").string(kNoSignature);
         }

@@ -15,6 +15,8 @@
 
 namespace sluice::providers {
 
+class CallSignatures;
+
 // What a client asks for.
 enum class Operation : uint8_t {
     chat,  // In whatever dialect.
@@ -171,6 +173,7 @@ struct Target {
     bool is_stream = false;
     // The encoder may add what makes a stream report its usage.
     bool wants_usage = true;
+    CallSignatures* signatures = nullptr;  // Null: they are not remembered.
 
     bool has(Quirk quirk) const { return vendor->has(quirk); }
     const Capabilities& capabilities() const { return vendor->capabilities; }

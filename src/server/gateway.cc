@@ -81,6 +81,7 @@ Gateway::Gateway(net::Shard& shard,
                 .prng = shard.prng(),
                 .telemetry = telemetry,
                 .remote_hosts = *this,
+                .signatures = process.signatures,
                 .keys = {},
                 .document = {},
                 .head_scratch = {}} {}

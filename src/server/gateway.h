@@ -23,6 +23,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/processor_resources.h"
 #include "pipeline/remote_hosts.h"
+#include "pipeline/signature_cache.h"
 #include "pipeline/snapshot.h"
 #include "server/runtime_config.h"
 #include "server/telemetry.h"
@@ -41,6 +42,7 @@ struct ProcessState {
     std::atomic<uint32_t> turning = 0;
     // The metrics of all shards and, after them, of the process; filled before any shard serves.
     std::vector<const MetricStore*> metrics;
+    mutable pipeline::SignatureCache signatures;  // Locks itself.
 };
 
 class Gateway final : public http::RequestHandler, private pipeline::RemoteHosts {

@@ -71,6 +71,24 @@ def body_for(path, stream=True):
     return json.dumps({**body, "max_tokens": 64} if path == MESSAGES else body).encode()
 
 
+def history(path, *ids):
+    """A turn in which the model called a function once for each id."""
+    start = {"model": "gemini-3.5-flash", "stream": True, "max_tokens": 64}
+    asks = {"role": "user", "content": "How warm is it?"}
+    if path == MESSAGES:
+        calls = [{"type": "tool_use", "id": each, "name": "warmth", "input": {}} for each in ids]
+        results = [{"type": "tool_result", "tool_use_id": each, "content": "9"} for each in ids]
+        turns = [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
+        tools = [{"name": "warmth", "input_schema": {"type": "object"}}]
+    else:
+        calls = [{"type": "function", "id": each, "function": {"name": "warmth", "arguments": "{}"}}
+                 for each in ids]
+        turns = [{"role": "assistant", "tool_calls": calls}] + [
+            {"role": "tool", "tool_call_id": each, "content": "9"} for each in ids]
+        tools = [{"type": "function", "function": {"name": "warmth"}}]
+    return json.dumps({**start, "messages": [asks, *turns], "tools": tools}).encode()
+
+
 def read_stream(path, response):
     return (MessagesStream if path == MESSAGES else ChatStream)(response.body)
 
@@ -94,6 +112,30 @@ class Translate(WatchedCase):
         response = client.read_response()
         client.close()
         return response
+
+    # --- What clients have no place for.
+
+    def test_signatures_of_calls_are_remembered_for_those_who_drop_them(self):
+        """Gemini 3 refuses a history without the signatures that it gave."""
+        name = "gemini/stream-parallel-tools-signature"
+        vector = vector_server.load(name)
+        signature = json.loads(vector["upstream_response"]["body_utf8"].split("data: ")[1])[
+            "candidates"][0]["content"]["parts"][0]["thoughtSignature"]
+        for path in (CHAT, MESSAGES):
+            with self.subTest(path):
+                self.ask(path, "gemini", vector_server.reply_of(vector))
+                self.ask(path, "gemini", vector_server.reply_of(vector),
+                         body=history(path, "dv8szvqe", "j80tal12"))
+                self.assertEqual(self.signatures_sent(), [signature, None])
+                # Of a call that nobody knows there is none to be had.
+                self.ask(path, "gemini", vector_server.reply_of(vector),
+                         body=history(path, "dv8szvqX", "j80tal12"))
+                self.assertNotIn(signature, self.signatures_sent())
+
+    def signatures_sent(self):
+        contents = json.loads(self.upstream.requests[-1].body)["contents"]
+        return [part.get("thoughtSignature") for content in contents for part in content["parts"]
+                if "functionCall" in part]
 
     # --- What must not cross.
 
