@@ -65,8 +65,9 @@ def config_for(mock_port, vectors_port):
     return text
 
 
-def run_behind_gateway(build, script):
-    """The script's tests, with llm-mock and the vectors behind one gateway."""
+def run_behind_gateway(build, script, install_for=None, program=node):
+    """The script's tests, with llm-mock and the vectors behind one gateway; another language than
+    node's has its own way to install and to run."""
     support.SLUICE = os.path.join(build, "sluice")
     llm_tools_test.BUILD = build
 
@@ -74,22 +75,22 @@ def run_behind_gateway(build, script):
         mock = llm_tools_test.Mock()
         vectors = vector_server.VectorServer()
         try:
-            return run_before(folder, script, mock, vectors)
+            return run_before(folder, script, program, mock, vectors)
         finally:
             vectors.close()
             mock.stop()
 
-    return with_packages((script,), run)
+    return (install_for or with_packages)((script,), run)
 
 
-def run_before(folder, script, mock, vectors):
+def run_before(folder, script, program, mock, vectors):
     gateway = support.Gateway(config_for(mock.port, vectors.port))
     code = 1
     try:
-        code = node(folder, script, {"GATEWAY_URL": f"http://127.0.0.1:{gateway.port}",
-                                     "MOCK_URL": f"http://127.0.0.1:{mock.port}",
-                                     "VECTORS_URL": f"http://127.0.0.1:{vectors.port}",
-                                     "TEST_UPSTREAM_KEY": gateway.KEY})
+        code = program(folder, script, {
+            "GATEWAY_URL": f"http://127.0.0.1:{gateway.port}",
+            "MOCK_URL": f"http://127.0.0.1:{mock.port}",
+            "VECTORS_URL": f"http://127.0.0.1:{vectors.port}", "TEST_UPSTREAM_KEY": gateway.KEY})
     finally:
         log = gateway.read_log()
         ended = gateway.stop()
