@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     'crypto': ['base'],
     'json': ['base'],
     'access': ['base', 'crypto', 'json'],
-    'balance': ['base'],
+    'balance': ['base', 'access'],
     'ledger': ['base', 'crypto'],
     'net': ['base', 'coro'],
     'cache': ['base', 'coro', 'crypto', 'json', 'net'],

@@ -14,6 +14,7 @@
 #include "balance/pool_state.h"
 #include "balance/prefix_index.h"
 #include "balance/target.h"
+#include "balance/target_rates.h"
 #include "balance/target_state.h"
 #include "base/time.h"
 
@@ -139,7 +140,23 @@ void Charge::finish(const Outcome& outcome, Instant now) {
     move_breaker(outcome.verdict, now);
     learn(outcome, now);
     correct_prefixes(outcome, now);
+    correct_rates(outcome, now);
     release();
+}
+
+// Providers count what they were sent; what they refused or failed at has cost no tokens.
+void Charge::correct_rates(const Outcome& outcome, Instant now) {
+    TargetRates& rates = target_->state->rates;
+    const TargetOptions& options = target_->options;
+    if (!outcome.was_sent) {
+        rates.give_back(options, kv_tokens_, began_);
+    } else if (outcome.verdict == Verdict::pushback || outcome.verdict == Verdict::fault) {
+        rates.correct_tokens(options, kv_tokens_, 0, began_, now);
+    } else if (outcome.prompt_tokens >= 0 && outcome.output_tokens >= 0) {
+        const uint64_t used = static_cast<uint64_t>(outcome.prompt_tokens) +
+                              static_cast<uint64_t>(outcome.output_tokens);
+        rates.correct_tokens(options, kv_tokens_, used, began_, now);
+    }
 }
 
 void Charge::move_breaker(Verdict verdict, Instant now) {

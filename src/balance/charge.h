@@ -29,6 +29,8 @@ struct Outcome {
     Duration per_token = {};     // Mean time between output tokens; 0 when unknown.
     int32_t cached_tokens = -1;  // What the target says its cache had; -1 when it does not say.
     int32_t prompt_tokens = -1;  // Likewise, of the whole prompt.
+    int32_t output_tokens = -1;  // Likewise, of the answer.
+    bool was_sent = true;        // Else its provider has not counted it.
     uint16_t error = 0;          // The caller's number for what went wrong; for display.
 };
 
@@ -55,6 +57,7 @@ private:
     void learn(const Outcome& outcome, Instant now);
     void move_breaker(Verdict verdict, Instant now);
     void correct_prefixes(const Outcome& outcome, Instant now);
+    void correct_rates(const Outcome& outcome, Instant now);
 
     const Pool* pool_ = nullptr;
     const Target* target_ = nullptr;

@@ -35,6 +35,10 @@ struct TargetOptions {
     uint32_t context_tokens_max = 0;
     // Of all shards together; 0 is no limit. What is above waits for another or is turned away.
     uint32_t concurrent_max = 0;
+    // What its provider lets through, over all shards; 0 is no limit. What is above goes to another
+    // target, or waits.
+    uint32_t requests_per_minute_max = 0;
+    uint64_t tokens_per_minute_max = 0;
     // Capabilities that its provider has but this target has not.
     std::vector<std::string> lacks = {};
     // What its cache of prompts holds; for prefix_affinity.

@@ -51,7 +51,7 @@ Pool::Pool(PoolOptions options,
     SLUICE_ASSERT(options_.targets.size() <= kTargetsMax);
     SLUICE_ASSERT(options_.targets.size() == capabilities.size());
     state_ = running != nullptr ? running->state_ : std::make_shared<PoolState>();
-    add_targets(capabilities, running, seed);
+    add_targets(capabilities, running, now, seed);
     // When the process begins all are new, and none is to be spared for the others.
     for (size_t i = 0; running != nullptr && i < targets_.size(); ++i) {
         if (find_target(running, targets_[i].name, i) == nullptr) {
@@ -65,7 +65,10 @@ Pool::Pool(PoolOptions options,
 
 Pool::~Pool() = default;
 
-void Pool::add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed) {
+void Pool::add_targets(std::span<const uint32_t> capabilities,
+                       const Pool* running,
+                       Instant now,
+                       uint64_t seed) {
     targets_.reserve(capabilities.size());
     for (size_t i = 0; i < capabilities.size(); ++i) {
         const TargetOptions& of = options_.targets[i];
@@ -81,6 +84,7 @@ void Pool::add_targets(std::span<const uint32_t> capabilities, const Pool* runni
         const Target* before = find_target(running, target.name, i);
         target.state =
             before != nullptr ? before->state : std::make_shared<TargetState>(seed ^ name_hash);
+        target.state->rates.configure(of, now);
         name_hashes_.push_back(name_hash);
         targets_.push_back(std::move(target));
     }

@@ -124,7 +124,10 @@ private:
         std::vector<uint16_t> targets;
     };
     using Sequence = std::vector<uint16_t>;
-    void add_targets(std::span<const uint32_t> capabilities, const Pool* running, uint64_t seed);
+    void add_targets(std::span<const uint32_t> capabilities,
+                     const Pool* running,
+                     Instant now,
+                     uint64_t seed);
     bool has_targets_of(const Pool& other) const;
     void make_tiers();
     void weigh_targets();
@@ -141,6 +144,7 @@ private:
     void hold_back_beginners(Look& look) const;
     size_t choose(Look& look) const;
     bool charge(Look& look, const Candidate& candidate, Selection& selection) const;
+    bool charge_one(Look& look, Selection& selection) const;
     Selection without(const Ask& ask, bool is_panic, Instant now) const;
     bool is_panic(const Ask& ask, Instant now) const;
 

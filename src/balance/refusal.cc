@@ -46,7 +46,7 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
         if (fitness == Fitness::incapable) {
             lacking.add(ask.needs & ~target.capabilities);
         }
-        if (fitness == Fitness::resting && screened.back > now) {
+        if (fitness >= Fitness::resting && screened.back > now) {
             back = std::min(back, screened.back);
         }
     }

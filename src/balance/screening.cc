@@ -109,6 +109,11 @@ Screened screen(const Target& target,
     if (static_cast<uint32_t>(std::max(in_flight, 0)) >= requests_max(target, options)) {
         return {.fitness = Fitness::no_room, .back = {}};
     }
+    const uint64_t tokens = uint64_t{ask.prompt_tokens} + ask.output_tokens;
+    if (const Duration wait = target.state->rates.wait(target.options, tokens, now);
+        wait > Duration{}) {
+        return {.fitness = Fitness::no_room, .back = now + wait};
+    }
     return standing;
 }
 

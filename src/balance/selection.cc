@@ -207,9 +207,15 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
         state.requests.fetch_sub(1, kRelaxed);
         return false;
     }
+    const uint64_t tokens = uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens;
+    if (!state.rates.take(candidate.target->options, tokens, look.now)) {
+        state.requests.fetch_sub(1, kRelaxed);
+        return false;
+    }
     if (candidate.is_probe) {
         const CircuitBreaker::Pass pass = state.breaker.take(look.now);
         if (pass == CircuitBreaker::Pass::no) {
+            state.rates.give_back(candidate.target->options, tokens, look.now);
             state.requests.fetch_sub(1, kRelaxed);
             return false;
         }
@@ -245,6 +251,18 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
     return true;
 }
 
+// Of the candidates; false when there was no room at any of them.
+bool Pool::charge_one(Look& look, Selection& selection) const {
+    while (look.candidates.size() > 0) {
+        const size_t chosen = choose(look);
+        if (charge(look, look.candidates.items()[chosen], selection)) {
+            return true;
+        }
+        look.candidates.remove(chosen);
+    }
+    return false;
+}
+
 Selection Pool::select(const Ask& ask, Instant now, Prng& prng) const {
     Look look(*this, ask, now, prng);
     const bool has_prefixes = prefixes_ != nullptr && !ask.blocks.empty();
@@ -257,15 +275,11 @@ Selection Pool::select(const Ask& ask, Instant now, Prng& prng) const {
         if (look.candidates.size() == 0) {
             break;
         }
-        while (look.candidates.size() > 0) {
-            const size_t chosen = choose(look);
-            if (charge(look, look.candidates.items()[chosen], selection)) {
-                if (has_prefixes) {
-                    prefixes_->insert(prefix_ids_[selection.target], ask.blocks, ask.prompt_tokens);
-                }
-                return selection;
+        if (charge_one(look, selection)) {
+            if (has_prefixes) {
+                prefixes_->insert(prefix_ids_[selection.target], ask.blocks, ask.prompt_tokens);
             }
-            look.candidates.remove(chosen);
+            return selection;
         }
         // Other shards were quicker. What they have left in this tier gets one more look, and then
         // the next one does.

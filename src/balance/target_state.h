@@ -1,8 +1,8 @@
 // TargetState: what is known of one target, in relaxed atomics that all shards share.
 //
-// Three cache lines. The first is the ledger, which only charges write, and the averages that a
-// choice reads with it; the second says whether the target may be used; the third counts for
-// outliers and for display. A race between two shards costs a decision that is a little wrong; the
+// By cache lines: the ledger, which only charges write, and the averages that a choice reads with
+// it; whether the target may be used; counts for outliers and for display; and the limits of its
+// provider. A race between two shards costs a decision that is a little wrong; the
 // ledger is exact, as each charge adds and takes away the same. Outlives reloads for as long as the
 // target has its name. Any shard.
 #pragma once
@@ -16,6 +16,7 @@
 #include "balance/ewma.h"
 #include "balance/options.h"
 #include "balance/target.h"
+#include "balance/target_rates.h"
 #include "base/time.h"
 
 namespace sluice::balance {
@@ -29,6 +30,7 @@ struct LoadView {
     double kv_tokens = 0;
 };
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): lines are kept apart.
 struct TargetState {
     explicit TargetState(uint64_t target_salt) : salt(target_salt) {}
 
@@ -88,6 +90,8 @@ struct TargetState {
     std::atomic<uint64_t> ejections_total = 0;
 
     const uint64_t salt;
+
+    TargetRates rates;
 
     // `request_tokens` is what an imagined request weighs: as much as the one to be placed.
     LoadView load(Instant now, uint32_t request_tokens) const;

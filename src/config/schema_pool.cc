@@ -224,6 +224,15 @@ constexpr auto kTargetSettings = std::to_array<Setting>({
     setting<&TargetOptions::concurrent_max>(
         "concurrent_max", "Requests that it may have at a time, of all shards together. 0 is any.")
         .range(0, kCountMax),
+    setting<&TargetOptions::requests_per_minute_max>(
+        "requests_per_minute_max",
+        "What its provider lets through, counted over all shards: above it requests go to other "
+        "targets, or wait in the queue. 0 is any.")
+        .range(0, kCountMax),
+    setting<&TargetOptions::tokens_per_minute_max>(
+        "tokens_per_minute_max",
+        "Likewise, of prompts and answers: by estimate first, then by what the provider tells.")
+        .range(0, 1'000 * kTokensMax),
     setting<&TargetOptions::lacks>(
         "lacks",
         "What it cannot do: tools, parallel_tools, images, documents, audio, json_schema, "

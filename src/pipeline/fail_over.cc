@@ -304,7 +304,8 @@ void Exchange::end_attempt(const Error& error) {
         return;
     }
     const Instant now = services_.proactor.now();
-    Outcome outcome = {.error = static_cast<uint16_t>(error.kind)};
+    Outcome outcome = {.was_sent = record_.sent.is_set(),
+                       .error = static_cast<uint16_t>(error.kind)};
     const bool is_clients = error.source == ErrorSource::client ||
                             error.kind == ErrorKind::cancelled ||
                             error.kind == ErrorKind::shutting_down;
@@ -320,6 +321,7 @@ void Exchange::end_attempt(const Error& error) {
         if (record_.usage.is_known && !record_.usage.is_estimated) {
             outcome.cached_tokens = static_cast<int32_t>(record_.usage.cached_tokens);
             outcome.prompt_tokens = static_cast<int32_t>(record_.usage.prompt_tokens);
+            outcome.output_tokens = static_cast<int32_t>(record_.usage.completion_tokens);
         }
     } else if (!is_clients && (refusal_ != nullptr || error.source == ErrorSource::upstream)) {
         switch (failure_class(error)) {

@@ -559,6 +559,28 @@ concurrent_max = 1
         self.assertLess(time.monotonic() - began, 1)
 
 
+class ProviderLimits(PoolCase):
+    LIMITED = '''
+[[pool.p.target]]
+llm = "a"
+requests_per_minute_max = 2
+'''
+
+    def test_what_one_does_not_let_through_spills_over(self):
+        self.start(answers("from a"), answers("from b"),
+                   pool=self.LIMITED + '[[pool.p.target]]\nllm = "b"\npriority = 1\n')
+        self.assertEqual([self.text_of(self.ask()) for _ in range(4)],
+                         ["from a", "from a", "from b", "from b"])
+
+    def test_without_another_one_clients_hear_when_to_come_back(self):
+        self.start(answers("from a"), pool=self.LIMITED)
+        self.assertEqual([self.ask().status for _ in range(2)], [200, 200])
+        response = self.ask()
+        self.assertEqual(response.status, 503)
+        self.assertTrue(20 <= int(response.field("retry-after")) <= 30, response.fields)
+        self.assertEqual(self.seen("a"), 2)
+
+
 class Strategies(PoolCase):
     def test_a_request_may_name_one_where_it_is_allowed(self):
         self.start(answers("from a"), answers("from b"), pool='''

@@ -191,6 +191,72 @@ TEST(Pool, LimitsWhatIsInFlight) {
     EXPECT_TRUE(pool->select({}, kStart, prng));
 }
 
+TEST(Pool, SpillsOverWhatAProviderDoesNotLetThrough) {
+    PoolOptions options = pool_options(Strategy::priority, 2);
+    options.targets[0].requests_per_minute_max = 2;
+    options.targets[1].priority = 1;
+    const auto pool = make_pool(options);
+    Prng prng(1);
+    const auto target = [&](Instant now) {
+        Selection selection = pool->select({}, now, prng);
+        selection.charge.finish({.verdict = Verdict::success}, now);
+        return selection.target;
+    };
+    EXPECT_EQ(target(kStart), 0);
+    EXPECT_EQ(target(kStart), 0);
+    EXPECT_EQ(target(kStart), 1);
+    EXPECT_EQ(target(after_ms(29'000)), 1);
+    EXPECT_EQ(target(after_ms(30'100)), 0);
+    EXPECT_EQ(target(after_ms(30'100)), 1);
+}
+
+TEST(Pool, SaysWhenAProviderLetsTheNextOneThrough) {
+    PoolOptions options = pool_options(Strategy::random, 1);
+    options.targets[0].requests_per_minute_max = 60;
+    const auto pool = make_pool(options);
+    Prng prng(1);
+    for (int i = 0; i < 60; ++i) {
+        Selection selection = pool->select({}, kStart, prng);
+        ASSERT_TRUE(selection);
+        selection.charge.finish({.verdict = Verdict::success}, kStart);
+    }
+    const Selection none = pool->select({}, kStart, prng);
+    EXPECT_EQ(none.without, Without::no_room);
+    EXPECT_GT(none.retry_after, Duration::milliseconds(990));
+    EXPECT_LE(none.retry_after, Duration::milliseconds(1'001));
+    EXPECT_TRUE(pool->select({}, after_ms(1'001), prng));
+    // One that was never sent has used nothing.
+    Selection unsent = pool->select({}, after_ms(3'000), prng);
+    ASSERT_TRUE(unsent);
+    unsent.charge.finish({.was_sent = false}, after_ms(3'000));
+    EXPECT_TRUE(pool->select({}, after_ms(3'000), prng));
+}
+
+TEST(Pool, TokensOfAMinuteAreThoseThatWereUsed) {
+    PoolOptions options = pool_options(Strategy::random, 1);
+    options.targets[0].tokens_per_minute_max = 1'000;
+    const auto pool = make_pool(options);
+    Prng prng(1);
+    const Ask ask = {.prompt_tokens = 300, .output_tokens = 300};
+    const auto use = [&](const Outcome& outcome) {
+        Selection selection = pool->select(ask, kStart, prng);
+        const bool has_any = static_cast<bool>(selection);
+        selection.charge.finish(outcome, kStart);
+        return has_any;
+    };
+    // Of 600 that were expected, 100 were used; those of a refusal not at all.
+    EXPECT_TRUE(use({.verdict = Verdict::success, .prompt_tokens = 80, .output_tokens = 20}));
+    EXPECT_TRUE(use({.verdict = Verdict::fault}));
+    EXPECT_TRUE(use({.verdict = Verdict::success, .prompt_tokens = 300, .output_tokens = 200}));
+    // 400 are left.
+    EXPECT_FALSE(use({.verdict = Verdict::success}));
+    const Selection small = pool->select({.prompt_tokens = 400}, kStart, prng);
+    EXPECT_TRUE(small);
+    // What is larger than a minute's share has to wait for all of it, and then it goes.
+    EXPECT_FALSE(pool->select({.prompt_tokens = 5'000}, kStart, prng));
+    EXPECT_TRUE(pool->select({.prompt_tokens = 5'000}, after_ms(70'000), prng));
+}
+
 TEST(Pool, InAPanicEverythingIsTried) {
     PoolOptions options = pool_options(Strategy::random, 4);
     options.outliers.panic_percent = 50;
