@@ -22,16 +22,17 @@ MAY_INCLUDE = {
     'balance': ['base', 'access'],
     'ledger': ['base', 'crypto'],
     'net': ['base', 'coro'],
+    'trace': ['base', 'json', 'net'],
     'cache': ['base', 'coro', 'crypto', 'json', 'net'],
     'http': ['base', 'coro', 'net'],
     'upstream': ['base', 'coro', 'net', 'http'],
     'providers': ['base', 'crypto', 'json', 'http'],
-    'pipeline': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'net', 'cache', 'http',
-                 'upstream', 'providers'],
-    'config': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'ledger', 'net', 'cache',
-               'http', 'upstream', 'providers', 'pipeline', 'server'],
-    'server': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'ledger', 'net', 'cache',
-               'http', 'upstream', 'providers', 'pipeline', 'config'],
+    'pipeline': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'net', 'trace', 'cache',
+                 'http', 'upstream', 'providers'],
+    'config': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'ledger', 'net', 'trace',
+               'cache', 'http', 'upstream', 'providers', 'pipeline', 'server'],
+    'server': ['base', 'coro', 'crypto', 'json', 'access', 'balance', 'ledger', 'net', 'trace',
+               'cache', 'http', 'upstream', 'providers', 'pipeline', 'config'],
 }
 
 # Where only some headers of a room may be used: (from room, to room) -> patterns.
@@ -42,6 +43,8 @@ ONLY_HEADERS = {
     # A configuration is made of the options of every room, the server's included.
     ('config', 'server'): ['server/options.h'],
     ('config', 'ledger'): ['ledger/options.h'],
+    ('config', 'trace'): ['trace/options.h'],
+    ('trace', 'net'): ['net/options.h'],
 }
 NOT_HEADERS = {
     # HTTP is written against a byte stream, not against the machine below it.
@@ -61,12 +64,13 @@ OWNED_HEADERS = {
     'mimalloc*': ['server/*'],
     'sqlite3.h': ['ledger/*.cc'],
     'libpq-fe.h': ['ledger/*.cc'],
+    'zlib.h': ['trace/gzip.cc'],
     'pthread.h': ['base/log_writer.cc', 'ledger/ledger.cc', 'net/*.cc', 'server/*.cc'],
     'thread': ['base/log_writer.*', 'ledger/ledger.*', 'net/*', 'server/*'],
 }
 
 # Rooms that never wait, never do I/O and never look at a clock.
-PURE_ROOMS = ['access', 'balance', 'crypto', 'json', 'providers']
+PURE_ROOMS = ['access', 'balance', 'crypto', 'json', 'providers', 'trace']
 # But for the files that read and write what a pure room keeps, on the control thread.
 IMPURE_FILES = ['access/key_file.cc']
 IMPURE_HEADERS = ['sys/*', 'unistd.h', 'netinet/*', 'arpa/*', 'coroutine', 'chrono', 'ctime',

@@ -16,6 +16,7 @@
 #include "pipeline/processor_options.h"
 #include "providers/price_options.h"
 #include "server/options.h"
+#include "trace/options.h"
 #include "upstream/options.h"
 
 namespace sluice::config {
@@ -32,6 +33,7 @@ struct Config {
     server::ServerOptions server;
     ledger::LedgerOptions ledger;
     providers::PriceOptions prices;
+    trace::TraceOptions traces;
     server::AdminOptions admin;
     std::vector<upstream::UpstreamOptions> upstreams;  // In the order of the file; names differ.
     std::vector<balance::PoolOptions> pools;           // Likewise; no llm has their names.

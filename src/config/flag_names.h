@@ -15,7 +15,7 @@
 namespace sluice::config {
 
 // The sections whose settings have flags: those of which there is one table each.
-inline constexpr Section kFlagSections[] = {Section::server, Section::admin};
+inline constexpr Section kFlagSections[] = {Section::server, Section::admin, Section::traces};
 
 // The canonical path: "server.port".
 std::string path_of(Section section, const Setting& setting);

@@ -50,6 +50,7 @@ constexpr std::string_view kRootKeys[] = {
     "cache",      //
     "ledger",     //
     "prices",     //
+    "traces",     //
 };
 
 // The options struct of a section that is one table, const or not.
@@ -63,6 +64,8 @@ auto* options_of(Section section, AnyConfig& config) {
             return static_cast<Pointer>(&config.cache);
         case Section::ledger:
             return static_cast<Pointer>(&config.ledger);
+        case Section::traces:
+            return static_cast<Pointer>(&config.traces);
         default:
             return static_cast<Pointer>(&config.server);
     }
@@ -87,6 +90,7 @@ private:
     void bind_targets(const NamedTable& table, balance::PoolOptions& pool);
     void bind_ledger(TomlNode& root);
     void bind_prices(TomlNode& root);
+    void bind_traces(TomlNode& root);
     void bind_routes(TomlNode& root);
     void bind_cache(TomlNode& root);
     void bind_processors(TomlNode& root);
@@ -112,6 +116,7 @@ Config Loader::load(TomlNode root) {
     bind_server(root);
     bind_ledger(root);
     bind_prices(root);
+    bind_traces(root);
     bind_admin(root);
     bind_llms(root);
     bind_pools(root);
@@ -201,6 +206,13 @@ void Loader::bind_prices(TomlNode& root) {
         bind_price_overrides(*prices, config_.prices, diagnostics_);
         binder_.bind(Section::prices, &config_.prices, *prices, {"prices", "prices"},
                      prices->position);
+    }
+}
+
+void Loader::bind_traces(TomlNode& root) {
+    if (const TomlNode* const traces = root.find("traces")) {
+        binder_.bind(Section::traces, &config_.traces, *traces, {"traces", "traces"},
+                     traces->position);
     }
 }
 
@@ -487,7 +499,7 @@ LoadResult load_default(const LoadOptions& options) {
 std::vector<std::string> restart_needed(const Config& running, const Config& next) {
     std::vector<std::string> keys;
     for (const Section section :
-         {Section::server, Section::admin, Section::cache, Section::ledger}) {
+         {Section::server, Section::admin, Section::cache, Section::ledger, Section::traces}) {
         for (const Setting& setting : settings(section)) {
             if (setting.reload == Reload::restart &&
                 setting.access.get(options_of(section, running)) !=

@@ -185,6 +185,7 @@ std::string print_config(const Config& config, std::string_view source) {
             printer.text += fmt::format("{} = {}\n", toml_key(name), amount);
         }
     }
+    printer.section(Section::traces, &config.traces, "[traces]", "traces", "", {});
     printer.section(Section::admin, &config.admin, "[admin]", "admin", one_key_state(config.admin),
                     {});
     for (const upstream::UpstreamOptions& upstream : config.upstreams) {

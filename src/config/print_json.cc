@@ -122,6 +122,7 @@ void write_config(json::Writer& writer, const Config& config) {
     write_table(writer, "cache", Section::cache, &config.cache);
     write_table(writer, "ledger", Section::ledger, &config.ledger);
     write_table(writer, "prices", Section::prices, &config.prices);
+    write_table(writer, "traces", Section::traces, &config.traces);
     writer.key("route").begin_array();
     for (const pipeline::RouteOptions& route : config.routes) {
         writer.begin_object();

@@ -54,10 +54,11 @@ allow_non_streaming = true
 
 ## Rules
 
-**Precedence.** Command line over environment over file over default. Every setting of `[server]`
-and `[admin]` has a flag and an environment variable, named after its key:
+**Precedence.** Command line over environment over file over default. Every setting of `[server]`,
+`[admin]` and `[traces]` has a flag and an environment variable, named after its key:
 `server.http.head_timeout_ms` is `--http-head-timeout-ms` and `SLUICE_HTTP_HEAD_TIMEOUT_MS`,
-`admin.listen` is `--admin-listen` and `SLUICE_ADMIN_LISTEN`. There, lists are separated by commas.
+`admin.listen` is `--admin-listen` and `SLUICE_ADMIN_LISTEN`. There, lists are separated by commas,
+and pairs are `name=value`.
 
 **Units.** A key ends in its unit: `_ms`, `_s`, `_us`, `_bytes_max` and so on. Values are plain
 integers; `"30s"` is not a spelling of anything.
@@ -158,6 +159,9 @@ constexpr Heading kHeadings[] = {
     {Section::prices, "", "Prices",
      "What tokens cost. `[prices.models.\"NAME\"]` holds prices of one's own, as fields of "
      "LiteLLM's price file in dollars per token, such as `input_cost_per_token = 2.5e-6`."},
+    {Section::traces, "", "Traces",
+     "For OpenTelemetry; [TRACES.md](TRACES.md) says what is in them."},
+    {Section::traces, "tls", "TLS towards the receiver of traces", ""},
 };
 
 // The table's name with its group: "[server.http]", "[llm.NAME.pool]".

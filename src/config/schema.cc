@@ -72,6 +72,8 @@ SectionTable table_of(Section section) {
             return ledger_section();
         case Section::prices:
             return prices_section();
+        case Section::traces:
+            return traces_section();
     }
     return {};
 }

@@ -39,6 +39,7 @@ inline constexpr Section kSections[] = {
     Section::cache,
     Section::ledger,
     Section::prices,
+    Section::traces,
 };
 // clang-format on
 

@@ -73,5 +73,6 @@ SectionTable processor_transform_section();
 SectionTable processor_validation_section();
 SectionTable ledger_section();
 SectionTable prices_section();
+SectionTable traces_section();
 
 }  // namespace sluice::config

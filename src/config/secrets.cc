@@ -14,6 +14,7 @@
 #include "config/checks.h"
 #include "config/read_file.h"
 #include "ledger/options.h"
+#include "trace/options.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::config {
@@ -100,6 +101,27 @@ public:
         }
         ledger.password = Secret(without_line_end(text));
         explicit_bzero(text.data(), text.size());
+    }
+
+    // What a header carries may hold blanks, as "Bearer TOKEN" does.
+    void resolve(trace::TraceOptions& traces) {
+        for (const auto& [name, variable] : traces.header_envs) {
+            const std::string path = fmt::format("traces.header_envs.{}", name);
+            std::string text = environment_(variable).value_or("");
+            const std::string_view value = without_line_end(text);
+            if (value.empty()) {
+                report(diagnostics_, places_, Severity::warning, path,
+                       fmt::format("the environment variable {} is not set; traces are sent "
+                                   "without this header",
+                                   variable));
+            } else if (const std::string problem = check_header_value(value); !problem.empty()) {
+                report(diagnostics_, places_, Severity::error, path,
+                       fmt::format("the environment variable {} {}", variable, problem));
+            } else {
+                traces.secret_headers.emplace_back(name, Secret(value));
+            }
+            explicit_bzero(text.data(), text.size());
+        }
     }
 
 private:
@@ -207,6 +229,9 @@ void resolve_secrets(Config& config,
         resolver.resolve(upstream);
     }
     resolver.resolve(config.ledger);
+    if (config.traces.enabled()) {
+        resolver.resolve(config.traces);
+    }
 }
 
 }  // namespace sluice::config

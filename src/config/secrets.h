@@ -9,7 +9,8 @@
 
 namespace sluice::config {
 
-// Fills `token` of every upstream and of the admin API, and the password of the ledger. A file that
+// Fills `token` of every upstream and of the admin API, the password of the ledger, and the headers
+// of traces. A file that
 // cannot be read is an error. So is a variable that is not set, where it would leave the admin API
 // open; with an upstream that is only a warning: the gateway says so at the start and the upstream
 // answers 401.

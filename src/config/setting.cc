@@ -189,8 +189,20 @@ std::expected<Value, std::string> parse_value(const Setting& setting, std::strin
             value = std::move(list);
             break;
         }
-        case ValueType::pairs:
-            return wrong();
+        case ValueType::pairs: {
+            TextPairs pairs;
+            while (const auto element = next_list_element(text)) {
+                const size_t end = element->find('=');
+                if (end == std::string_view::npos) {
+                    return std::unexpected(
+                        std::string("is wrong; expected name=value, with commas "
+                                    "between several"));
+                }
+                pairs.emplace_back(element->substr(0, end), element->substr(end + 1));
+            }
+            value = std::move(pairs);
+            break;
+        }
     }
     std::string problem = value_problem(setting, value);
     if (!problem.empty()) {

@@ -54,6 +54,7 @@ enum class Section : uint8_t {
     processor_validation,
     ledger,       // [ledger]: LedgerOptions
     prices,       // [prices]: PriceOptions
+    traces,       // [traces]: TraceOptions
     pool,         // [pool.NAME]: PoolOptions
     pool_target,  // [[pool.NAME.target]]: TargetOptions
 };
@@ -153,8 +154,8 @@ std::string fraction_problem(const Setting& setting, double value);
 std::string text_problem(const Setting& setting, std::string_view text);
 std::string value_problem(const Setting& setting, const Value& value);
 
-// A value from a flag or an environment variable: lists are separated by commas. The error is what
-// is wrong with it. Pairs have no such form.
+// A value from a flag or an environment variable: lists are separated by commas, pairs are
+// "name=value". The error is what is wrong with it.
 std::expected<Value, std::string> parse_value(const Setting& setting, std::string_view text);
 
 // A value as TOML.

@@ -26,6 +26,7 @@
 #include "pipeline/processor_options.h"
 #include "pipeline/processors/enhancer.h"
 #include "server/options.h"
+#include "trace/options.h"
 #include "upstream/options.h"
 
 namespace sluice::config {
@@ -57,6 +58,8 @@ private:
     void twin_routes(size_t index);
     void unused_upstreams();
     void ledger();
+    void traces();
+    void client_files(const std::string& path, const net::TlsClientOptions& tls);
     void file(std::string_view path_of_setting, const std::string& file_path);
 
     void error(std::string_view path, std::string text) {
@@ -114,6 +117,7 @@ void Validator::run() {
     unused_processors();
     ledger();
     file("prices.file", config_.prices.file);
+    traces();
     // Said once: when routes are there but wrong, their own messages are enough.
     if (config_.routes.empty() && !places_.has("route")) {
         error("", "there is no [[route]]; expected at least one, or every request gets a 404");
@@ -232,10 +236,18 @@ void Validator::upstream(const UpstreamOptions& upstream) {
     }
 }
 
-void Validator::upstream_tls(const UpstreamOptions& upstream,
-                             const std::string& path,
-                             const http::BaseUrl& url) {
-    const net::TlsClientOptions& tls = upstream.tls;
+void Validator::traces() {
+    const trace::TraceOptions& traces = config_.traces;
+    const Result<http::BaseUrl> url = http::parse_base_url(traces.endpoint);
+    client_files("traces", traces.tls);
+    if (url && !url->is_https() && !traces.header_envs.empty() && !is_loopback(*url)) {
+        warning("traces.endpoint",
+                "secret headers travel unencrypted over http; expected https outside a trusted "
+                "network");
+    }
+}
+
+void Validator::client_files(const std::string& path, const net::TlsClientOptions& tls) {
     file(path + ".tls.ca_file", tls.ca_file);
     file(path + ".tls.certificate_file", tls.certificate_file);
     file(path + ".tls.private_key_file", tls.private_key_file);
@@ -244,6 +256,13 @@ void Validator::upstream_tls(const UpstreamOptions& upstream,
                                                    : ".tls.certificate_file"),
               "certificate_file and private_key_file belong together; expected both or neither");
     }
+}
+
+void Validator::upstream_tls(const UpstreamOptions& upstream,
+                             const std::string& path,
+                             const http::BaseUrl& url) {
+    const net::TlsClientOptions& tls = upstream.tls;
+    client_files(path, tls);
     if (!url.is_https() && tls != net::TlsClientOptions{}) {
         warning(path + ".tls", "has no effect, because base_url does not begin with https");
     } else if (!tls.verify) {

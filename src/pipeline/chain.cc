@@ -16,9 +16,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "coro/task.h"
 #include "crypto/digest.h"
 #include "pipeline/condition.h"
+#include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/guard_options.h"
 #include "pipeline/guard_rules.h"
@@ -89,6 +91,50 @@ const Chain* ChainSet::chain(std::span<const std::string> names) {
     return chains_.emplace_back(std::make_unique<Chain>(std::move(steps))).get();
 }
 
+// The work of one step in one phase, for the trace; nothing where traces are off.
+class ChainRun::StepSpan {
+public:
+    StepSpan(const ProcessorContext& context, const ChainStep& step, std::string_view phase)
+        : context_(context), step_(step), phase_(phase) {
+        if (context.record.trace != nullptr) {
+            began_ = clock();
+        }
+    }
+
+    void end(const Verdict& verdict) const {
+        if (context_.record.trace != nullptr) {
+            context_.record.trace->add_step({.name = step_.options->name,
+                                             .type = step_.options->type,
+                                             .phase = phase_,
+                                             .verdict = verdict_name(verdict.kind()),
+                                             .began = began_,
+                                             .ended = clock()});
+        }
+    }
+
+private:
+    static std::string_view verdict_name(Verdict::Kind kind) {
+        switch (kind) {
+            case Verdict::Kind::proceed:
+            case Verdict::Kind::wait:
+                return "proceed";
+            case Verdict::Kind::answer:
+                return "answer";
+            case Verdict::Kind::refuse:
+                return "refuse";
+            case Verdict::Kind::failed:
+                return "failed";
+        }
+        return "";
+    }
+    Instant clock() const { return context_.services->proactor.ring().now(); }
+
+    const ProcessorContext& context_;
+    const ChainStep& step_;
+    const std::string_view phase_;
+    Instant began_;
+};
+
 ChainRun::ChainRun(const Chain& chain, Arena& arena, ExchangeRecord& record)
     : chain_(&chain),
       running_(arena.allocate_array<Running>(chain.steps().size())),
@@ -111,7 +157,7 @@ void ChainRun::choose(const Chain& chain) {
     running_ = next;
 }
 
-Status ChainRun::begin(size_t index) {
+Status ChainRun::begin(size_t index, const StepSpan& span) {
     Running& running = running_[index];
     if (running.is_decided) {
         return {};
@@ -122,12 +168,20 @@ Status ChainRun::begin(size_t index) {
         return {};
     }
     running.step = &step.factory->make(context_.arena);
-    return settle(index, running.step->on_head(context_));
+    const Verdict verdict = running.step->on_head(context_);
+    if (verdict.kind() != Verdict::Kind::proceed) {
+        span.end(verdict);
+    }
+    return settle(index, verdict);
 }
 
 Status ChainRun::run_early(size_t count) {
     for (size_t i = 0; i < count; ++i) {
-        TRY_VOID(begin(i));
+        const StepSpan span(context_, *chain_->steps()[i], "head");
+        TRY_VOID(begin(i, span));
+        if (running_[i].step != nullptr) {
+            span.end(Verdict::proceed());
+        }
     }
     return {};
 }
@@ -135,14 +189,21 @@ Status ChainRun::run_early(size_t count) {
 coro::Task<Result<bool>> ChainRun::run_request() {
     body_seen_ = context_.body.version();
     for (size_t i = 0; i < running_.size(); ++i) {
-        CO_TRY_VOID(begin(i));
         Running& running = running_[i];
+        const StepSpan span(context_, *chain_->steps()[i], "request");
+        // What was done before the body came has a span, and often nothing is left to do.
+        bool is_news = !running.is_decided;
+        CO_TRY_VOID(begin(i, span));
         if (running.step == nullptr) {
             continue;
         }
         Verdict verdict = running.step->on_request(context_);
+        is_news = is_news || verdict.kind() != Verdict::Kind::proceed;
         if (verdict.kind() == Verdict::Kind::wait) {
             verdict = co_await running.step->wait(context_);
+        }
+        if (is_news) {
+            span.end(verdict);
         }
         if (verdict.kind() == Verdict::Kind::answer) {
             answering_ = running.step;
@@ -178,7 +239,12 @@ coro::Task<Status> ChainRun::on_reply(std::span<providers::ReplyChoice> choices)
     filters_ = {};
     for (size_t i = 0; i < running_.size(); ++i) {
         if (running_[i].step != nullptr) {
+            const ChainStep& step = *chain_->steps()[i];
+            const StepSpan span(context_, step, "reply");
             const Verdict verdict = co_await running_[i].step->on_reply(context_, choices);
+            if (step.factory->needs().response_text) {
+                span.end(verdict);
+            }
             CO_TRY_VOID(settle(i, verdict));
         }
     }

@@ -114,7 +114,10 @@ private:
         bool is_decided = false;
     };
 
-    Status begin(size_t index);
+    class StepSpan;
+
+    // `span` is ended where the step does not simply go on.
+    Status begin(size_t index, const StepSpan& span);
     void follow_body();
     void collect_filters();
     // What comes of a verdict: the exchange goes on, or fails. A step that failed and may be

@@ -76,6 +76,7 @@ coro::Task<Status> Exchange::dispatch() {
         if (done || retries >= retries_max || !may_send_again(done.error())) {
             co_return done;
         }
+        end_attempt_note(done.error());
         begin_retry(RetryReason::idle_death);
     }
 }
@@ -95,6 +96,7 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
     record_.lease_begun = clock();
     first_attempt_ = first_attempt_.is_set() ? first_attempt_ : record_.lease_begun;
     record_.retried = record_.lease_begun - first_attempt_;
+    begin_attempt_note();
     const Instant turn = services_.proactor.now();
     auto leased = co_await target_->upstream->lease(*this, fresh);
     leasing_ = clock() - record_.lease_begun;
@@ -131,11 +133,14 @@ Status Exchange::send_request_head() {
     http::HeadWriter writer(arena);
     const std::string_view target = upstream_target(arena);
     writer.request_line(head.method_text, target);
-    Outgoing outgoing = {.upstream = *target_->upstream,
-                         .service = *target_->service,
-                         .key = key_,
-                         .request_id = record_.request_id,
-                         .edits = request_edits()};
+    Outgoing outgoing = {
+        .upstream = *target_->upstream,
+        .service = *target_->service,
+        .key = key_,
+        .request_id = record_.request_id,
+        .edits = request_edits(),
+        .traceparent = outgoing_traceparent(arena),
+        .keeps_tracestate = record_.trace == nullptr || record_.trace->keeps_tracestate()};
     if (translated_ == nullptr) {
         write_request_fields(writer, head, outgoing);
     } else {

@@ -190,6 +190,7 @@ Status Exchange::begin() {
     record_.operation = call_.is_known ? operation_name(call_.operation) : record_.path;
     record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),
                                            snapshot_->accepts_request_ids, services_.prng, arena);
+    begin_trace();
     if (!snapshot_->cors.allowed_origins.empty()) {
         origin_ = arena.copy(head.headers.value(HeaderId::origin));
     }
@@ -468,6 +469,7 @@ void Exchange::finish(const Error& error) {
     }
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
+    end_attempt_note(error);
     end_attempt(error);
     price();
     end_processors();

@@ -170,6 +170,11 @@ private:
     FailureClass failure_class(const Error& error) const;
     void end_attempt(const Error& error);
     void on_first_event();
+    // tracing.cc
+    void begin_trace();
+    void begin_attempt_note();
+    void end_attempt_note(const Error& error);
+    std::string_view outgoing_traceparent(Arena& arena) const;
     // dispatch.cc
     coro::Task<Status> dispatch();
     coro::Task<Status> attempt(bool fresh);

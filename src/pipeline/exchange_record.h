@@ -14,6 +14,7 @@
 #include "net/address.h"
 #include "pipeline/stream_watch.h"
 #include "providers/dialect.h"
+#include "trace/notes.h"
 
 namespace sluice::pipeline {
 
@@ -113,6 +114,8 @@ struct ExchangeRecord {
     std::string_view cache_key;  // The digest in hexadecimal, by which an entry is purged.
     bool is_cached = false;      // No upstream was asked: `usage` is what the answer once cost.
     bool reply_failed = false;   // The upstream said in its stream that it failed.
+
+    trace::Notes* trace = nullptr;  // In the arena; null where traces are off.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

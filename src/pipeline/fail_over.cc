@@ -356,6 +356,7 @@ void Exchange::end_attempt(const Error& error) {
 
 // After a failure: true when there is another target for the request, which was turned to.
 coro::Task<Result<bool>> Exchange::goes_elsewhere(const Error& error) {
+    end_attempt_note(error);
     if (choice_ == nullptr) {
         co_return false;
     }

@@ -66,6 +66,7 @@ public:
         reply.content_type = head.headers.value(HeaderId::content_type);
         reply.content_encoding = head.headers.value(HeaderId::content_encoding);
         reply.location = head.headers.value(HeaderId::location);
+        reply.retry_after = head.headers.value(HeaderId::retry_after);
         while (true) {
             CO_TRY_VOID(take_body(reply.body));
             if (lease_->is_response_complete()) {

@@ -33,7 +33,8 @@ struct FetchedReply {
     uint16_t status = 0;
     std::string content_type;
     std::string content_encoding;
-    std::string location;  // Of a redirect.
+    std::string location;     // Of a redirect.
+    std::string retry_after;  // As it was said.
     std::string body;
 };
 

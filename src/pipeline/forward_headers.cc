@@ -113,6 +113,19 @@ bool stays_on_upstream_side(HeaderId id) {
     }
 }
 
+// Ours stands for it, or it belongs to a trace that nobody knows.
+bool is_of_other_trace(const Outgoing& outgoing, HeaderId id) {
+    return (id == HeaderId::traceparent && !outgoing.traceparent.empty()) ||
+           (id == HeaderId::tracestate && !outgoing.keeps_tracestate);
+}
+
+void write_trace(http::HeadWriter& writer, const Outgoing& outgoing) {
+    const bool is_unwanted = outgoing.edits != nullptr && outgoing.edits->removes("traceparent");
+    if (!outgoing.traceparent.empty() && !is_unwanted) {
+        writer.field(HeaderId::traceparent, outgoing.traceparent);
+    }
+}
+
 // What the operator's settings and the provider add.
 void write_upstream_fields(http::HeadWriter& writer,
                            const Outgoing& outgoing,
@@ -123,6 +136,7 @@ void write_upstream_fields(http::HeadWriter& writer,
     }
     writer.field(HeaderId::accept_encoding, "identity");
     writer.field(HeaderId::x_request_id, outgoing.request_id);
+    write_trace(writer, outgoing);
 }
 
 // Under these names providers tell the id that they know a request by.
@@ -164,7 +178,7 @@ void write_request_fields(http::HeadWriter& writer,
     for (const http::HeaderField& field : head.headers) {
         if (!stays_on_client_side(field.id) && !belongs_to_signature(field) &&
             !is_named_by_connection(head.headers, field) && !is_set_by_upstream(options, field) &&
-            !is_removed(outgoing.edits, field)) {
+            !is_removed(outgoing.edits, field) && !is_of_other_trace(outgoing, field.id)) {
             writer.parsed_field(field);
         }
     }
@@ -181,7 +195,8 @@ void write_translated_request_fields(http::HeadWriter& writer,
     writer.field(HeaderId::accept, accept);
     const auto pass = [&](HeaderId id) {
         const http::HeaderField* const field = head.headers.find(id);
-        if (field != nullptr && !is_removed(outgoing.edits, *field)) {
+        if (field != nullptr && !is_removed(outgoing.edits, *field) &&
+            !is_of_other_trace(outgoing, id)) {
             writer.field(id, field->value);
         }
     };

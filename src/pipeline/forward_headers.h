@@ -27,6 +27,10 @@ struct Outgoing {
     std::string_view request_id;
     const HeaderEdits* edits = nullptr;  // Of the route's processors.
     bool passes_betas = false;           // Anthropic's header of the client goes on as well.
+    // Ours, in place of the client's; empty where the gateway has no trace, and the client's goes
+    // on.
+    std::string_view traceparent = {};
+    bool keeps_tracestate = true;
 };
 
 // Writes the fields of a client's request that go on, and those that the upstream needs: host,

@@ -202,6 +202,7 @@ bool Exchange::may_go_again(const Error& error) {
 
 // After a failure: true when the request is to be sent again, which may have been waited for.
 coro::Task<Result<bool>> Exchange::goes_again(const Error& error) {
+    end_attempt_note(error);
     if (!may_go_again(error)) {
         co_return false;
     }

@@ -14,6 +14,7 @@
 #include "pipeline/service.h"
 #include "pipeline/target_pool.h"
 #include "providers/price_table.h"
+#include "trace/sampling.h"
 
 namespace sluice::pipeline {
 
@@ -49,6 +50,7 @@ public:
     bool trusts_reported_costs = false;  // What an upstream says of the cost counts instead.
     bool accepts_request_ids = true;
     bool sends_server_timing = true;
+    trace::Sampling sampling;
 };
 
 }  // namespace sluice::pipeline

@@ -182,6 +182,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->trusts_reported_costs = config.prices.trust_reported;
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
+    snapshot->sampling = telemetry_.sampling();
     snapshot_ = std::move(snapshot);
 }
 

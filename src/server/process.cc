@@ -54,6 +54,7 @@
 #include "server/process_cache.h"
 #include "server/process_logs.h"
 #include "server/process_metrics.h"
+#include "server/process_traces.h"
 #include "server/reload.h"
 #include "server/restore_budgets.h"
 #include "server/runtime_config.h"
@@ -164,6 +165,7 @@ private:
     ProcessLogs logs_;
     std::unique_ptr<ledger::Ledger> ledger_;  // Null when there is none.
     std::vector<ledger::Lane*> ledger_lanes_;
+    ProcessTraces traces_;
     std::unique_ptr<net::ShardGroup> group_;
     std::unique_ptr<ProcessCache> cache_;
     std::unique_ptr<net::Shard> control_;
@@ -263,6 +265,7 @@ bool Process::start_resolver() {
 }
 
 bool Process::start_shards() {
+    traces_.start(*control_, *resolver_, config_);
     const std::vector<uint32_t> cores = usable_cores();
     const uint32_t shards = options().shards;
     const bool pin = options().pin_shards && shards <= cores.size();
@@ -288,6 +291,7 @@ bool Process::start_shards() {
                 .log = logs_.shard(i),
                 .access_log = logs_.access(i),
                 .ledger = ledger_lanes_[i],
+                .traces = traces_.lane(i),
                 .cache = cache_.get(),
             },
             *resolver_));
@@ -443,6 +447,7 @@ void Process::publish_logs() {
     if (ledger_ != nullptr) {
         metrics_.publish_ledger(*ledger_);
     }
+    traces_.publish(metrics_);
 }
 
 void Process::loop() {
@@ -484,6 +489,7 @@ void Process::stop() {
         cache_->save(snapshot_time());
     }
     if (control_ != nullptr) {
+        traces_.stop(*control_);
         stop_control();
     }
     if (ledger_ != nullptr) {
@@ -543,6 +549,7 @@ void Process::stop_control() {
     history_.reset();
     usage_.reset();
     config_watch_.reset();
+    traces_.reset();
     resolver_.reset();
     log_.reset();
     control_.reset();

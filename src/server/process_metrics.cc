@@ -7,6 +7,7 @@
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "ledger/ledger.h"
+#include "server/trace_exporter.h"
 
 namespace sluice::server {
 
@@ -28,7 +29,11 @@ ProcessMetrics::ProcessMetrics()
       log_write_errors_(store_.counter(MetricId::log_write_errors_total)),
       ledger_written_(store_.counter(MetricId::ledger_entries_total, {"written"})),
       ledger_dropped_(store_.counter(MetricId::ledger_entries_total, {"dropped"})),
-      ledger_failures_(store_.counter(MetricId::ledger_failures_total)) {
+      ledger_failures_(store_.counter(MetricId::ledger_failures_total)),
+      spans_exported_(store_.counter(MetricId::trace_spans_exported_total)),
+      spans_dropped_by_queue_(store_.counter(MetricId::trace_spans_dropped_total, {"queue"})),
+      spans_dropped_by_export_(store_.counter(MetricId::trace_spans_dropped_total, {"export"})),
+      trace_failures_(store_.counter(MetricId::trace_export_failures_total)) {
     store_.gauge(MetricId::build_info, {SLUICE_VERSION, kCompiler}).set(1);
 }
 
@@ -49,6 +54,13 @@ void ProcessMetrics::publish_ledger(const ledger::Ledger& ledger) {
     ledger_written_.publish(ledger.counters().written);
     ledger_dropped_.publish(ledger.dropped() + ledger.counters().lost);
     ledger_failures_.publish(ledger.counters().failures);
+}
+
+void ProcessMetrics::publish_traces(const TraceExporter& exporter) {
+    spans_exported_.publish(exporter.counters().exported);
+    spans_dropped_by_queue_.publish(exporter.dropped_by_shards());
+    spans_dropped_by_export_.publish(exporter.counters().dropped);
+    trace_failures_.publish(exporter.counters().failures);
 }
 
 }  // namespace sluice::server

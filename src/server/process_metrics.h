@@ -13,6 +13,8 @@
 
 namespace sluice::server {
 
+class TraceExporter;
+
 class ProcessMetrics {
 public:
     // Every series is there from the start, so that its first step is seen as one.
@@ -25,6 +27,7 @@ public:
     void publish_logs(uint64_t dropped_lines, uint64_t write_errors);
 
     void publish_ledger(const ledger::Ledger& ledger);
+    void publish_traces(const TraceExporter& exporter);
 
     // In every turn; looks at them when it is time.
     void publish_pools(const Pools& pools, Instant now) { pools_.publish(pools, now); }
@@ -42,6 +45,10 @@ private:
     Counter& ledger_written_;
     Counter& ledger_dropped_;
     Counter& ledger_failures_;
+    Counter& spans_exported_;
+    Counter& spans_dropped_by_queue_;
+    Counter& spans_dropped_by_export_;
+    Counter& trace_failures_;
 };
 
 }  // namespace sluice::server

@@ -136,6 +136,14 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
             }
         }
     }
+    if (made->config.traces.endpoint.starts_with("https://")) {
+        const std::string error =
+            take(net::TlsContext::make_client(made->config.traces.tls, stores, wall_clock_ns),
+                 made->traces);
+        if (!made->traces) {
+            return std::unexpected("traces.tls: " + error);
+        }
+    }
     auto prices = make_price_table(made->config.prices, warnings);
     if (!prices) {
         return std::unexpected(std::move(prices.error()));

@@ -32,6 +32,7 @@ struct RuntimeConfig {
     // Towards hosts that requests name, and webhooks. Empty when there are none of them, or no
     // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;
+    net::TlsContext traces;  // Towards their receiver; empty without one, or for plain http.
     providers::PriceTable prices;
     Pools pools;  // In the order of the configuration's.
 };

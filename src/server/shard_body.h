@@ -40,6 +40,7 @@
 #include "server/process_cache.h"
 #include "server/runtime_config.h"
 #include "server/telemetry.h"
+#include "trace/lane.h"
 
 namespace sluice::server {
 
@@ -55,6 +56,7 @@ struct ShardPlan {
     LogFormat log_format = LogFormat::human;
     LogLane* access_log = nullptr;
     ledger::Lane* ledger = nullptr;  // Null when there is none.
+    trace::Lane* traces = nullptr;   // Likewise.
     ProcessCache* cache = nullptr;   // Null: processors that need one let everything pass.
 };
 

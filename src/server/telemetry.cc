@@ -25,17 +25,23 @@
 #include "server/ledger_entry.h"
 #include "server/options.h"
 #include "server/series.h"
+#include "server/trace_record.h"
+#include "trace/lane.h"
+#include "trace/record.h"
+#include "trace/sampling.h"
 
 namespace sluice::server {
 
 ShardTelemetry::ShardTelemetry(net::Shard& shard,
                                LogLane* access_log,
                                AccessLogFormat format,
-                               ledger::Lane* ledger)
+                               ledger::Lane* ledger,
+                               trace::Lane* traces)
     : shard_(shard),
       access_log_(access_log),
       line_(format),
       ledger_(ledger),
+      traces_(traces),
       shard_name_(std::to_string(shard.index())),
       models_(store_),
       dialects_(store_),
@@ -49,6 +55,9 @@ ShardTelemetry::~ShardTelemetry() = default;
 
 void ShardTelemetry::use(const config::Config& config) {
     models_.set_limit(config.server.metrics.models_max);
+    sampling_ = trace::Sampling::of(config.traces);
+    sampling_.is_on = traces_ != nullptr;
+    is_https_ = config.server.tls.enabled();
     routes_.clear();
     for (const auto& route : config.routes) {
         add_route(route.path_prefix, route.target_llm);
@@ -93,6 +102,28 @@ void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
         ledger_->add(ledger_entry(record, shard_.proactor().ring().now(),
                                   shard_.proactor().ring().wall_clock_ns(), shard_.prng().next()));
     }
+    if (record.trace != nullptr && traces_ != nullptr) {
+        trace(record);
+    }
+}
+
+void ShardTelemetry::trace(const pipeline::ExchangeRecord& record) {
+    const trace::Keep keep = keep_of(record, sampling_);
+    if (keep == trace::Keep::none) {
+        return;
+    }
+    trace::Record* const to = traces_->begin();
+    if (to == nullptr) {
+        traces_->drop(trace::span_count(*record.trace));
+        return;
+    }
+    const net::Ring& ring = shard_.proactor().ring();
+    fill_trace(*to, record, keep,
+               {.route = series_for(record).route,
+                .scheme = is_https_ ? "https" : "http",
+                .now = ring.now(),
+                .wall_clock_ns = ring.wall_clock_ns()});
+    traces_->publish();
 }
 
 void ShardTelemetry::on_request_refused(const pipeline::ExchangeRecord& record) {

@@ -21,16 +21,19 @@
 #include "server/access_log.h"
 #include "server/options.h"
 #include "server/series.h"
+#include "trace/lane.h"
+#include "trace/sampling.h"
 
 namespace sluice::server {
 
 class ShardTelemetry final : public pipeline::Telemetry {
 public:
-    // `access_log`, `ledger`: null when it is off.
+    // `access_log`, `ledger`, `traces`: null when it is off.
     ShardTelemetry(net::Shard& shard,
                    LogLane* access_log,
                    AccessLogFormat format,
-                   ledger::Lane* ledger);
+                   ledger::Lane* ledger,
+                   trace::Lane* traces = nullptr);
     ~ShardTelemetry();
 
     // Names of routes and upstreams from now on.
@@ -53,6 +56,8 @@ public:
     void publish_cache(const cache::CacheStatistics& statistics);
 
     MetricStore& store() { return store_; }
+    // Which exchanges are to take notes for their trace.
+    const trace::Sampling& sampling() const { return sampling_; }
 
 private:
     void add_route(std::string_view route, std::string_view target);
@@ -63,11 +68,15 @@ private:
     void count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record);
     void add_cost(Counter& counter, int64_t pico_usd);
     void log(const pipeline::ExchangeRecord& record);
+    void trace(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;
     LogLane* access_log_;
     AccessLogLine line_;
     ledger::Lane* ledger_;
+    trace::Lane* traces_;
+    trace::Sampling sampling_;
+    bool is_https_ = false;
     const std::string shard_name_;
     MetricStore store_;
     // Of each route, by upstream, that of its target_llm first; the last route is for none.

@@ -49,6 +49,8 @@ std::string table_header(Section section) {
             return "[ledger]";
         case Section::prices:
             return "[prices]";
+        case Section::traces:
+            return "[traces]";
         default:
             return "[processor.under_test]";
     }
@@ -92,6 +94,8 @@ std::string shown_path(Section section) {
             return "ledger";
         case Section::prices:
             return "prices";
+        case Section::traces:
+            return "traces";
         default:
             return "processor.under_test";
     }
@@ -170,7 +174,7 @@ TEST(Ranges, AFractionRefusesWhatLiesOutsideAndWhatIsNoNumber) {
             expect_refused(section, setting, outside(setting.max, 1));
         }
     });
-    EXPECT_EQ(count, 7);
+    EXPECT_EQ(count, 8);
 }
 
 TEST(Ranges, EveryNumberTakesItsEnds) {

@@ -29,6 +29,7 @@
 #include "pipeline/processor_table.h"
 #include "providers/price_options.h"
 #include "server/options.h"
+#include "trace/options.h"
 #include "upstream/options.h"
 
 namespace sluice::config {
@@ -120,6 +121,12 @@ TEST(Schema, NamesEveryMemberOfLedgerAndPrices) {
               member_count<ledger::LedgerOptions>() - 1);
     EXPECT_EQ(settings_of(Section::prices, providers::PriceOptions()),
               member_count<providers::PriceOptions>() - 1);
+}
+
+// Secret headers are what was found elsewhere; `tls` has its own members.
+TEST(Schema, NamesEveryMemberOfTraces) {
+    EXPECT_EQ(settings_of(Section::traces, trace::TraceOptions()),
+              member_count<trace::TraceOptions>() - 2 + member_count<net::TlsClientOptions>());
 }
 
 // Of what all types have in common, `name` is the table's own name and `config` is set by the type.
@@ -322,6 +329,8 @@ public:
                 return &ledger_;
             case Section::prices:
                 return &prices_;
+            case Section::traces:
+                return &traces_;
             default:
                 return nullptr;
         }
@@ -342,6 +351,7 @@ private:
     cache::CacheOptions cache_;
     ledger::LedgerOptions ledger_;
     providers::PriceOptions prices_;
+    trace::TraceOptions traces_;
 };
 
 // Writing the ends of each range and reading them back shows that the member can hold them.

@@ -1,0 +1,99 @@
+// What an exchange notes for its trace: who it is when it begins, and each attempt when it is over.
+//
+// Does nothing where traces are off. The instants are those that the record has anyway.
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "http/header_names.h"
+#include "http/url.h"
+#include "pipeline/exchange.h"
+#include "pipeline/exchange_record.h"
+#include "pipeline/service.h"
+#include "pipeline/snapshot.h"
+#include "providers/provider_error.h"
+#include "trace/context.h"
+#include "trace/notes.h"
+#include "trace/sampling.h"
+#include "upstream/upstream.h"
+
+namespace sluice::pipeline {
+
+namespace {
+
+constexpr uint16_t kFirstErrorStatus = 400;
+
+}  // namespace
+
+// Goes on with the client's trace, or begins one.
+void Exchange::begin_trace() {
+    const trace::Sampling& sampling = snapshot_->sampling;
+    if (!sampling.is_on) {
+        return;
+    }
+    const std::string_view field = client_.head().headers.value(http::HeaderId::traceparent);
+    const std::optional<trace::Context> parent = trace::parse_traceparent(field);
+    trace::Context own;
+    own.trace = parent ? parent->trace : trace::new_trace_id(services_.prng);
+    own.span = trace::new_span_id(services_.prng);
+    own.is_sampled = sampling.samples(own.trace, parent);
+    record_.trace = &client_.arena().make<trace::Notes>(
+        client_.arena(), own, parent ? parent->span : 0, parent.has_value());
+}
+
+void Exchange::begin_attempt_note() {
+    if (record_.trace == nullptr) {
+        return;
+    }
+    trace::AttemptNote& note = record_.trace->begin_attempt();
+    const http::BaseUrl& url = target_->upstream->url();
+    note.span = trace::new_span_id(services_.prng);
+    note.upstream = target_->name;
+    note.vendor = target_->service->vendor().name;
+    note.model = model_for_upstream();
+    note.host = url.host;
+    note.port = url.port;
+    note.began = record_.lease_begun;
+    if (note.ordinal > 0) {
+        note.retry_reason = retry_reason_name(record_.retry_reason);
+    }
+}
+
+// Before the next one makes the record forget it.
+void Exchange::end_attempt_note(const Error& error) {
+    trace::AttemptNote* const note =
+        record_.trace == nullptr ? nullptr : record_.trace->open_attempt();
+    if (note == nullptr) {
+        return;
+    }
+    const bool is_refused = refusal_ != nullptr && refusal_->upstream_status != 0;
+    note->status = is_refused ? refusal_->upstream_status : record_.upstream_status;
+    note->error = error;
+    note->is_stream = record_.is_stream;
+    note->is_reused = record_.connection_reused;
+    note->is_failed = note->status >= kFirstErrorStatus || record_.reply_failed ||
+                      (error.kind != ErrorKind::none && error.source == ErrorSource::upstream);
+    note->leased = record_.leased;
+    note->sent = record_.sent;
+    note->first_byte = record_.first_byte;
+    note->first_event = record_.first_event;
+    note->ended = record_.ended.is_set() ? record_.ended : clock();
+}
+
+// What the upstream is told of the trace: that its parent is this attempt. Empty without a trace.
+std::string_view Exchange::outgoing_traceparent(Arena& arena) const {
+    const trace::AttemptNote* const note =
+        record_.trace == nullptr ? nullptr : record_.trace->open_attempt();
+    if (note == nullptr) {
+        return {};
+    }
+    trace::Context context = record_.trace->own();
+    context.span = note->span;
+    const auto text = trace::traceparent(context);
+    return arena.copy({text.data(), text.size()});
+}
+
+}  // namespace sluice::pipeline
