@@ -236,8 +236,9 @@ std::string_view value_word(const Setting& setting) {
             return "WORD";
         case ValueType::text_list:
             return "A,B,...";
-        case ValueType::text:
         case ValueType::pairs:
+            return "NAME=VALUE,...";
+        case ValueType::text:
             break;
     }
     return "TEXT";

@@ -309,7 +309,7 @@ class Gateway:
         self.write_config(config)
         self.errors = open(os.path.join(self.folder.name, "stderr"), "w+b")
         self.access = open(os.path.join(self.folder.name, "stdout"), "w+b")
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("SLUICE_", "OTEL_"))}
         environ.update({"TEST_UPSTREAM_KEY": self.KEY}, **(environment or {}))
         WATCH.learn_from_environment(
             {n: v for n, v in environ.items() if n.startswith("TEST_") or n in (environment or {})})

@@ -37,7 +37,9 @@ protected:
                               .service = service,
                               .key = choice.key,
                               .request_id = "req_1",
-                              .edits = nullptr});
+                              .edits = nullptr,
+                              .traceparent = traceparent_,
+                              .keeps_tracestate = keeps_tracestate_});
         return fields_of(writer);
     }
     // What the client gets when the upstream sends `fields`.
@@ -66,6 +68,10 @@ private:
 
     Arena arena_;
     std::array<http::HeaderField, 16> storage_;
+
+protected:
+    std::string_view traceparent_;
+    bool keeps_tracestate_ = true;
 };
 
 const std::string kOwn =
@@ -92,6 +98,15 @@ TEST_F(ForwardHeadersTest, WhatIsNotDeniedPassesAsWrittenAndInOrder) {
               "host: 127.0.0.1:1\r\nX-Custom: 1\r\nContent-Type: application/json\r\n"
               "x-custom: 2\r\nOpenAI-Beta: assistants=v2\r\ntraceparent: 00-1\r\n"
               "User-Agent: sdk\r\naccept-encoding: identity\r\nx-request-id: req_1\r\n");
+}
+
+TEST_F(ForwardHeadersTest, OurTraceStandsForTheClients) {
+    traceparent_ = "00-ours";
+    EXPECT_EQ(request({{"traceparent", "00-1"}, {"TraceState", "a=b"}, {"traceparent", "00-2"}}),
+              "host: 127.0.0.1:1\r\nTraceState: a=b\r\naccept-encoding: identity\r\n"
+              "x-request-id: req_1\r\ntraceparent: 00-ours\r\n");
+    keeps_tracestate_ = false;
+    EXPECT_EQ(request({{"tracestate", "a=b"}}), kOwn + "traceparent: 00-ours\r\n");
 }
 
 TEST_F(ForwardHeadersTest, CredentialsOfClientsNeverPass) {
