@@ -61,7 +61,8 @@ constexpr auto kTracesSettings = std::to_array<Setting>({
         .restart(),
     setting<&TraceOptions::resource>(
         "resource",
-        "More attributes of the resource, as { \"deployment.environment.name\" = \"prod\" }.")
+        "More attributes of the resource, as { \"deployment.environment.name\" = \"prod\" }. They "
+        "replace the gateway's own of the same name.")
         .check_each(check_attribute)
         .also_environment("OTEL_RESOURCE_ATTRIBUTES")
         .restart(),

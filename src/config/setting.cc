@@ -148,6 +148,23 @@ std::string value_problem(const Setting& setting, const Value& value) {
     return "";
 }
 
+namespace {
+
+// "name=value", with commas between several. What is wrong is not repeated: it may be a secret.
+std::expected<TextPairs, std::string> parse_pairs(std::string_view text) {
+    TextPairs pairs;
+    while (const auto element = next_list_element(text)) {
+        const size_t end = element->find('=');
+        if (end == std::string_view::npos) {
+            return std::unexpected("is wrong; expected name=value, with commas between several");
+        }
+        pairs.emplace_back(element->substr(0, end), element->substr(end + 1));
+    }
+    return pairs;
+}
+
+}  // namespace
+
 std::expected<Value, std::string> parse_value(const Setting& setting, std::string_view text) {
     Value value;
     const auto wrong = [&] {
@@ -190,17 +207,11 @@ std::expected<Value, std::string> parse_value(const Setting& setting, std::strin
             break;
         }
         case ValueType::pairs: {
-            TextPairs pairs;
-            while (const auto element = next_list_element(text)) {
-                const size_t end = element->find('=');
-                if (end == std::string_view::npos) {
-                    return std::unexpected(
-                        std::string("is wrong; expected name=value, with commas "
-                                    "between several"));
-                }
-                pairs.emplace_back(element->substr(0, end), element->substr(end + 1));
+            auto pairs = parse_pairs(text);
+            if (!pairs) {
+                return std::unexpected(std::move(pairs.error()));
             }
-            value = std::move(pairs);
+            value = std::move(*pairs);
             break;
         }
     }

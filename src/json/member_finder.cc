@@ -39,25 +39,33 @@ MemberFinder::MemberFinder(std::string_view quoted_key, Arena& arena, const Opti
     : quoted_key_(quoted_key),
       arena_(&arena),
       find_pair_((options.scan != nullptr ? *options.scan : text_scan()).find_pair),
-      value_bytes_max_(static_cast<uint32_t>(options.value_bytes_max)) {
+      value_bytes_max_(static_cast<uint32_t>(options.value_bytes_max)),
+      finds_texts_(options.finds_texts) {
     SLUICE_ASSERT(quoted_key.size() > 2 && quoted_key.size() <= kKeyBytesMax + 2);
     SLUICE_ASSERT(quoted_key.front() == '"' && quoted_key.find('"', 1) == quoted_key.size() - 1);
     SLUICE_ASSERT(quoted_key.find('\\') == quoted_key.npos);
 }
 
 void MemberFinder::feed(std::string_view piece) {
-    if (piece.empty()) {
-        return;
+    while (!piece.empty()) {
+        piece = feed_to_find(piece);
     }
+}
+
+std::string_view MemberFinder::feed_to_find(std::string_view piece) {
     const char* at = piece.data();
     const char* const end = at + piece.size();
-    while (at != end) {
+    const uint32_t count_before = count_;
+    while (at != end && count_ == count_before) {
         switch (state_) {
             case State::search:
                 at = search(at, end, piece.data());
                 break;
             case State::inside:
                 at = inside(at, end);
+                break;
+            case State::text:
+                at = text(at, end);
                 break;
             case State::colon:
             case State::value:
@@ -66,15 +74,21 @@ void MemberFinder::feed(std::string_view piece) {
                 } else if (state_ == State::colon && *at == ':') {
                     state_ = State::value;
                     ++at;
-                } else if (state_ == State::value && *at == '{') {
+                } else if (state_ == State::value && *at == '{' && !finds_texts_) {
                     state_ = State::inside;
+                } else if (state_ == State::value && *at == '"' && finds_texts_) {
+                    state_ = State::text;
+                    ++at;
                 } else {
                     state_ = State::search;
                 }
                 break;
         }
     }
-    last_ = piece.back();
+    if (at != piece.data()) {
+        last_ = at[-1];
+    }
+    return {at, end};
 }
 
 // Goes to the byte after the quoted key, or to the end. `begin` is the first byte of the piece.
@@ -146,6 +160,25 @@ const char* MemberFinder::inside(const char* at, const char* end) {
     after_backslash_ = after_backslash;
     keep(std::string_view(from, at));
     return at;
+}
+
+// From the byte after the opening quote to the one after the closing quote, or to the end.
+const char* MemberFinder::text(const char* at, const char* end) {
+    const char* const from = at;
+    while (at != end && (after_backslash_ || *at != '"')) {
+        after_backslash_ = !after_backslash_ && *at == '\\';
+        ++at;
+    }
+    keep(std::string_view(from, at));
+    if (at == end) {
+        return at;
+    }
+    if (pending_.size == 0 && !is_too_long_) {
+        state_ = State::search;
+    } else {
+        end_value();
+    }
+    return at + 1;
 }
 
 void MemberFinder::keep(std::string_view part) {

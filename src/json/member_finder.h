@@ -1,5 +1,6 @@
 // MemberFinder: looks for one member with an object as value, for example "usage", in a long body
-// or a stream of events, without parsing what surrounds it.
+// or a stream of events, without parsing what surrounds it; or, where it is told so, for one with a
+// text as value.
 //
 // Why a plain search for the quoted key is right in valid JSON: inside a string every quote is
 // written with a backslash before it, so the bytes `"usage"` with no backslash before the first
@@ -27,6 +28,9 @@ public:
     struct Options {
         // Larger objects are passed over.
         size_t value_bytes_max = 4096;
+        // Texts are found in place of objects: what stands between their quotes, unless it is
+        // empty.
+        bool finds_texts = false;
         // For tests; null takes the best one.
         const TextScan* scan = nullptr;
     };
@@ -38,6 +42,8 @@ public:
     MemberFinder(std::string_view quoted_key, Arena& arena, const Options& options);
 
     void feed(std::string_view piece);
+    // Likewise up to the end of the next find; returns the rest of the piece.
+    std::string_view feed_to_find(std::string_view piece);
 
     // The last complete object as it was written, braces included; empty when none was seen. Valid
     // until the next find is complete.
@@ -47,7 +53,7 @@ public:
     uint32_t count() const { return count_; }
 
 private:
-    enum class State : uint8_t { search, colon, value, inside };
+    enum class State : uint8_t { search, colon, value, inside, text };
     struct Buffer {
         char* data = nullptr;
         uint32_t size = 0;
@@ -56,6 +62,7 @@ private:
 
     const char* search(const char* at, const char* end, const char* begin);
     const char* inside(const char* at, const char* end);
+    const char* text(const char* at, const char* end);
     void keep(std::string_view part);
     void end_value();
 
@@ -73,6 +80,7 @@ private:
     bool in_string_ = false;
     bool after_backslash_ = false;
     bool is_too_long_ = false;
+    bool finds_texts_ = false;
 };
 
 }  // namespace sluice::json

@@ -238,6 +238,7 @@ coro::Task<Status> Exchange::serve() {
 
 // By one target, or by another one where it fails.
 coro::Task<Status> Exchange::answer() {
+    watch_reply();
     CO_TRY_VOID(co_await choose_target());
     while (true) {
         const Status done = co_await ask_target();
@@ -470,6 +471,7 @@ void Exchange::finish(const Error& error) {
     record_.request_body_bytes = client_.body_bytes();
     record_.response_body_bytes = client_.response_body_bytes();
     end_attempt_note(error);
+    end_trace();
     end_attempt(error);
     price();
     end_processors();

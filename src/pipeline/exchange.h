@@ -70,6 +70,8 @@ struct VirtualKey;
 namespace sluice::pipeline {
 
 class ChainRun;
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
+class ReplyFacts;
 enum class FailureClass : uint8_t;
 struct ListedModels;
 struct RequestFields;
@@ -174,6 +176,8 @@ private:
     void begin_trace();
     void begin_attempt_note();
     void end_attempt_note(const Error& error);
+    void watch_reply();
+    void end_trace();
     std::string_view outgoing_traceparent(Arena& arena) const;
     // dispatch.cc
     coro::Task<Status> dispatch();
@@ -287,6 +291,7 @@ private:
     std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
     std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.
     std::unique_ptr<ChainRun> chain_;         // When its route has processors.
+    ReplyFacts* reply_facts_ = nullptr;       // For its trace; in the arena.
     // What the client is told when the exchange fails, where an Error has no room for it; in the
     // arena.
     const providers::ProviderError* refusal_ = nullptr;

@@ -1,7 +1,6 @@
 // What an exchange notes for its trace: who it is when it begins, and each attempt when it is over.
 //
 // Does nothing where traces are off. The instants are those that the record has anyway.
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -9,9 +8,12 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "http/header_names.h"
+#include "http/server_exchange.h"
 #include "http/url.h"
+#include "pipeline/chain.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/reply_facts.h"
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 #include "providers/provider_error.h"
@@ -81,6 +83,26 @@ void Exchange::end_attempt_note(const Error& error) {
     note->first_byte = record_.first_byte;
     note->first_event = record_.first_event;
     note->ended = record_.ended.is_set() ? record_.ended : clock();
+}
+
+// Before the first attempt: of an exchange that the head has sampled, as looking costs a pass over
+// the reply.
+void Exchange::watch_reply() {
+    if (record_.trace == nullptr || !record_.trace->own().is_sampled ||
+        !ReplyFacts::can_read(call_, wants_stream_)) {
+        return;
+    }
+    const bool is_tapped = chain_ != nullptr && chain_->needs().response_body;
+    http::BodyTap* const next = is_tapped ? chain_.get() : nullptr;
+    reply_facts_ = &client_.arena().make<ReplyFacts>(call_, client_.arena(), next);
+    client_.set_tap(reply_facts_);
+}
+
+void Exchange::end_trace() {
+    if (reply_facts_ != nullptr) {
+        client_.set_tap(nullptr);
+        record_.trace->tell_reply(reply_facts_->model(), reply_facts_->finish_reasons());
+    }
 }
 
 // What the upstream is told of the trace: that its parent is this attempt. Empty without a trace.

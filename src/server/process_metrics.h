@@ -13,6 +13,7 @@
 
 namespace sluice::server {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class TraceExporter;
 
 class ProcessMetrics {

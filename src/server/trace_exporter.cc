@@ -29,7 +29,6 @@
 #include "net/shard.h"
 #include "net/tls_context.h"
 #include "pipeline/fetch.h"
-#include "providers/vendor.h"
 #include "trace/gzip.h"
 #include "trace/lane.h"
 #include "trace/options.h"
@@ -181,6 +180,30 @@ coro::Task<void> TraceExporter::run() {
     resolver_.close();
 }
 
+// A key must not stand there twice: what is configured replaces what would be ours.
+void TraceExporter::begin_batch(trace::OtlpText& otlp) const {
+    const auto is_ours = [&](std::string_view key) {
+        return std::ranges::find(options_.resource, key, &trace::NamedText::name) ==
+               options_.resource.end();
+    };
+    const auto add = [&](std::string_view key, std::string_view value) {
+        if (is_ours(key)) {
+            otlp.text(key, value);
+        }
+    };
+    otlp.begin_request();
+    add("service.name", options_.service_name);
+    add("service.version", SLUICE_VERSION);
+    add("host.name", host_name_);
+    if (is_ours("process.pid")) {
+        otlp.integer("process.pid", ::getpid());
+    }
+    for (const trace::NamedText& attribute : options_.resource) {
+        otlp.text(attribute.name, attribute.value);
+    }
+    otlp.begin_spans(kScope, SLUICE_VERSION);
+}
+
 // Every lane in turn; the last record may take it over the bound.
 size_t TraceExporter::take_batch(std::string& text) {
     text.clear();
@@ -194,16 +217,7 @@ size_t TraceExporter::take_batch(std::string& text) {
                 continue;
             }
             if (!otlp) {
-                otlp.emplace(text);
-                otlp->begin_request();
-                otlp->text("service.name", options_.service_name);
-                otlp->text("service.version", SLUICE_VERSION);
-                otlp->text("host.name", host_name_);
-                otlp->integer("process.pid", ::getpid());
-                for (const trace::NamedText& attribute : options_.resource) {
-                    otlp->text(attribute.name, attribute.value);
-                }
-                otlp->begin_spans(kScope, SLUICE_VERSION);
+                begin_batch(otlp.emplace(text));
             }
             trace::write_spans(*otlp, *record);
             spans += trace::span_count(*record);

@@ -31,6 +31,7 @@
 #include "providers/vendor.h"
 #include "trace/lane.h"
 #include "trace/options.h"
+#include "trace/otlp.h"
 #include "upstream/options.h"
 #include "upstream/patience.h"
 #include "upstream/upstream.h"
@@ -76,6 +77,7 @@ private:
     coro::Task<void> run();
     coro::Task<void> wait(Duration time);
     bool is_due() const;
+    void begin_batch(trace::OtlpText& otlp) const;
     size_t take_batch(std::string& text);
     coro::Task<void> send(const std::string& text, size_t spans);
     Fate judge(const Result<pipeline::FetchedReply>& reply, size_t spans, Duration& wait);

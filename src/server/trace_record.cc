@@ -151,6 +151,12 @@ void fill_trace(trace::Record& to,
     exchange.pool = to.texts.add(record.pool_name);
     exchange.key = to.texts.add(record.key_name);
     exchange.tenant = to.texts.add(record.tenant);
+    exchange.reply_model = to.texts.add(notes.reply_model());
+    for (const std::string_view reason : notes.finish_reasons()) {
+        if (exchange.finish_count < trace::kFinishReasonsMax) {
+            exchange.finish_reasons[exchange.finish_count++] = to.texts.add(reason);
+        }
+    }
     exchange.status = has_left ? uint16_t{0} : record.status;
     exchange.attempts = record.attempts;
     exchange.is_stream = record.is_stream;

@@ -21,6 +21,7 @@ namespace sluice::trace {
 
 inline constexpr size_t kAttemptsMax = 8;
 inline constexpr size_t kStepsMax = 12;
+inline constexpr size_t kFinishReasonsMax = 4;
 
 // One request to an upstream. Instants are zero for what did not happen.
 struct AttemptNote {
@@ -89,6 +90,14 @@ public:
         }
     }
 
+    // Of the reply that the client got.
+    void tell_reply(std::string_view model, std::span<const std::string_view> finish_reasons) {
+        reply_model_ = model;
+        finish_reasons_ = finish_reasons;
+    }
+    std::string_view reply_model() const { return reply_model_; }
+    std::span<const std::string_view> finish_reasons() const { return finish_reasons_; }
+
     std::span<const AttemptNote> attempts() const { return attempts_.view(); }
     std::span<const StepNote> steps() const { return steps_.view(); }
 
@@ -96,6 +105,8 @@ private:
     const Context own_;
     const SpanId parent_;
     const bool keeps_tracestate_;
+    std::string_view reply_model_;
+    std::span<const std::string_view> finish_reasons_;
     uint16_t made_attempts_ = 0;
     ArenaList<AttemptNote> attempts_;
     ArenaList<StepNote> steps_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/text.h"
@@ -111,6 +112,19 @@ void OtlpText::number(std::string_view key, double value) {
 void OtlpText::boolean(std::string_view key, bool value) {
     begin_attribute(key);
     writer_.key("boolValue").boolean(value);
+    end_attribute();
+}
+
+void OtlpText::texts(std::string_view key, std::span<const std::string_view> values) {
+    if (values.empty()) {
+        return;
+    }
+    begin_attribute(key);
+    writer_.key("arrayValue").begin_object().key("values").begin_array();
+    for (const std::string_view value : values) {
+        writer_.begin_object().key("stringValue").string(value).end_object();
+    }
+    writer_.end_array().end_object();
     end_attribute();
 }
 

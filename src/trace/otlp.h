@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,7 @@ public:
     void integer(std::string_view key, int64_t value);
     void number(std::string_view key, double value);
     void boolean(std::string_view key, bool value);
+    void texts(std::string_view key, std::span<const std::string_view> values);
 
 private:
     void begin_attribute(std::string_view key);

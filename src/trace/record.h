@@ -111,6 +111,9 @@ struct ExchangeFacts {
     Text pool;
     Text key;
     Text tenant;
+    Text reply_model;
+    std::array<Text, kFinishReasonsMax> finish_reasons = {};
+    uint8_t finish_count = 0;
     uint16_t status = 0;  // As sent to the client; 0 when nothing was.
     uint16_t attempts = 0;
     bool is_failed = false;  // By its own or an upstream's fault.

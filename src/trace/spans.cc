@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -209,9 +210,20 @@ private:
         to_.text("sluice.retry.reason", attempt.retry_reason);
         to_.boolean("sluice.connection.reused", attempt.is_reused);
         if (is_last) {
+            write_reply();
             write_usage(exchange_.usage);
         }
         to_.end_span(attempt.is_failed ? attempt.error : std::string_view());
+    }
+
+    void write_reply() {
+        std::array<std::string_view, kFinishReasonsMax> reasons;
+        for (size_t i = 0; i < exchange_.finish_count; ++i) {
+            reasons[i] = text(exchange_.finish_reasons[i]);
+        }
+        to_.text("gen_ai.response.model", text(exchange_.reply_model));
+        to_.texts("gen_ai.response.finish_reasons",
+                  std::span<const std::string_view>(reasons).first(exchange_.finish_count));
     }
 
     void write_usage(const UsageFacts& usage) {

@@ -31,7 +31,7 @@ UNSAMPLED = f"00-{TRACE}-{PARENT}-00"
 
 def reply():
     return json.dumps({
-        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+        "id": "c", "object": "chat.completion", "created": 1, "model": "m-2026",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER},
                      "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18,
@@ -41,7 +41,7 @@ def reply():
 def answers(connection, request):
     if b'"stream"' not in request.body:
         return support.json_answer(connection, reply())
-    delta = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    delta = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m-2026"}
     pieces = [{**delta, "choices": [{"index": 0, "delta": {"content": ANSWER},
                                      "finish_reason": None}]},
               {**delta, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
@@ -159,6 +159,8 @@ class TestSpans(TraceCase):
         self.assertEqual(attempt["server.port"], self.upstream.port)
         self.assertEqual(attempt["gen_ai.usage.input_tokens"], 11)
         self.assertEqual(attempt["gen_ai.usage.output_tokens"], 7)
+        self.assertEqual(attempt["gen_ai.response.model"], "m-2026")
+        self.assertEqual(attempt["gen_ai.response.finish_reasons"], ["stop"])
         for span in self.of_kind(spans, INTERNAL):
             self.assertEqual(span.parent, attempt.id, span)
         self.assertEqual(self.named(spans, "first_token").ended,
@@ -170,7 +172,8 @@ class TestSpans(TraceCase):
         self.assertEqual(asked.count("traceparent"), 1)
 
     def test_a_trace_of_its_own(self):
-        self.start(traces='service_name = "edge"\nresource = { "team" = "a" }')
+        self.start(traces='service_name = "edge"\n'
+                          'resource = { "team" = "a", "service.version" = "x" }')
         self.assertEqual(self.ask().status, 200)
         spans = self.one_trace()
         self.assertEqual(sorted(span.name for span in spans),
@@ -179,12 +182,15 @@ class TestSpans(TraceCase):
         self.assertEqual(server.parent, "")
         attempt, = self.of_kind(spans, CLIENT)
         self.assertEqual(attempt["gen_ai.usage.cache_read.input_tokens"], 5)
+        self.assertEqual(attempt["gen_ai.response.model"], "m-2026")
+        self.assertEqual(attempt["gen_ai.response.finish_reasons"], ["stop"])
         self.assertEqual(client_span_told(self.upstream.requests[0]), (server.trace, attempt.id))
         resource = self.receiver.resources[0]
         self.assertEqual(resource["service.name"], "edge")
         self.assertEqual(resource["team"], "a")
         self.assertEqual(resource["process.pid"], self.gateway.process.pid)
-        self.assertTrue(resource["service.version"] and resource["host.name"])
+        self.assertEqual(resource["service.version"], "x")
+        self.assertTrue(resource["host.name"])
 
     def test_a_traceparent_that_is_wrong_begins_a_new_trace(self):
         self.start()
@@ -283,6 +289,8 @@ target_llm = "claude"
         attempt, = self.of_kind(spans, CLIENT)
         self.assertEqual(attempt["gen_ai.provider.name"], "anthropic")
         self.assertEqual(attempt["gen_ai.usage.output_tokens"], 2)
+        self.assertEqual(attempt["gen_ai.response.model"], "claude")
+        self.assertEqual(attempt["gen_ai.response.finish_reasons"], ["stop"])
         asked, = other.requests
         self.assertEqual(client_span_told(asked), (TRACE, attempt.id))
         self.assertEqual(asked.field("tracestate"), "vendor=1")

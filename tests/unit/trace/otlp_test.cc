@@ -1,12 +1,12 @@
 // The JSON of OTLP, byte by byte.
 #include "trace/otlp.h"
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
-
-#include "trace/context.h"
 
 namespace sluice::trace {
 namespace {
@@ -31,6 +31,8 @@ TEST(Otlp, WritesEveryFieldInItsPublishedForm) {
     otlp.integer("least", INT64_MIN);
     otlp.number("d", 0.5);
     otlp.boolean("yes", true);
+    otlp.texts("none", {});
+    otlp.texts("why", std::array<std::string_view, 2>{"stop", "length"});
     otlp.end_span("reset");
     otlp.begin_span({.trace = {.high = 1, .low = 0xab}, .span = 0x11, .name = "root"});
     otlp.end_span("");
@@ -47,7 +49,9 @@ TEST(Otlp, WritesEveryFieldInItsPublishedForm) {
         R"("attributes":[{"key":"a","value":{"stringValue":"b"}},)"
         R"({"key":"least","value":{"intValue":"-9223372036854775808"}},)"
         R"({"key":"d","value":{"doubleValue":0.5}},)"
-        R"({"key":"yes","value":{"boolValue":true}}],)"
+        R"({"key":"yes","value":{"boolValue":true}},)"
+        R"({"key":"why","value":{"arrayValue":{"values":[{"stringValue":"stop"},)"
+        R"({"stringValue":"length"}]}}}],)"
         R"("status":{"message":"reset","code":2}},)"
         R"({"traceId":"000000000000000100000000000000ab","spanId":"0000000000000011",)"
         R"("flags":0,"name":"root","kind":1,"startTimeUnixNano":"0","endTimeUnixNano":"0",)"

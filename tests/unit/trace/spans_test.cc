@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -171,6 +173,7 @@ TEST(Spans, OfAStreamedExchange) {
         EXPECT_EQ(phase.ended, ended) << name;
     }
     std::vector<std::string> ids;
+    ids.reserve(spans.size());
     for (const Span& span : spans) {
         ids.push_back(span.id);
     }
