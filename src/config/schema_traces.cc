@@ -81,7 +81,7 @@ constexpr auto kTracesSettings = std::to_array<Setting>({
     setting<&TraceOptions::compression>("compression", "How requests to the receiver are packed.")
         .restart(),
     setting<&TraceOptions::batch_spans_max>("batch_spans_max", "Spans of one request, about.")
-        .range(1, 100'000)
+        .range(1, 20'000)
         .restart(),
     setting<&TraceOptions::batch_delay_ms>("batch_delay_ms",
                                            "How long traces come together before they are sent.")

@@ -5,10 +5,12 @@ notices.
 The real program between scripted upstreams and a receiver that checks every field of what comes.
 """
 
+import functools
 import json
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -17,6 +19,7 @@ import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, event
 from otlp_receiver import CLIENT, INTERNAL, SERVER, Receiver, accepts
 from secret_watch import WATCH, WatchedCase
+from tls_support import Authority, TlsUpstream
 
 CANARY = "never tell this prompt to anybody"
 ANSWER = "nor this answer"
@@ -77,8 +80,8 @@ def client_span_told(request):
 
 class TraceCase(WatchedCase):
     def start(self, script=answers, traces="", config="", llm="", route="", answer=None,
-              environment=None, retries=None):
-        self.receiver = Receiver(answer)
+              environment=None, retries=None, receiver=None):
+        self.receiver = receiver or Receiver(answer)
         self.addCleanup(self.receiver.close)
         self.upstream = Upstream(script)
         self.addCleanup(self.upstream.close)
@@ -484,6 +487,25 @@ class TestExport(TraceCase):
         self.assertEqual(fields["authorization"], "Bearer otlp-secret-0815")
         self.assertEqual(fields["x-scope"], "llm")
 
+    def test_over_tls_to_whom_the_authority_vouches_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(folder)
+            for name, takes in (("127.0.0.1", True), ("elsewhere.example", False)):
+                with self.subTest(name):
+                    serve = functools.partial(TlsUpstream, authority.issue(name))
+                    self.start(traces=f'tls = {{ ca_file = "{authority.file}" }}\n'
+                                      "retry_ms_max = 0",
+                               receiver=Receiver(serve=serve, scheme="https"))
+                    self.ask()
+                    if takes:
+                        self.one_trace()
+                    else:
+                        support.wait_until(lambda: self.dropped("export") == 5, "it is not told")
+                        self.assertEqual(self.receiver.traces(), [])
+                        support.wait_until(lambda: "tls_verify" in self.gateway.read_log(),
+                                           "the log says why")
+                    self.doCleanups()
+
     def test_the_variables_of_opentelemetry(self):
         receiver = Receiver()
         self.addCleanup(receiver.close)
@@ -551,7 +573,8 @@ class TestExport(TraceCase):
                            "drops are counted")
         support.wait_until(lambda: self.failures() > 0, "failures are counted")
         self.assertEqual(self.exported(), 0)
-        self.assertIn("traces are not taken", self.gateway.read_log())
+        support.wait_until(lambda: "traces are not taken" in self.gateway.read_log(),
+                           "the log says so")
 
     def test_a_receiver_that_says_nothing_fills_the_queue(self):
         done = threading.Event()

@@ -133,18 +133,19 @@ def plain(value):
 
 
 class Receiver:
-    """Listens until close(). `answer` is a script for what comes after a request was taken in."""
+    """Listens until close(). `answer` is a script for what comes after a request was taken in;
+    `serve` makes the server, of plain sockets or of TLS."""
 
-    def __init__(self, answer=None):
+    def __init__(self, answer=None, serve=Upstream, scheme="http"):
         self.answer = answer or accepts
         self.problems = []
         self.requests = []  # The bodies' texts.
         self.spans = []
         self.resources = []
         self.fields = []
-        self.server = Upstream(self._take)
+        self.server = serve(script=self._take)
         self.port = self.server.port
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
 
     def _take(self, connection, request):
         try:

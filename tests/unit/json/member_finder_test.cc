@@ -56,28 +56,34 @@ TEST(MemberFinder, FindsAnObject) {
     expect_found(R"({"usage":{"usage":{"a":1}}})", R"({"usage":{"a":1}})", 1);
 }
 
-TEST(MemberFinder, FindsTextsWhereItIsToldSo) {
-    const auto expect_texts = [](std::string_view text, std::vector<std::string> expected) {
-        for (const TextScan* scan : levels()) {
-            sluice::test::for_each_split(text, [&](const sluice::test::Pieces& pieces) {
-                Arena arena;
-                MemberFinder finder("\"why\"", arena,
-                                    {.value_bytes_max = 8, .finds_texts = true, .scan = scan});
-                std::vector<std::string> found;
-                for (size_t i = 0; i < pieces.size(); ++i) {
-                    std::string_view rest = pieces[i];
-                    while (!rest.empty()) {
-                        const uint32_t before = finder.count();
-                        rest = finder.feed_to_find(rest);
-                        if (finder.count() != before) {
-                            found.emplace_back(finder.value());
-                        }
-                    }
-                }
-                EXPECT_EQ(found, expected) << text << pieces.describe();
-            });
+// The texts of "why", in the order in which they are found.
+std::vector<std::string> texts_in(const sluice::test::Pieces& pieces, const TextScan* scan) {
+    Arena arena;
+    MemberFinder finder("\"why\"", arena,
+                        {.value_bytes_max = 8, .finds_texts = true, .scan = scan});
+    std::vector<std::string> found;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+        std::string_view rest = pieces[i];
+        while (!rest.empty()) {
+            const uint32_t before = finder.count();
+            rest = finder.feed_to_find(rest);
+            if (finder.count() != before) {
+                found.emplace_back(finder.value());
+            }
         }
-    };
+    }
+    return found;
+}
+
+void expect_texts(std::string_view text, const std::vector<std::string>& expected) {
+    for (const TextScan* scan : levels()) {
+        sluice::test::for_each_split(text, [&](const sluice::test::Pieces& pieces) {
+            EXPECT_EQ(texts_in(pieces, scan), expected) << text << pieces.describe();
+        });
+    }
+}
+
+TEST(MemberFinder, FindsTextsWhereItIsToldSo) {
     expect_texts(R"({"why":"stop"})", {"stop"});
     expect_texts(R"([{"why" : "stop"},{"why":null},{"why":""},{"why":"end"}])", {"stop", "end"});
     expect_texts(R"({"a":"\"why\":\"x\"","why":"a\"b\\"})", {R"(a\"b\\)"});
