@@ -44,6 +44,8 @@ public:
     explicit operator bool() const { return target_ != nullptr; }
     // It is the one attempt that an open breaker lets through.
     bool is_probe() const { return is_probe_; }
+    // It has not been told of its first token, and may be.
+    bool waits_for_first_token() const { return target_ != nullptr && !is_decoding_; }
     // Seconds to the first token, of this prompt where nothing waits.
     double expected_ttft_s() const;
 

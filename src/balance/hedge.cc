@@ -4,9 +4,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/pool_state.h"
+#include "balance/screening.h"
+#include "balance/target.h"
+#include "balance/target_state.h"
 #include "base/time.h"
 
 namespace sluice::balance {
@@ -16,16 +20,27 @@ namespace {
 // What may be saved up, so that hedges of a quiet night do not all come in one bad minute.
 constexpr int64_t kCreditMost = 200'000 * int64_t{100};
 
+int64_t cost_of(uint32_t prompt_tokens) {
+    return int64_t{std::max(prompt_tokens, 1U)} * 100;
+}
+
 }  // namespace
 
 void PoolState::earn_hedges(uint32_t prompt_tokens, uint32_t percent) {
     if (hedge_credit.load(std::memory_order_relaxed) < kCreditMost) {
-        hedge_credit.fetch_add(int64_t{prompt_tokens} * percent, std::memory_order_relaxed);
+        const int64_t tokens = std::max(prompt_tokens, 1U);
+        hedge_credit.fetch_add(tokens * percent, std::memory_order_relaxed);
     }
 }
 
 Duration Pool::hedge_delay(const Charge& charge) const {
     if (!options_.hedge.enabled || !charge) {
+        return {};
+    }
+    if (options_.hedge.percentile == 0) {
+        return Duration::milliseconds(options_.hedge.delay_ms_min);
+    }
+    if (!charge.waits_for_first_token()) {
         return {};
     }
     const double slowdown = state_->slowdowns.percentile(options_.hedge.percentile);
@@ -38,10 +53,10 @@ Duration Pool::hedge_delay(const Charge& charge) const {
 }
 
 bool Pool::take_hedge(uint32_t prompt_tokens) const {
-    if (!options_.hedge.enabled) {
+    if (!options_.hedge.enabled || is_nearly_full()) {
         return false;
     }
-    const int64_t cost = int64_t{prompt_tokens} * 100;
+    const int64_t cost = cost_of(prompt_tokens);
     int64_t seen = state_->hedge_credit.load(std::memory_order_relaxed);
     while (seen >= cost) {
         if (state_->hedge_credit.compare_exchange_weak(seen, seen - cost,
@@ -50,6 +65,27 @@ bool Pool::take_hedge(uint32_t prompt_tokens) const {
         }
     }
     return false;
+}
+
+void Pool::give_back_hedge(uint32_t prompt_tokens) const {
+    state_->hedge_credit.fetch_add(cost_of(prompt_tokens), std::memory_order_relaxed);
+}
+
+// By the targets whose limits are known; others may have room for anything.
+bool Pool::is_nearly_full() const {
+    const uint64_t percent = options_.hedge.load_percent_max;
+    uint64_t in_flight = 0;
+    uint64_t most = 0;
+    for (const Target& target : targets_) {
+        const uint32_t limit = requests_max(target, options_);
+        if (limit == UINT32_MAX) {
+            return false;
+        }
+        most += limit;
+        const int32_t requests = target.state->requests.load(std::memory_order_relaxed);
+        in_flight += static_cast<uint64_t>(std::max(requests, 0));
+    }
+    return in_flight * 100 > most * percent;
 }
 
 }  // namespace sluice::balance

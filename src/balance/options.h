@@ -90,15 +90,17 @@ struct OutlierOptions {
     bool operator==(const OutlierOptions&) const = default;
 };
 
-// A second target is asked when the first has not begun to answer for unusually long. Known to
-// simulations only: the gateway asks one target at a time, and has no setting for it.
+// A second target is asked when the first has not begun to answer for unusually long.
 struct HedgeOptions {
     bool enabled = false;  // It costs tokens.
-    // When the first token is later than at so many of a hundred requests.
+    // When the first token is later than at so many of a hundred requests, each measured by what
+    // its prompt should take. 0 goes by delay_ms_min alone.
     uint32_t percentile = 95;
     uint32_t delay_ms_min = 200;
     // Share of prompt tokens that hedges may add.
     uint32_t budget_percent = 2;
+    // Of the limits of all targets together; with more in flight a second prompt would only queue.
+    uint32_t load_percent_max = 80;
 
     bool operator==(const HedgeOptions&) const = default;
 };

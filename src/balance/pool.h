@@ -33,6 +33,8 @@ struct Ask {
     uint32_t prompt_tokens = 0;  // An estimate.
     uint32_t output_tokens = 0;  // Likewise: what it may become.
     uint32_t needs = 0;          // Bits of capabilities that a target must have.
+    // It goes to a second target while the first one is asked, at the expense of others.
+    bool is_hedge = false;
     // It will be told of its first token; what is not streamed never is.
     bool has_first_token = true;
     std::span<const uint64_t> blocks = {};  // Chain hashes of the prompt; see prefix_hash.h.
@@ -98,11 +100,14 @@ public:
     bool has_equal_weights() const { return has_equal_weights_; }
 
     // How long to wait for the first token before another target is asked as well; 0 when nobody
-    // can say yet, or when the pool does not hedge.
+    // can say yet, when the pool does not hedge, or when no first token will be told of and the
+    // delay goes by those.
     Duration hedge_delay(const Charge& charge) const;
     // Whether a prompt may be sent a second time. What it costs is taken from what other prompts
-    // have earned.
+    // have earned; not while the targets are nearly full.
     bool take_hedge(uint32_t prompt_tokens) const;
+    // It was not sent after all.
+    void give_back_hedge(uint32_t prompt_tokens) const;
 
     // Looks at what the targets did since the last time, and leaves out those that are worse than
     // the others. One thread, every outliers.interval_ms.
@@ -147,6 +152,7 @@ private:
     bool charge_one(Look& look, Selection& selection) const;
     Selection without(const Ask& ask, bool is_panic, Instant now) const;
     bool is_panic(const Ask& ask, Instant now) const;
+    bool is_nearly_full() const;
 
     PoolOptions options_;
     std::vector<Target> targets_;

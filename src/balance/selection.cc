@@ -243,7 +243,7 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
     }
     state.kv_tokens.fetch_add(charge.kv_tokens_, kRelaxed);
     state.selected_total.fetch_add(1, kRelaxed);
-    if (options_.hedge.enabled) {
+    if (options_.hedge.enabled && !look.ask.is_hedge) {
         state_->earn_hedges(charge.prompt_tokens_, options_.hedge.budget_percent);
     }
     selection.target = candidate.index;

@@ -114,6 +114,10 @@ private:
         for (size_t i = 0; i < pool.targets.size(); ++i) {
             target(pool, i);
         }
+        if (pool.hedge.enabled && pool.targets.size() == 1) {
+            report(diagnostics_, places_, Severity::warning, path + ".hedge.enabled",
+                   "has no effect: there is no second target");
+        }
         fallbacks(pool, "fallbacks", pool.fallbacks);
         fallbacks(pool, "context_fallbacks", pool.context_fallbacks);
         fallbacks(pool, "content_fallbacks", pool.content_fallbacks);

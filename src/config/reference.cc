@@ -123,6 +123,7 @@ constexpr Heading kHeadings[] = {
     {Section::pool, "fail_over", "Pool: when another target is asked", ""},
     {Section::pool, "breaker", "Pool: circuit breaker of a target", ""},
     {Section::pool, "outliers", "Pool: targets that are worse than the others", ""},
+    {Section::pool, "hedge", "Pool: a second target while the first is silent", ""},
     {Section::pool, "adaptive_limit", "Pool: a limit that is found", ""},
     {Section::pool, "queue", "Pool: waiting for room", ""},
     {Section::pool, "health", "Pool: health checks", ""},

@@ -28,6 +28,7 @@ using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
 using balance::FailOverOptions;
 using balance::HealthOptions;
+using balance::HedgeOptions;
 using balance::OutlierOptions;
 using balance::PoolOptions;
 using balance::QueueOptions;
@@ -163,6 +164,26 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         "outliers.panic_percent",
         "Share of usable targets below which breakers and ejections are ignored. 0 is off.")
         .range(0, kHundred),
+    setting<&PoolOptions::hedge, &HedgeOptions::enabled>(
+        "hedge.enabled",
+        "Asks a second target when the first token is unusually late, and passes on the answer "
+        "that begins first. Costs the prompt twice; docs/BALANCING.md says for which requests."),
+    setting<&PoolOptions::hedge, &HedgeOptions::percentile>(
+        "hedge.percentile",
+        "How late: later than at so many of a hundred requests, by what their prompts should have "
+        "taken. 0 goes by delay_ms_min alone, for answers that are not streamed, too.")
+        .range(0, 99),
+    setting<&PoolOptions::hedge, &HedgeOptions::delay_ms_min>("hedge.delay_ms_min",
+                                                              "Never earlier than this.")
+        .range(1, kTimeMsMax),
+    setting<&PoolOptions::hedge, &HedgeOptions::budget_percent>(
+        "hedge.budget_percent", "Share of the prompt tokens that may be sent a second time.")
+        .range(1, kHundred),
+    setting<&PoolOptions::hedge, &HedgeOptions::load_percent_max>(
+        "hedge.load_percent_max",
+        "Share of what all targets may have in flight (concurrent_max, adaptive_limit) above which "
+        "nothing is sent a second time.")
+        .range(1, kHundred),
     setting<&PoolOptions::adaptive_limit, &AdaptiveLimitOptions::enabled>(
         "adaptive_limit.enabled",
         "Finds how much a target can have in flight by how its time to first token grows."),

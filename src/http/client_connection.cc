@@ -41,6 +41,12 @@ bool ClientConnection::may_have_seen_request() const {
     return stream_->acknowledged_bytes() > sent_before_;
 }
 
+bool ClientConnection::had_died_idle(const Error& error) const {
+    const bool has_died = error.kind == ErrorKind::reset || error.kind == ErrorKind::closed_early;
+    return has_died && error.source == ErrorSource::upstream && is_reused() && !response_begun_ &&
+           !may_have_seen_request();
+}
+
 Result<bool> ClientConnection::read_head(Arena& arena, std::span<HeaderField> scratch) {
     while (true) {
         const SliceQueue& received = stream_->received();

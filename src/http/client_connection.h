@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/result.h"
 #include "base/slice.h"
 #include "base/slice_queue.h"
@@ -40,11 +41,17 @@ public:
     // Asked only after a failure; costs a system call.
     bool may_have_seen_request() const;
 
+    // Whether an exchange that ended with `error` found the connection dead: it was kept, its peer
+    // has said nothing, and its peer's system cannot have seen a byte of the request.
+    bool had_died_idle(const Error& error) const;
+
     // --- Response.
     // Looks for a whole head in what has arrived; interim responses (1xx) are skipped and counted.
     // `scratch` bounds the number of fields; the head's views lie in `arena`.
     Result<bool> read_head(Arena& arena, std::span<HeaderField> scratch);
     const ResponseHead& head() const { return head_; }
+    // The same head, with a table of fields that lasts.
+    void keep_head(const ResponseHead& kept) { head_ = kept; }
     const ResponseFraming& framing() const { return framing_; }
     bool has_response_begun() const { return response_begun_; }
     Result<bool> next_body_piece(BodyPiece& piece) { return body_.next(*stream_, piece); }

@@ -21,11 +21,14 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/request_intake.h"
+#include "pipeline/sending.h"
 #include "pipeline/service.h"
 #include "pipeline/translated.h"
 #include "providers/dialect.h"
 #include "upstream/options.h"
+#include "upstream/patience.h"
 #include "upstream/upstream.h"
 
 namespace sluice::pipeline {
@@ -84,11 +87,7 @@ coro::Task<Status> Exchange::dispatch() {
 // Only where the upstream cannot have seen the request: the connection had died while it was idle,
 // and not one byte was acknowledged by the peer's system. A POST is never sent twice.
 bool Exchange::may_send_again(const Error& error) const {
-    const bool connection_died =
-        error.kind == ErrorKind::reset || error.kind == ErrorKind::closed_early;
-    return connection_died && error.source == ErrorSource::upstream && lease_ &&
-           lease_->is_reused() && !lease_->has_response_begun() && can_send_again_ &&
-           !lease_->may_have_seen_request();
+    return lease_ && can_send_again_ && lease_->had_died_idle(error);
 }
 
 coro::Task<Status> Exchange::attempt(bool fresh) {
@@ -98,7 +97,7 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
     record_.retried = record_.lease_begun - first_attempt_;
     begin_attempt_note();
     const Instant turn = services_.proactor.now();
-    auto leased = co_await target_->upstream->lease(*this, fresh);
+    auto leased = co_await target_->upstream->lease(patience(), fresh);
     leasing_ = clock() - record_.lease_begun;
     CO_TRY(lease_, std::move(leased));
     // Within a turn nothing was waited for: an idle connection was there.
@@ -110,16 +109,16 @@ coro::Task<Status> Exchange::attempt(bool fresh) {
     co_return co_await await_response_head();
 }
 
-std::string_view Exchange::upstream_target(Arena& arena) const {
+std::string_view Exchange::upstream_target(const Sending& sending, Arena& arena) const {
     const http::RequestHead& head = client_.head();
-    const std::string_view prefix = target_->upstream->url().path_prefix;
-    if (translated_ != nullptr) {
-        return http::join_target(arena, prefix, translated_->path);
+    const Service& service = *sending.target.service;
+    const std::string_view prefix = sending.target.upstream->url().path_prefix;
+    if (sending.translated != nullptr) {
+        return http::join_target(arena, prefix, sending.translated->path);
     }
-    const std::string_view model = model_for_upstream();
     const std::string_view path =
-        call_.is_known && target_->service->has_own_paths()
-            ? target_->service->path(call_.operation, model, wants_stream_, arena)
+        call_.is_known && service.has_own_paths()
+            ? service.path(call_.operation, sending.model, wants_stream_, arena)
             : std::string_view();
     // Parameters of the client go along, as "?beta=true", unless the service has its own there.
     const bool has_query = path.find('?') != std::string_view::npos;
@@ -127,52 +126,71 @@ std::string_view Exchange::upstream_target(Arena& arena) const {
                              has_query ? std::string_view() : head.query);
 }
 
-Status Exchange::send_request_head() {
+Result<Slice> Exchange::request_head(const Sending& sending) {
     const http::RequestHead& head = client_.head();
     Arena& arena = client_.request_arena();
     http::HeadWriter writer(arena);
-    const std::string_view target = upstream_target(arena);
+    const upstream::Upstream& upstream = *sending.target.upstream;
+    const Service& service = *sending.target.service;
+    const std::string_view target = upstream_target(sending, arena);
     writer.request_line(head.method_text, target);
     Outgoing outgoing = {
-        .upstream = *target_->upstream,
-        .service = *target_->service,
-        .key = key_,
+        .upstream = upstream,
+        .service = service,
+        .key = sending.key,
         .request_id = record_.request_id,
         .edits = request_edits(),
         .traceparent = outgoing_traceparent(arena),
         .keeps_tracestate = record_.trace == nullptr || record_.trace->keeps_tracestate()};
-    if (translated_ == nullptr) {
+    if (sending.translated == nullptr) {
         write_request_fields(writer, head, outgoing);
     } else {
         // Elsewhere they are in the body.
-        outgoing.passes_betas = translated_->context.passes_on &&
-                                translated_->upstream->id == providers::Dialect::messages;
+        outgoing.passes_betas = sending.translated->context.passes_on &&
+                                sending.translated->upstream->id == providers::Dialect::messages;
         write_translated_request_fields(writer, head, outgoing,
-                                        accept_of(*translated_->upstream, wants_stream_));
-        target_->service->write_signature(
+                                        accept_of(*sending.translated->upstream, wants_stream_));
+        service.write_signature(
             writer,
             {.method = head.method_text,
              .target = target,
-             .host = target_->upstream->host_field(),
-             .body = intake_->held().front().view(),
+             .host = upstream.host_field(),
+             .body = sending.body.front().view(),
              .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000},
             arena);
     }
-    http::BodyKind kind = http::BodyKind::none;
-    if (intake_->has_body()) {
-        const std::optional<uint64_t> left = client_.body_bytes_left();
-        kind = left ? http::BodyKind::length : http::BodyKind::chunked;
-        if (kind == http::BodyKind::length) {
-            writer.content_length(intake_->held().size_bytes() + left.value_or(0));
-        } else {
+    switch (sending.kind) {
+        case http::BodyKind::length:
+            writer.content_length(sending.body.size_bytes() + sending.bytes_to_come);
+            break;
+        case http::BodyKind::chunked:
             writer.transfer_encoding_chunked();
-        }
-    } else if (head.method == http::Method::post) {
-        writer.content_length(0);
+            break;
+        case http::BodyKind::none:
+        case http::BodyKind::until_close:
+            if (head.method == http::Method::post) {
+                writer.content_length(0);
+            }
+            break;
+    }
+    return writer.finish_slice();
+}
+
+Status Exchange::send_request_head() {
+    http::BodyKind kind = http::BodyKind::none;
+    const std::optional<uint64_t> left = client_.body_bytes_left();
+    if (intake_->has_body()) {
+        kind = left ? http::BodyKind::length : http::BodyKind::chunked;
     }
     request_writer_ = http::BodyWriter(kind);
-    TRY(Slice text, writer.finish_slice());
-    lease_->begin_request(head.method, std::move(text));
+    TRY(Slice text, request_head({.target = *target_,
+                                  .translated = translated_.get(),
+                                  .key = key_,
+                                  .model = model_for_upstream(),
+                                  .body = intake_->held(),
+                                  .kind = kind,
+                                  .bytes_to_come = left.value_or(0)}));
+    lease_->begin_request(client_.head().method, std::move(text));
     return {};
 }
 
@@ -210,6 +228,7 @@ Status Exchange::pump_request_body() {
 coro::Task<Status> Exchange::await_response_head() {
     const upstream::UpstreamTimeouts& timeouts = target_->upstream->options().timeouts;
     net::Deadline first_byte(services_.proactor, signal());
+    upstream::Patience& patience = this->patience();
     while (true) {
         if (!request_sent_whole_) {
             CO_TRY_VOID(pump_request_body());
@@ -225,7 +244,7 @@ coro::Task<Status> Exchange::await_response_head() {
             record_.first_byte = std::max(services_.proactor.now(), record_.sent);
             co_return Status();
         }
-        if (const std::optional<Error> stop = reason_to_stop()) {
+        if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
         }
         if (first_byte.has_passed()) {

@@ -32,6 +32,7 @@
 #include "pipeline/exchange_cost.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
+#include "pipeline/hedge.h"  // IWYU pragma: keep; it is destroyed here.
 #include "pipeline/output_text.h"
 #include "pipeline/processor.h"
 #include "pipeline/refused.h"
@@ -175,6 +176,7 @@ coro::Task<void> Exchange::run() {
     if (client_.response_state() != http::ResponseState::finished) {
         client_.abort_response();
     }
+    co_await end_hedge();
     finish(error);
 }
 
@@ -240,10 +242,20 @@ coro::Task<Status> Exchange::serve() {
 coro::Task<Status> Exchange::answer() {
     watch_reply();
     CO_TRY_VOID(co_await choose_target());
+    bool has_reply = false;  // Of a second target, which was quicker.
     while (true) {
-        const Status done = co_await ask_target();
+        Status done;
+        if (has_reply) {
+            done = co_await pass_on_reply();
+        } else {
+            done = co_await ask_target();
+        }
         if (done) {
             co_return done;
+        }
+        CO_TRY(has_reply, co_await turns_to_hedge(done.error()));
+        if (has_reply) {
+            continue;
         }
         CO_TRY(const bool again, co_await goes_elsewhere(done.error()));
         if (again) {
@@ -259,17 +271,15 @@ coro::Task<Status> Exchange::answer() {
 // In its own dialect if it is the client's, else translated.
 coro::Task<Status> Exchange::ask_target() {
     if (target_->upstream->options().is_simulated()) {
+        end_race();
         co_return co_await simulate();
     }
     if (!target_->service->can_serve(call_)) {
         co_return fail({.kind = ErrorKind::no_operation, .source = ErrorSource::client});
     }
-    const bool relays = target_->service->relays(call_);
-    record_.has_dialects = true;
-    record_.client_dialect = call_.dialect;
-    record_.upstream_dialect = relays ? call_.dialect : target_->service->vendor().dialect;
+    note_dialects();
     CO_TRY_VOID(check_filters());
-    if (!relays || (!reply_filters().empty() && has_reply_text(call_))) {
+    if (must_translate(*target_)) {
         if (call_.operation == providers::Operation::embeddings) {
             co_return co_await translate_embeddings();
         }
@@ -278,6 +288,18 @@ coro::Task<Status> Exchange::ask_target() {
     edit_relayed_request();
     CO_TRY_VOID(co_await ask());
     co_return co_await relay();
+}
+
+// It does not speak the client's API, or what it says must be read on the way.
+bool Exchange::must_translate(const LlmTarget& target) const {
+    return !target.service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_));
+}
+
+void Exchange::note_dialects() {
+    const Service& service = *target_->service;
+    record_.has_dialects = true;
+    record_.client_dialect = call_.dialect;
+    record_.upstream_dialect = service.relays(call_) ? call_.dialect : service.vendor().dialect;
 }
 
 // One upstream that speaks the client's API lists its models itself.
@@ -300,22 +322,30 @@ void Exchange::edit_relayed_request() {
     if (!intake_->has_body() || !intake_->is_complete()) {
         return;
     }
-    const bool asks_for_usage =
-        call_.is_chat() && wants_stream_ && !include_usage_ && target_->service->asks_for_usage();
+    const bool asks_for_usage = must_ask_for_usage(*target_);
     if (record_.upstream_model.empty() && !asks_for_usage) {
         return;
     }
-    json::Splice splice(intake_->held());
-    if (!record_.upstream_model.empty()) {
-        splice.replace(model_field_, json::quote(record_.upstream_model, client_.request_arena()));
+    strips_usage_ = strips_usage_ || asks_for_usage;
+    intake_->replace_held(edited_for(record_.upstream_model, asks_for_usage, intake_->held()));
+}
+
+bool Exchange::must_ask_for_usage(const LlmTarget& target) const {
+    return call_.is_chat() && wants_stream_ && !include_usage_ && target.service->asks_for_usage();
+}
+
+// `body`, a complete one, with what `model` and the wish for usage change of it.
+SliceQueue Exchange::edited_for(std::string_view model, bool asks_for_usage, SliceQueue& body) {
+    json::Splice splice(body);
+    if (!model.empty()) {
+        splice.replace(model_field_, json::quote(model, client_.request_arena()));
     }
     if (asks_for_usage) {
-        strips_usage_ = true;
         intake_->ask_for_usage(splice);
     }
     SliceQueue edited;
     splice.apply(edited);
-    intake_->replace_held(std::move(edited));
+    return edited;
 }
 
 Status Exchange::choose_route(const PathRoutes& path) {
@@ -357,18 +387,20 @@ Status Exchange::choose_route(const PathRoutes& path) {
 
 // What the target calls the model that the body names, and where the name stands.
 void Exchange::name_model(const RequestFields& fields) {
-    record_.upstream_model = {};
+    model_field_ = fields.model ? fields.model_field : model_field_;
+    record_.upstream_model = name_at(*target_, fields);
+}
+
+// What `target` calls the model; empty when that is what the client calls it.
+std::string_view Exchange::name_at(const LlmTarget& target, const RequestFields& fields) {
     if (!fields.model) {
-        return;
+        return {};
     }
-    model_field_ = fields.model_field;
     const std::string_view named = *fields.model;
-    const std::string_view wanted = route_->model_for(named, *target_);
-    if (wanted != named) {
-        record_.upstream_model = client_.arena().copy(wanted);
-    } else if (named != record_.model) {
-        record_.upstream_model = client_.arena().copy(named);  // A processor has named it.
-    }
+    const std::string_view wanted = route_->model_for(named, target);
+    // A processor may have named it anew.
+    const bool is_other = wanted != named || named != record_.model;
+    return is_other ? client_.arena().copy(wanted) : std::string_view();
 }
 
 void Exchange::respond_with_error(const Error& error) {

@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "coro/signal.h"
 #include "coro/task.h"
+#include "http/body_reader.h"
 #include "http/body_writer.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
@@ -72,7 +73,6 @@ namespace sluice::pipeline {
 class ChainRun;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class ReplyFacts;
-enum class FailureClass : uint8_t;
 struct ListedModels;
 struct RequestFields;
 class TargetChoice;
@@ -112,6 +112,11 @@ private:
     coro::Task<Status> answer();
     coro::Task<Status> ask_target();
     void name_model(const RequestFields& fields);
+    std::string_view name_at(const LlmTarget& target, const RequestFields& fields);
+    void note_dialects();
+    bool must_translate(const LlmTarget& target) const;
+    bool must_ask_for_usage(const LlmTarget& target) const;
+    SliceQueue edited_for(std::string_view model, bool asks_for_usage, SliceQueue& body);
     Status begin();
     Status choose_route(const PathRoutes& path);
     void edit_relayed_request();
@@ -159,6 +164,7 @@ private:
     bool note_key_trouble();
     std::optional<Duration> wait_before_retry(const Error& error, RetryReason& reason);
     void begin_retry(RetryReason reason);
+    void forget_attempt();
     // fail_over.cc
     void turn_to(const LlmTarget& target);
     coro::Task<Status> choose_target();
@@ -169,7 +175,6 @@ private:
     coro::Task<Result<bool>> waits_for_room();
     Error refuse_without_target();
     coro::Task<Result<bool>> goes_elsewhere(const Error& error);
-    FailureClass failure_class(const Error& error) const;
     void end_attempt(const Error& error);
     void on_first_event();
     // tracing.cc
@@ -179,21 +184,37 @@ private:
     void watch_reply();
     void end_trace();
     std::string_view outgoing_traceparent(Arena& arena) const;
+    // hedge.cc
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
+    class Hedge;
+    upstream::Patience& patience();
+    void begin_hedge();
+    void hold_hedge();
+    void end_race();
+    coro::Task<Result<bool>> turns_to_hedge(const Error& error);
+    coro::Task<void> end_hedge();
+    coro::Task<Status> pass_on_reply();
+    std::vector<http::BodyPiece> take_early_pieces();
     // dispatch.cc
+    struct Sending;
     coro::Task<Status> dispatch();
     coro::Task<Status> attempt(bool fresh);
     coro::Task<Status> await_response_head();
     Status send_request_head();
-    std::string_view upstream_target(Arena& arena) const;
+    Result<Slice> request_head(const Sending& sending);
+    std::string_view upstream_target(const Sending& sending, Arena& arena) const;
     Status pump_request_body();
     bool may_send_again(const Error& error) const;
     // translate.cc
     coro::Task<Status> translate();
-    bool passes_on_messages() const;
-    void pass_on_messages(const json::Value& body);
+    bool passes_on_messages(const LlmTarget& target) const;
+    Slice hosted_request(Translated& translated, const json::Value& body);
     coro::Task<Status> ask_translated();
     coro::Task<Status> encode_for_upstream(const providers::ChatRequest& request, size_t bytes);
     Result<const json::Value*> begin_translation();
+    std::unique_ptr<Translated> translation_for(const LlmTarget& target, std::string_view model);
+    Result<const json::Value*> parse_whole(const SliceQueue& body);
+    bool take_context(Translated& translated, const providers::ChatRequest& request) const;
     void replace_body(Slice body);
     Error keep_refusal(const Error& error);
     // fetch_remote.cc
@@ -297,6 +318,7 @@ private:
     const providers::ProviderError* refusal_ = nullptr;
     const Refused* refused_ = nullptr;  // The error response itself, where it may go on as it is.
     std::unique_ptr<TargetChoice> choice_;  // When its route leads to a pool.
+    std::unique_ptr<Hedge> hedge_;          // When that may ask a second target at the same time.
     ClientCall call_;
     json::Field model_field_;             // Where the model stands, when its name is to be changed.
     const upstream::Key* key_ = nullptr;  // Of this attempt; lives as long as the snapshot.

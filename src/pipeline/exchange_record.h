@@ -4,6 +4,7 @@
 // Telemetry::on_exchange_end only. Instants are zero for what did not happen.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,19 @@ enum class CacheOutcome : uint8_t { none, bypass, hit, join, miss, store };
 // Empty for none.
 std::string_view cache_outcome_name(CacheOutcome outcome);
 
+// What became of a second target that was asked, or to be asked, while the first one kept the
+// exchange waiting.
+enum class HedgeOutcome : uint8_t {
+    none,
+    won,        // Its answer was the first to begin, and was passed on.
+    lost,       // The first one's was.
+    failed,     // It failed before either had begun.
+    denied,     // It was due, but the request, the budget or the pool did not allow it.
+    cancelled,  // The exchange ended before either had begun.
+};
+// Empty for none.
+std::string_view hedge_outcome_name(HedgeOutcome outcome);
+
 struct ExchangeRecord {
     static constexpr uint32_t kNone = UINT32_MAX;
 
@@ -88,6 +102,9 @@ struct ExchangeRecord {
     uint16_t attempts = 0;
     std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.
     RetryReason retry_reason{};                        // Of the last one.
+    HedgeOutcome hedge = HedgeOutcome::none;
+    std::string_view hedge_upstream;   // The second target; empty when none was asked.
+    uint32_t hedge_prompt_tokens = 0;  // An estimate of what was sent a second time.
     bool is_out_of_retries = false;  // One more would have been due, but for the budget.
     // Of an exchange that asked an upstream over the network; a relayed one has the same twice.
     bool has_dialects = false;
@@ -126,6 +143,12 @@ struct ExchangeRecord {
     Instant responded;    // Response head towards the client.
     Instant first_event;  // Of a stream.
     Instant ended;
+
+    // It was sent again, and not only to two targets at once.
+    bool has_retried() const {
+        return std::ranges::any_of(retries, [](uint16_t count) { return count > 0; });
+    }
+
     Duration retried;  // From the first attempt to the one that the instants above tell of.
 };
 

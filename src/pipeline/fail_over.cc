@@ -28,6 +28,7 @@
 #include "json/tree.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/failures.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/request_shape.h"
 #include "pipeline/route_table.h"
@@ -44,13 +45,10 @@ namespace {
 using balance::Outcome;
 using Judged = balance::Verdict;
 using balance::Without;
-using providers::Blame;
 using providers::ProviderError;
 
 // How often a request that waits for room looks for some.
 constexpr Duration kRoomLook = Duration::milliseconds(5);
-// For a target that is no use for a while, without a word of its own about how long.
-constexpr Duration kUselessRest = Duration::seconds(10);
 
 constexpr std::string_view kStrategyField = "x-sluice-strategy";
 
@@ -60,30 +58,6 @@ constexpr Error kNoTarget = {.kind = ErrorKind::unavailable,
 constexpr Error kNoCapable = {.kind = ErrorKind::invalid_field,
                               .source = ErrorSource::client,
                               .where = "no target of the pool can do what is asked"};
-
-FailureClass class_of(const ProviderError& told) {
-    switch (told.refusal) {
-        case providers::Refusal::context_length:
-            return FailureClass::too_long;
-        case providers::Refusal::content_filter:
-            return FailureClass::filtered;
-        case providers::Refusal::none:
-            break;
-    }
-    switch (told.blame) {
-        case Blame::failure:
-            return told.status == 504 ? FailureClass::timeout : FailureClass::server;
-        case Blame::throttle:
-            return FailureClass::throttled;
-        case Blame::credential:
-            return FailureClass::credential;
-        case Blame::config:
-            return FailureClass::model;
-        case Blame::none:
-            break;
-    }
-    return told.may_fall_back ? FailureClass::server : FailureClass::none;
-}
 
 }  // namespace
 
@@ -109,6 +83,7 @@ coro::Task<Status> Exchange::choose_target() {
     }
     total_.set(Duration::milliseconds(target_->upstream->options().timeouts.total_ms));
     make_out_anew();
+    begin_hedge();
     co_return Status();
 }
 
@@ -120,14 +95,10 @@ Status Exchange::begin_choice() {
     TRY(const balance::Balancer* const wished, strategy_asked_for());
     const bool wants_blocks = pool.pool->wants_blocks(wished);
     if ((pool.is_particular || wants_blocks) && intake_->has_body()) {
-        Arena& arena = client_.request_arena();
-        auto* const text = static_cast<char*>(arena.allocate(held.size_bytes(), 1));
-        const size_t size = held.copy_out(0, held.size_bytes(), text);
-        TRY(const json::Value* const body,
-            json::Value::parse({text, size}, arena, ErrorSource::client));
+        TRY(const json::Value* const body, parse_whole(held));
         const uint64_t seed =
             wants_blocks ? balance::prefix_seed(record_.model, record_.tenant) : 0;
-        shape = shape_of(*body, call_, wants_stream_, seed, arena);
+        shape = shape_of(*body, call_, wants_stream_, seed, client_.request_arena());
     }
     const std::string& header = pool.pool->options().affinity_header;
     const http::HeaderField* const tie =
@@ -267,48 +238,13 @@ Error Exchange::refuse_without_target() {
 
 // --- Failures.
 
-FailureClass Exchange::failure_class(const Error& error) const {
-    if (error.kind == ErrorKind::blocked) {
-        return FailureClass::none;  // By our own rules, which hold for every target.
-    }
-    if (refusal_ != nullptr) {
-        return class_of(*refusal_);
-    }
-    if (error.source != ErrorSource::upstream) {
-        // A pool of ours that is full is nothing that another one would not have room for.
-        return error.kind == ErrorKind::overloaded ? FailureClass::throttled : FailureClass::none;
-    }
-    switch (error.kind) {
-        case ErrorKind::first_byte_timeout:
-        case ErrorKind::silence_timeout:
-            return FailureClass::timeout;
-        case ErrorKind::connect_refused:
-        case ErrorKind::connect_failed:
-        case ErrorKind::connect_timeout:
-        case ErrorKind::dns_failed:
-        case ErrorKind::tls_handshake:
-        case ErrorKind::tls_verify:
-        case ErrorKind::reset:
-        case ErrorKind::closed_early:
-            return FailureClass::connection;
-        case ErrorKind::total_timeout:
-            return FailureClass::none;
-        default:
-            return FailureClass::server;
-    }
-}
-
 // Tells the pool how the attempt ended; once, as the charge is given back with it.
 void Exchange::end_attempt(const Error& error) {
     if (choice_ == nullptr || !choice_->charge()) {
         return;
     }
     const Instant now = services_.proactor.now();
-    Outcome outcome = {.was_sent = record_.sent.is_set(),
-                       .error = static_cast<uint16_t>(error.kind)};
-    const bool is_clients = error.source == ErrorSource::client ||
-                            error.kind == ErrorKind::cancelled ||
-                            error.kind == ErrorKind::shutting_down;
+    Outcome outcome;
     if (error.kind == ErrorKind::none && !record_.sent.is_set()) {
         outcome.verdict = Judged::neutral;  // Answered without asking it.
     } else if (error.kind == ErrorKind::none) {
@@ -323,34 +259,10 @@ void Exchange::end_attempt(const Error& error) {
             outcome.prompt_tokens = static_cast<int32_t>(record_.usage.prompt_tokens);
             outcome.output_tokens = static_cast<int32_t>(record_.usage.completion_tokens);
         }
-    } else if (!is_clients && (refusal_ != nullptr || error.source == ErrorSource::upstream)) {
-        switch (failure_class(error)) {
-            case FailureClass::throttled:
-                outcome.verdict = Judged::pushback;
-                break;
-            case FailureClass::credential:
-            case FailureClass::model:
-                outcome.verdict = Judged::pushback;
-                outcome.retry_after = kUselessRest;
-                break;
-            case FailureClass::server:
-            case FailureClass::timeout:
-            case FailureClass::connection:
-                outcome.verdict = Judged::fault;
-                break;
-            case FailureClass::none:
-            case FailureClass::too_long:
-            case FailureClass::filtered:
-                break;
-        }
+    } else {
+        outcome = outcome_of_failure(error, refusal_);
     }
-    if (refusal_ != nullptr && refusal_->retry_after.ns() >= 0 &&
-        outcome.verdict != Judged::success) {
-        // Overloaded, but well: it says when it will be back.
-        const bool is_overload = refusal_->upstream_status == 503;
-        outcome.verdict = is_overload ? Judged::pushback : outcome.verdict;
-        outcome.retry_after = std::max(outcome.retry_after, refusal_->retry_after);
-    }
+    outcome.was_sent = record_.sent.is_set();
     choice_->end_attempt(outcome, now);
 }
 
@@ -360,14 +272,16 @@ coro::Task<Result<bool>> Exchange::goes_elsewhere(const Error& error) {
     if (choice_ == nullptr) {
         co_return false;
     }
-    const FailureClass failure = failure_class(error);
+    const FailureClass failure = failure_class(error, refusal_);
     end_attempt(error);
+    hold_hedge();
     if (!may_go_again(error)) {
         co_return false;
     }
     if (choice_->may_go_on(failure) && choose_among_left()) {
         begin_retry(RetryReason::fail_over);
         make_out_anew();
+        begin_hedge();
         co_return true;
     }
     CO_TRY(const bool again, co_await waits_to_go_again(error));
@@ -379,6 +293,7 @@ coro::Task<Result<bool>> Exchange::goes_elsewhere(const Error& error) {
         co_return fail(refuse_without_target());
     }
     make_out_anew();
+    begin_hedge();
     co_return true;
 }
 
@@ -391,6 +306,7 @@ void Exchange::on_first_event() {
     if (choice_ != nullptr) {
         choice_->charge().on_first_token(record_.first_event);
     }
+    end_race();
 }
 
 }  // namespace sluice::pipeline

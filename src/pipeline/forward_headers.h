@@ -61,6 +61,9 @@ std::span<const providers::HeaderLine> translated_response_fields(const http::Re
 // What an answer with an error says besides: when to come back, and whether that makes sense.
 void write_refusal_fields(http::HeadWriter& writer, const providers::ProviderError& error);
 
+// One whose events we can see. Encoded bytes, which we did not ask for, pass as they are.
+bool is_event_stream(const http::ResponseHead& head);
+
 // A head whose table of fields is its own, in the arena: the shard's is everybody's, who may write
 // in it while an exchange waits.
 http::ResponseHead kept_head(const http::ResponseHead& head, Arena& arena);

@@ -26,6 +26,7 @@
 #include "pipeline/respond_error.h"
 #include "providers/dialect.h"
 #include "providers/provider_error.h"
+#include "upstream/patience.h"
 
 namespace sluice::pipeline {
 
@@ -74,6 +75,7 @@ bool has_error_form(std::string_view body, providers::Dialect dialect, Arena& ar
 coro::Task<Result<std::string_view>> Exchange::read_reply(uint32_t bytes_max) {
     json::ArenaText text(client_.arena(), kReplyBytesFirst);
     RelayClocks clocks(client_.stream(), signal(), relay_limits());
+    upstream::Patience& patience = this->patience();
     while (true) {
         http::BodyPiece piece;
         bool moved = false;
@@ -93,7 +95,7 @@ coro::Task<Result<std::string_view>> Exchange::read_reply(uint32_t bytes_max) {
         if (lease_->is_response_complete()) {
             co_return text.view();
         }
-        if (const std::optional<Error> stop = reason_to_stop()) {
+        if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
         }
         if (const std::optional<Error> over = clocks.look(moved)) {

@@ -118,7 +118,8 @@ Status Relay::look_at_hold(net::Deadline& held) {
 }
 
 void Relay::look_at_first() {
-    if (!has_seen_first_ && watch_.events() > 0) {
+    // An error that comes at once must not look like a fast answer.
+    if (!has_seen_first_ && watch_.events() > 0 && !watch_.saw_error()) {
         has_seen_first_ = true;
         head_.on_first_event();
     }
@@ -176,6 +177,16 @@ Result<bool> Relay::pass_on() {
     return moved;
 }
 
+void Relay::begin_with(std::vector<http::BodyPiece>&& pieces) {
+    for (http::BodyPiece& piece : pieces) {
+        if (strips_usage_) {
+            take_unframed(std::move(piece));
+        } else if (begun_) {
+            begun_ = take_framed(std::move(piece));
+        }
+    }
+}
+
 Result<bool> Relay::take_pieces() {
     bool moved = false;
     http::BodyPiece piece;
@@ -187,35 +198,40 @@ Result<bool> Relay::take_pieces() {
         moved = true;
         if (strips_usage_) {
             take_unframed(std::move(piece));
-            continue;
-        }
-        const uint32_t size = piece.data.size();
-        const uint32_t complete = watch_.see(piece.data.view());
-        if (complete == size) {
-            hold(std::move(piece));
-            note_whole();
-            if (held_.size_bytes() >= kReleasedBytesMin) {
-                release();
-            }
-            continue;
-        }
-        if (complete > 0) {
-            hold({.data = piece.data.share(0, complete), .headroom = piece.headroom});
-            note_whole();
-            piece.data.drop_front(complete);
-            piece.headroom = 0;
-        }
-        if (held_is_whole_) {
-            release();
-        }
-        hold(std::move(piece));
-        if (held_.size_bytes() + unbegun_bytes_ > kHeldEventBytesMax) {
-            TRY_VOID(begin());
-            release_now();
-            broke_an_event_ = true;
+        } else {
+            TRY_VOID(take_framed(std::move(piece)));
         }
     }
     return moved;
+}
+
+Status Relay::take_framed(http::BodyPiece&& piece) {
+    const uint32_t size = piece.data.size();
+    const uint32_t complete = watch_.see(piece.data.view());
+    if (complete == size) {
+        hold(std::move(piece));
+        note_whole();
+        if (held_.size_bytes() >= kReleasedBytesMin) {
+            release();
+        }
+        return {};
+    }
+    if (complete > 0) {
+        hold({.data = piece.data.share(0, complete), .headroom = piece.headroom});
+        note_whole();
+        piece.data.drop_front(complete);
+        piece.headroom = 0;
+    }
+    if (held_is_whole_) {
+        release();
+    }
+    hold(std::move(piece));
+    if (held_.size_bytes() + unbegun_bytes_ > kHeldEventBytesMax) {
+        TRY_VOID(begin());
+        release_now();
+        broke_an_event_ = true;
+    }
+    return {};
 }
 
 // The way of a stream whose usage chunk was the gateway's wish. Parts of an event are held as they

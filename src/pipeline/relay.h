@@ -59,6 +59,8 @@ public:
           RelayHead& head,
           Arena& arena);
 
+    // Takes what was received before it was there; once, at first.
+    void begin_with(std::vector<http::BodyPiece>&& pieces);
     // Relays until the response is whole. Fails when either side, or patience, ends before that.
     coro::Task<Status> run(upstream::Patience& patience, const RelayLimits& limits);
     // Tells the client, in the stream, that it broke off.
@@ -76,6 +78,7 @@ private:
     void look_at_first();
     Result<bool> pass_on();
     Result<bool> take_pieces();
+    Status take_framed(http::BodyPiece&& piece);
     void take_unframed(http::BodyPiece&& piece);
     void frame(http::BodyPiece&& events);
     void hide_usage(std::string_view events);

@@ -90,12 +90,13 @@ Status RequestIntake::take(size_t room_bytes) {
     return {};
 }
 
-void RequestIntake::replace_held(SliceQueue&& edited) {
-    held_.clear();
+SliceQueue RequestIntake::counted(SliceQueue&& edited) {
+    SliceQueue body;
     while (!edited.empty()) {
         Slice slice = edited.pop_front();
-        held_.push_back(slice.block() == nullptr ? Slice::copy_of(slice.view()) : std::move(slice));
+        body.push_back(slice.block() == nullptr ? Slice::copy_of(slice.view()) : std::move(slice));
     }
+    return body;
 }
 
 Status RequestIntake::adopt(Slice&& body) {

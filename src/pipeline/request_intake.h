@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "base/arena.h"
 #include "base/memory_pool.h"
@@ -34,7 +35,9 @@ public:
     SliceQueue& held() { return held_; }
     // Puts an edited body in the place of the held one. Texts of the edit that nobody counts are
     // copied, because the stream that sends them can outlive the exchange.
-    void replace_held(SliceQueue&& edited);
+    void replace_held(SliceQueue&& edited) { held_ = counted(std::move(edited)); }
+    // Such a body, all of whose texts are counted.
+    static SliceQueue counted(SliceQueue&& edited);
     // Puts a body that processors have changed in the place of the held one, and looks at it as at
     // a received one.
     Status adopt(Slice&& body);

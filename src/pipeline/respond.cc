@@ -30,29 +30,18 @@ namespace sluice::pipeline {
 
 namespace {
 
-Terminator terminator_of(std::string_view path) {
-    if (path.ends_with("/completions")) {
-        return Terminator::done;
-    }
-    if (path.ends_with("/messages")) {
-        return Terminator::messages;
-    }
-    return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
-}
-
 bool is_encoded(const http::ResponseHead& head) {
     const std::string_view encoding = head.headers.value(http::HeaderId::content_encoding);
     return !encoding.empty() && !equals_ignoring_case(encoding, "identity");
 }
 
-// One whose events we can see. Encoded bytes, which we did not ask for, pass as they are.
+}  // namespace
+
 bool is_event_stream(const http::ResponseHead& head) {
     constexpr std::string_view kType = "text/event-stream";
     const std::string_view type = head.headers.value(http::HeaderId::content_type);
     return equals_ignoring_case(type.substr(0, kType.size()), kType) && !is_encoded(head);
 }
-
-}  // namespace
 
 Status Exchange::send_response_head(const http::ResponseHead& head) {
     record_.upstream_status = head.status;
@@ -110,6 +99,7 @@ public:
 
     void on_first_event() override { exchange_.on_first_event(); }
     Status send() override {
+        exchange_.end_race();
         TRY_VOID(exchange_.send_response_head(head_));
         exchange_.record_.ended_in = Phase::relay;
         if (exchange_.request_sent_whole_) {
@@ -144,10 +134,11 @@ coro::Task<Status> Exchange::relay() {
         kind.held_for = Duration::milliseconds(options.hold_ms_max);
     }
     Relay relay(client_, *lease_, kind, head, client_.arena());
+    relay.begin_with(take_early_pieces());
     const OpenStream counted(services_.proactor);
     probe_ = &relay;
     signal().expect({&relay, this, &client_, &client_.stream(), &*lease_});
-    const Status done = co_await relay.run(*this, relay_limits());
+    const Status done = co_await relay.run(patience(), relay_limits());
     signal().expect_nothing();
     probe_ = nullptr;
     record_.events = relay.watch().events();

@@ -94,13 +94,16 @@ coro::Task<Status> Exchange::ask() {
 
 coro::Task<Status> Exchange::try_once() {
     if (CredentialKeeper* keeper = target_->service->credentials()) {
-        CO_TRY_VOID(co_await keeper->ensure(services_.proactor, *this));
+        CO_TRY_VOID(co_await keeper->ensure(services_.proactor, patience()));
     }
     CO_TRY_VOID(co_await dispatch());
     const uint16_t status = lease_->head().status;
     const bool is_refusal = translated_ == nullptr ? status >= 400 : status != 200;
     if (is_refusal) {
         co_return co_await read_refusal();
+    }
+    if (!wants_stream_) {
+        end_race();  // Of one that streams, the first event decides.
     }
     co_return Status();
 }
@@ -284,8 +287,15 @@ coro::Task<Status> Exchange::rest(Duration wait) {
     co_return Status();
 }
 
-// Forgets what the last attempt left behind.
 void Exchange::begin_retry(RetryReason reason) {
+    forget_attempt();
+    record_.retry_reason = reason;
+    ++record_.retries[static_cast<size_t>(reason)];
+    waited_ = waited_ + leasing_;
+}
+
+// What the last attempt left behind.
+void Exchange::forget_attempt() {
     lease_.drop();
     refusal_ = nullptr;
     refused_ = nullptr;
@@ -300,9 +310,6 @@ void Exchange::begin_retry(RetryReason reason) {
     record_.usage = {};
     record_.upstream_status = 0;
     record_.leased = record_.sent = record_.first_byte = record_.first_event = {};
-    record_.retry_reason = reason;
-    ++record_.retries[static_cast<size_t>(reason)];
-    waited_ = waited_ + leasing_;
 }
 
 }  // namespace sluice::pipeline

@@ -152,6 +152,16 @@ int64_t reported_cost(const json::FieldWatch& watch) {
 
 }  // namespace
 
+Terminator terminator_of(std::string_view path) {
+    if (path.ends_with("/completions")) {
+        return Terminator::done;
+    }
+    if (path.ends_with("/messages")) {
+        return Terminator::messages;
+    }
+    return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
+}
+
 StreamWatch::StreamWatch(bool is_event_stream, Terminator terminator, Arena& arena)
     : usage_finder_("\"usage\"", arena),
       terminator_(terminator),

@@ -26,6 +26,9 @@ enum class Terminator : uint8_t {
     messages,   // Anthropic's: event: message_stop, or error
 };
 
+// Of the answers to a request for this path.
+Terminator terminator_of(std::string_view path);
+
 struct Usage {
     uint64_t prompt_tokens = 0;
     uint64_t completion_tokens = 0;

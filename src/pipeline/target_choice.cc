@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "base/slice_queue.h"
 #include "base/time.h"
+#include "pipeline/failures.h"
 #include "pipeline/llm_target.h"
 #include "pipeline/request_shape.h"
 #include "pipeline/target_pool.h"
@@ -78,16 +79,51 @@ const LlmTarget* TargetChoice::choose_here(Instant now, Prng& prng) {
         selection_ = {};
         return std::exchange(has_tried_single_, true) ? nullptr : &pool_->first();
     }
-    selection_ = pool_->pool->select({.prompt_tokens = shape_.prompt_tokens,
-                                      .output_tokens = shape_.output_tokens,
-                                      .needs = shape_.needs,
-                                      .has_first_token = shape_.is_streamed,
-                                      .blocks = shape_.blocks,
-                                      .affinity = shape_.affinity,
-                                      .tried = tried_,
-                                      .overrides = strategy_},
-                                     now, prng);
+    selection_ = select(now, prng, false);
     return selection_ ? &pool_->targets[selection_.target] : nullptr;
+}
+
+balance::Selection TargetChoice::select(Instant now, Prng& prng, bool is_hedge) const {
+    return pool_->pool->select({.prompt_tokens = shape_.prompt_tokens,
+                                .output_tokens = shape_.output_tokens,
+                                .needs = shape_.needs,
+                                .is_hedge = is_hedge,
+                                .has_first_token = shape_.is_streamed,
+                                .blocks = shape_.blocks,
+                                .affinity = shape_.affinity,
+                                .tried = tried_,
+                                .overrides = strategy_},
+                               now, prng);
+}
+
+const LlmTarget* TargetChoice::choose_second(balance::Selection& second, Instant now, Prng& prng) {
+    if (attempts_ >= first_.pool->options().fail_over.attempts_max) {
+        return nullptr;
+    }
+    tried_.push_back(selection_.target);
+    second = select(now, prng, true);
+    tried_.pop_back();
+    if (!second) {
+        return nullptr;
+    }
+    ++attempts_;
+    return &pool_->targets[second.target];
+}
+
+void TargetChoice::set_second_aside(balance::Selection& second) {
+    if (second.charge) {
+        second.charge = {};
+        --attempts_;
+    }
+}
+
+void TargetChoice::end_second(balance::Selection& second,
+                              const balance::Outcome& outcome,
+                              Instant now) {
+    if (second.charge) {
+        second.charge.finish(outcome, now);
+        tried_.push_back(second.target);
+    }
 }
 
 void TargetChoice::set_aside() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "balance/charge.h"
@@ -14,25 +15,12 @@
 #include "base/prng.h"
 #include "base/slice_queue.h"
 #include "base/time.h"
+#include "pipeline/failures.h"
 #include "pipeline/llm_target.h"
 #include "pipeline/request_shape.h"
 #include "pipeline/target_pool.h"
-#include "providers/provider_error.h"
 
 namespace sluice::pipeline {
-
-// What a failure is to the rules about where a request goes next.
-enum class FailureClass : uint8_t {
-    none,        // Nobody else would do better.
-    throttled,   // 429, or overloaded
-    server,      // 500 and above, or a reply that broke
-    timeout,     // nothing came for too long
-    connection,  // refused, reset, DNS, TLS
-    credential,  // 401, 402, 403
-    model,       // It does not have the model.
-    too_long,    // for the target's context
-    filtered,    // The target refuses the content.
-};
 
 class TargetChoice : public Pooled {
 public:
@@ -52,6 +40,20 @@ public:
     void end_attempt(const balance::Outcome& outcome, Instant now);
     // The target that was chosen cannot be asked at all, which is no attempt.
     void set_aside();
+    // Another target, for the same request at the same time: of the same pool, charged, and neither
+    // the one that is asked now nor one that was. Null when there is none, or when it would be one
+    // more than the rules allow; `second` holds the charge.
+    const LlmTarget* choose_second(balance::Selection& second, Instant now, Prng& prng);
+    // It cannot be asked, which is no attempt.
+    void set_second_aside(balance::Selection& second);
+    // It is over, and is not asked again.
+    void end_second(balance::Selection& second, const balance::Outcome& outcome, Instant now);
+    // It takes the place of the one that was asked before, whose attempt is over.
+    void turn_to_second(balance::Selection& second) { selection_ = std::move(second); }
+    // The pool of the target that is asked; null where it was no choice.
+    const balance::Pool* pool() const { return pool_->pool; }
+    uint32_t prompt_tokens() const { return shape_.prompt_tokens; }
+
     // After a failure: whether the rules let the request go elsewhere; turns to the pools that are
     // there for this class of failures.
     bool may_go_on(FailureClass failure);
@@ -72,6 +74,7 @@ public:
 
 private:
     const LlmTarget* choose_here(Instant now, Prng& prng);
+    balance::Selection select(Instant now, Prng& prng, bool is_hedge) const;
 
     const TargetPool& first_;
     const TargetPool* pool_;

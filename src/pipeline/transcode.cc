@@ -38,6 +38,7 @@
 #include "providers/provider_error.h"
 #include "providers/transcoder.h"
 #include "providers/translation.h"
+#include "upstream/patience.h"
 
 namespace sluice::pipeline {
 
@@ -190,6 +191,14 @@ public:
                       exchange.client_.arena(),
                       exchange.reply_filters()) {}
 
+    // Takes what was received before it was there.
+    Status begin_with(std::span<const http::BodyPiece> pieces) {
+        for (const http::BodyPiece& piece : pieces) {
+            TRY_VOID(take(piece));
+        }
+        return {};
+    }
+
     // True when anything came.
     Result<bool> pass_on() {
         bool moved = false;
@@ -200,11 +209,7 @@ public:
                 break;
             }
             moved = true;
-            transcoder_.feed(piece.data.view());
-            if (text_.has_text()) {
-                exchange_.on_first_event();
-            }
-            TRY_VOID(send());
+            TRY_VOID(take(piece));
         }
         return moved;
     }
@@ -253,6 +258,14 @@ public:
     const providers::StreamTranscoder& transcoder() const { return transcoder_; }
 
 private:
+    Status take(const http::BodyPiece& piece) {
+        transcoder_.feed(piece.data.view());
+        if (text_.has_text()) {
+            exchange_.on_first_event();
+        }
+        return send();
+    }
+
     Status send() {
         if (!text_.has_text()) {
             return {};
@@ -270,6 +283,7 @@ private:
     Status send_head() {
         if (!is_head_sent_) {
             is_head_sent_ = true;
+            exchange_.end_race();
             TRY_VOID(exchange_.begin_translated_response("text/event-stream; charset=utf-8"));
             // Until here it could have been sent again.
             if (exchange_.request_sent_whole_) {
@@ -341,6 +355,8 @@ coro::Task<void> Exchange::drain_reply() {
 
 coro::Task<Status> Exchange::run_transcoding(Transcoding& transcoding) {
     RelayClocks clocks(client_.stream(), signal(), relay_limits());
+    upstream::Patience& patience = this->patience();
+    CO_TRY_VOID(transcoding.begin_with(take_early_pieces()));
     while (true) {
         CO_TRY(const bool moved, transcoding.pass_on());
         if (transcoding.transcoder().is_over()) {
@@ -350,7 +366,7 @@ coro::Task<Status> Exchange::run_transcoding(Transcoding& transcoding) {
             CO_TRY_VOID(transcoding.end());
             co_return Status();
         }
-        if (const std::optional<Error> stop = reason_to_stop()) {
+        if (const std::optional<Error> stop = patience.reason_to_stop()) {
             co_return fail(*stop);
         }
         const std::optional<Error> over = clocks.look(moved);

@@ -17,6 +17,7 @@
 #include "json/tree.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch_remote.h"
+#include "pipeline/llm_target.h"
 #include "pipeline/output_text.h"
 #include "pipeline/request_intake.h"
 #include "pipeline/service.h"
@@ -57,27 +58,46 @@ Error Exchange::keep_refusal(const Error& error) {
 
 // What every translation begins with; the parsed body is returned.
 Result<const json::Value*> Exchange::begin_translation() {
-    const Service& service = *target_->service;
-    translated_ = std::make_unique<Translated>(
+    translated_ = translation_for(*target_, model_for_upstream());
+    return parse_whole(intake_->held());
+}
+
+std::unique_ptr<Translated> Exchange::translation_for(const LlmTarget& target,
+                                                      std::string_view model) {
+    const Service& service = *target.service;
+    auto translated = std::make_unique<Translated>(
         client_.arena(), service.policy(), TenantSignatures(services_.signatures, record_.tenant));
-    Translated& translated = *translated_;
-    translated.client = providers::client_dialect(call_.dialect);
-    translated.upstream = providers::upstream_dialect(service.vendor().dialect);
-    const std::string_view model = model_for_upstream();
-    translated.target = service.target(model, wants_stream_);
-    translated.target.signatures = &translated.signatures;
+    translated->client = providers::client_dialect(call_.dialect);
+    translated->upstream = providers::upstream_dialect(service.vendor().dialect);
+    translated->target = service.target(model, wants_stream_);
+    translated->target.signatures = &translated->signatures;
     const bool is_embedding = call_.operation == Operation::embeddings;
-    translated.path = service.path(is_embedding ? Operation::embeddings : Operation::chat, model,
-                                   wants_stream_, client_.arena());
-    translated.context = {.fallback_id = record_.request_id,
-                          .requested_model = record_.model,
-                          .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000,
-                          .is_stream = wants_stream_};
-    // What is decoded looks into the text, and the body gives way to its translation.
-    SliceQueue& held = intake_->held();
-    auto* const text = static_cast<char*>(client_.request_arena().allocate(held.size_bytes(), 1));
-    const size_t size = held.copy_out(0, held.size_bytes(), text);
-    return json::Value::parse({text, size}, client_.request_arena(), ErrorSource::client);
+    translated->path = service.path(is_embedding ? Operation::embeddings : Operation::chat, model,
+                                    wants_stream_, client_.arena());
+    translated->context = {.fallback_id = record_.request_id,
+                           .requested_model = record_.model,
+                           .now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000,
+                           .is_stream = wants_stream_};
+    return translated;
+}
+
+// What is decoded looks into the text, and the body gives way to its translation.
+Result<const json::Value*> Exchange::parse_whole(const SliceQueue& body) {
+    Arena& arena = client_.request_arena();
+    auto* const text = static_cast<char*>(arena.allocate(body.size_bytes(), 1));
+    const size_t size = body.copy_out(0, body.size_bytes(), text);
+    return json::Value::parse({text, size}, arena, ErrorSource::client);
+}
+
+// What the reply will need of the request. True when usage is asked for that the client does not
+// want to see.
+bool Exchange::take_context(Translated& translated, const providers::ChatRequest& request) const {
+    const bool strips_usage = wants_stream_ && !request.include_usage && hides_usage();
+    translated.context.include_usage = request.include_usage || strips_usage;
+    translated.context.uses_functions = request.uses_functions;
+    translated.context.renamed_tools = request.renamed_tools;
+    translated.context.echo = request.echo;
+    return strips_usage;
 }
 
 void Exchange::replace_body(Slice body) {
@@ -90,8 +110,8 @@ void Exchange::replace_body(Slice body) {
 coro::Task<Status> Exchange::translate() {
     CO_TRY(const json::Value* body, begin_translation());
     Translated& translated = *translated_;
-    if (passes_on_messages()) {
-        pass_on_messages(*body);
+    if (passes_on_messages(*target_)) {
+        replace_body(hosted_request(translated, *body));
         co_return co_await ask_translated();
     }
     const auto request = translated.client->decode_request(*body, translated.translation);
@@ -103,28 +123,24 @@ coro::Task<Status> Exchange::translate() {
         const std::string text = "{\"input_tokens\":" + tokens + "}";
         co_return answer_with_json(200, text);
     }
-    strips_usage_ = wants_stream_ && !(*request)->include_usage && hides_usage();
-    translated.context.include_usage = (*request)->include_usage || strips_usage_;
-    translated.context.uses_functions = (*request)->uses_functions;
-    translated.context.renamed_tools = (*request)->renamed_tools;
-    translated.context.echo = (*request)->echo;
+    strips_usage_ = take_context(translated, **request);
     CO_TRY_VOID(co_await encode_for_upstream(**request, body->raw().size()));
     co_return co_await ask_translated();
 }
 
 // Anthropic's API on both sides, though another cloud hosts it: nothing is lost that nobody here
 // knows. Filters of the reply want to read and write it.
-bool Exchange::passes_on_messages() const {
+bool Exchange::passes_on_messages(const LlmTarget& target) const {
     return call_.operation == Operation::chat && call_.dialect == providers::Dialect::messages &&
-           !target_->service->vendor().hosted_version.empty() && reply_filters().empty();
+           !target.service->vendor().hosted_version.empty() && reply_filters().empty();
 }
 
-void Exchange::pass_on_messages(const json::Value& body) {
-    translated_->context.passes_on = true;
+Slice Exchange::hosted_request(Translated& translated, const json::Value& body) {
+    translated.context.passes_on = true;
     const std::string_view betas = client_.head().headers.value(http::HeaderId::anthropic_beta);
     BodyText text(body.raw().size() + betas.size() + kWrappingBytes);
-    providers::write_hosted_request(body, translated_->target, betas, text);
-    replace_body(text.take());
+    providers::write_hosted_request(body, translated.target, betas, text);
+    return text.take();
 }
 
 // Until it has an answer, or nothing is left to try.

@@ -285,8 +285,12 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     }
     if (record.attempts > 1) {
         members.number("attempts", record.attempts);
+    }
+    if (record.has_retried()) {
         members.token("retry_reason", pipeline::retry_reason_name(record.retry_reason));
     }
+    members.token("hedge", pipeline::hedge_outcome_name(record.hedge));
+    members.text("hedge_upstream", record.hedge_upstream);
     append_error(members, record);
     members.number("shard", names.shard);
     const std::string_view line = members.written();

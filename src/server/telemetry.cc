@@ -187,6 +187,9 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (record.attempts > 1 || record.is_out_of_retries) {
         count_retries(record, series);
     }
+    if (record.hedge != pipeline::HedgeOutcome::none) {
+        count_hedge(record);
+    }
     if (record.guard.has_matched() || record.extra_usages != nullptr) {
         count_processors(series, record);
     }
@@ -255,6 +258,16 @@ void ShardTelemetry::count_retries(const pipeline::ExchangeRecord& record,
     }
     count(MetricId::retries_denied_total, {series.route, series.upstream},
           record.is_out_of_retries ? 1 : 0);
+}
+
+// Likewise.
+void ShardTelemetry::count_hedge(const pipeline::ExchangeRecord& record) {
+    const std::string_view outcome = pipeline::hedge_outcome_name(record.hedge);
+    store_.counter(MetricId::hedges_total, {record.pool_name, outcome}).add();
+    if (record.hedge_prompt_tokens > 0) {
+        store_.counter(MetricId::hedge_prompt_tokens_total, {record.pool_name})
+            .add(record.hedge_prompt_tokens);
+    }
 }
 
 void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {

@@ -64,6 +64,7 @@ private:
     RouteSeries& series_for(const pipeline::ExchangeRecord& record);
     void count(const pipeline::ExchangeRecord& record);
     void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
+    void count_hedge(const pipeline::ExchangeRecord& record);
     void count_processors(const RouteSeries& series, const pipeline::ExchangeRecord& record);
     void count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record);
     void add_cost(Counter& counter, int64_t pico_usd);

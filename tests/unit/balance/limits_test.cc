@@ -136,6 +136,47 @@ TEST(Hedge, CostsNoMoreThanItsShareOfTokens) {
     EXPECT_GT(hedged * 100, sent * 19 / 10);
 }
 
+TEST(Hedge, WaitsAsLongAsItIsToldWithoutAPercentile) {
+    PoolOptions options = pool_options(Strategy::random, 2);
+    options.hedge = {.enabled = true, .percentile = 0, .delay_ms_min = 70};
+    const auto fixed = make_pool(options);
+    options.hedge.percentile = 95;
+    const auto learned = make_pool(options);
+    for (int i = 0; i < 100; ++i) {
+        learned->state().slowdowns.add(1);
+    }
+    Prng prng(1);
+    const Ask whole = {.prompt_tokens = 100, .has_first_token = false};
+    const Selection by_time = fixed->select(whole, kStart, prng);
+    EXPECT_EQ(fixed->hedge_delay(by_time.charge), Duration::milliseconds(70));
+    // What is not streamed has no first token that could be late.
+    const Selection by_token = learned->select(whole, kStart, prng);
+    EXPECT_EQ(learned->hedge_delay(by_token.charge), Duration{});
+    const Selection streamed = learned->select({.prompt_tokens = 100}, kStart, prng);
+    EXPECT_GT(learned->hedge_delay(streamed.charge), Duration{});
+}
+
+TEST(Hedge, IsNotForAFleetThatIsNearlyFull) {
+    PoolOptions options = pool_options(Strategy::least_connections, 2);
+    options.targets[0].concurrent_max = options.targets[1].concurrent_max = 5;
+    options.hedge = {.enabled = true, .budget_percent = 100, .load_percent_max = 80};
+    const auto pool = make_pool(options);
+    Prng prng(1);
+    std::vector<Selection> running;
+    for (int i = 0; i < 8; ++i) {
+        running.push_back(pool->select({.prompt_tokens = 10}, kStart, prng));
+    }
+    EXPECT_TRUE(pool->take_hedge(10));
+    running.push_back(pool->select({.prompt_tokens = 10}, kStart, prng));
+    EXPECT_FALSE(pool->take_hedge(10));
+    running.pop_back();
+    EXPECT_TRUE(pool->take_hedge(10));
+    // One that was not sent costs nothing: 90 were earned, and 10 are spent.
+    pool->give_back_hedge(10);
+    EXPECT_TRUE(pool->take_hedge(80));
+    EXPECT_FALSE(pool->take_hedge(1));
+}
+
 TEST(Hedge, IsOffByDefault) {
     const auto pool = make_pool(pool_options(Strategy::random, 2));
     Prng prng(1);

@@ -61,6 +61,29 @@ TEST(Pools, ThreeLinesAreEnough) {
     EXPECT_EQ(result.config->targets_of("fast").size(), 2U);
 }
 
+TEST(Pools, HedgesAreATableOfTheirs) {
+    const LoadResult result = with(R"([pool.fast]
+targets = ["east", "west"]
+[pool.fast.hedge]
+enabled = true
+percentile = 0
+delay_ms_min = 250
+budget_percent = 5
+load_percent_max = 60
+)");
+    ASSERT_TRUE(result.config) << result.report();
+    EXPECT_THAT(said(result), testing::IsEmpty());
+    const balance::HedgeOptions& hedge = result.config->pools.front().hedge;
+    EXPECT_TRUE(hedge.enabled);
+    EXPECT_EQ(hedge.percentile, 0U);
+    EXPECT_EQ(hedge.delay_ms_min, 250U);
+    EXPECT_EQ(hedge.budget_percent, 5U);
+    EXPECT_EQ(hedge.load_percent_max, 60U);
+    EXPECT_FALSE(balance::PoolOptions().hedge.enabled) << "it spends money, so it is asked for";
+    const LoadResult alone = with("[pool.fast]\ntargets = [\"east\"]\nhedge.enabled = true\n");
+    EXPECT_THAT(said(alone), Contains(HasSubstr("there is no second target")));
+}
+
 TEST(Pools, TheLongFormSaysMore) {
     const LoadResult result = with(R"([pool.fast]
 strategy = "round_robin"

@@ -99,13 +99,12 @@ TEST(Schema, NamesEveryMember) {
         member_count<upstream::PoolOptions>() + member_count<upstream::RetryOptions>() +
         member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
-    // `name`, `targets` and `is_short` are made of what stands elsewhere in the file; hedges are
-    // for simulations only.
+    // `name`, `targets` and `is_short` are made of what stands elsewhere in the file.
     constexpr size_t kPool =
         member_count<balance::PoolOptions>() - 3 - 7 + member_count<balance::HealthOptions>() +
         member_count<balance::FailOverOptions>() + member_count<balance::BreakerOptions>() +
-        member_count<balance::OutlierOptions>() + member_count<balance::AdaptiveLimitOptions>() +
-        member_count<balance::QueueOptions>();
+        member_count<balance::OutlierOptions>() + member_count<balance::HedgeOptions>() +
+        member_count<balance::AdaptiveLimitOptions>() + member_count<balance::QueueOptions>();
     EXPECT_EQ(settings_of(Section::pool, balance::PoolOptions()), kPool);
     EXPECT_EQ(settings_of(Section::pool_target, balance::TargetOptions()),
               member_count<balance::TargetOptions>());
