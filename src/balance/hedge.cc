@@ -10,7 +10,7 @@
 #include "balance/pool_state.h"
 #include "balance/screening.h"
 #include "balance/target.h"
-#include "balance/target_state.h"
+#include "balance/target_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "base/time.h"
 
 namespace sluice::balance {

@@ -306,7 +306,6 @@ void Exchange::on_first_event() {
     if (choice_ != nullptr) {
         choice_->charge().on_first_token(record_.first_event);
     }
-    end_race();
 }
 
 }  // namespace sluice::pipeline

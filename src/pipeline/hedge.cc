@@ -12,11 +12,9 @@
 #include "balance/pool.h"
 #include "base/error.h"
 #include "base/result.h"
-#include "base/slice_queue.h"
 #include "base/time.h"
 #include "coro/task.h"
 #include "http/body_reader.h"
-#include "json/tree.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/failures.h"
@@ -85,7 +83,7 @@ void Exchange::hold_hedge() {
     }
 }
 
-// The target that is asked has begun to answer, or something else of it goes to the client.
+// The target that is asked has begun to answer: from now on something of it goes to the client.
 void Exchange::end_race() {
     if (hedge_ != nullptr) {
         hedge_->stop(HedgeOutcome::lost);
@@ -244,7 +242,6 @@ void Exchange::Hedge::settle(const Status& done) {
         state_ = State::answered;
     } else {
         state_ = State::over;
-        lease_.drop();
         if (was_stopped) {
             end_attempt({});  // Nothing was learned.
         } else {
@@ -267,21 +264,30 @@ void Exchange::Hedge::stop(HedgeOutcome why) {
         case State::answered:
             exchange_.record_.hedge = why;
             state_ = State::over;
-            lease_.drop();
             end_attempt({});
             break;
+        case State::handed_over:
         case State::over:
             return;
     }
     signal_.raise();
 }
 
+// Nothing is left of it, least of all the beginning of an answer that somebody could go on with.
 void Exchange::Hedge::end_attempt(const balance::Outcome& outcome) {
+    lease_.drop();
+    pieces_.clear();
     exchange_.choice_->end_second(selection_, outcome, exchange_.services_.proactor.now());
 }
 
+// What it reads before it is decided is its own.
+std::vector<http::BodyPiece> Exchange::Hedge::take_pieces() {
+    return state_ == State::handed_over ? std::exchange(pieces_, {})
+                                        : std::vector<http::BodyPiece>();
+}
+
 void Exchange::Hedge::hand_over() {
-    state_ = State::over;
+    state_ = State::handed_over;
     ExchangeRecord& record = exchange_.record_;
     record.hedge = HedgeOutcome::won;
     exchange_.turn_to(*target_);

@@ -52,8 +52,8 @@ public:
     void stop(HedgeOutcome why);
     // The exchange turns to the target that has answered, and to its answer.
     void hand_over();
-    // Of that answer, what was read of its body.
-    std::vector<http::BodyPiece> take_pieces() { return std::move(pieces_); }
+    // Of that answer, what was read of its body; once.
+    std::vector<http::BodyPiece> take_pieces();
     coro::Task<void> join() { return scope_.join(); }
 
     // --- Patience of the second attempt.
@@ -61,7 +61,7 @@ public:
     std::optional<Error> reason_to_stop() override;
 
 private:
-    enum class State : uint8_t { waiting, asking, answered, over };
+    enum class State : uint8_t { waiting, asking, answered, handed_over, over };
     class Beginning;
 
     // The exchange's own, but that an answer of the second target ends it, too.

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <utility>
 
+#include "balance/options.h"
+#include "balance/pool.h"
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/slice.h"
@@ -29,7 +32,7 @@
 #include "pipeline/output_text.h"
 #include "pipeline/relay_clocks.h"
 #include "pipeline/request_intake.h"
-#include "pipeline/sending.h"
+#include "pipeline/sending.h"  // IWYU pragma: keep, by its members alone
 #include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/stream_watch.h"
@@ -61,10 +64,13 @@ constexpr Error kNotAtOnce = {.kind = ErrorKind::no_operation,
 
 }  // namespace
 
-// Looks for the first event of a reply that means something.
+// Looks for as much of a reply as makes the first target's go to the client: as many events as its
+// pool holds back, or the first one that means something in the client's dialect.
 class Exchange::Hedge::Beginning {
 public:
-    explicit Beginning(Hedge& hedge) {
+    explicit Beginning(Hedge& hedge)
+        : events_min_(
+              std::max(hedge.exchange_.choice_->pool()->options().fail_over.hold_events, 1U)) {
         Arena& arena = hedge.exchange_.client_.arena();
         if (hedge.translated_ == nullptr) {
             watch_.emplace(true, terminator_of(hedge.exchange_.record_.path), arena);
@@ -91,14 +97,18 @@ public:
         }
     }
     bool has_failed() const {
-        return watch_ ? watch_->saw_error() : !text_.has_text() && transcoder_->has_failed();
+        if (watch_) {
+            return watch_->saw_error();
+        }
+        return transcoder_ && !text_.has_text() && transcoder_->has_failed();
     }
     bool is_there() const {
         return seen_bytes_ > kBeginningBytesMax ||
-               (watch_ ? watch_->events() > 0 : text_.has_text());
+               (watch_ ? watch_->events() >= events_min_ : text_.has_text());
     }
 
 private:
+    const uint32_t events_min_;
     std::optional<StreamWatch> watch_;
     EventText text_;
     std::optional<providers::StreamTranscoder> transcoder_;

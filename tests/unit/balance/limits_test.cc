@@ -163,6 +163,7 @@ TEST(Hedge, IsNotForAFleetThatIsNearlyFull) {
     const auto pool = make_pool(options);
     Prng prng(1);
     std::vector<Selection> running;
+    running.reserve(9);
     for (int i = 0; i < 8; ++i) {
         running.push_back(pool->select({.prompt_tokens = 10}, kStart, prng));
     }
