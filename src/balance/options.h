@@ -123,6 +123,12 @@ struct QueueOptions {
     bool operator==(const QueueOptions&) const = default;
 };
 
+// What becomes of a stream that breaks off after part of it was passed on.
+enum class MidStream : uint8_t {
+    error,    // The client is told.
+    restart,  // Another target answers from the beginning, behind an event that says so.
+};
+
 // Failures of a target after which another one is asked.
 struct FailOverOptions {
     // "throttled", "server_error", "timeout", "connection", "credential".
@@ -134,6 +140,7 @@ struct FailOverOptions {
     // stream that fails at once fails unseen. 0 events hold nothing back.
     uint32_t hold_events = 1;
     uint32_t hold_ms_max = 10'000;
+    MidStream mid_stream = MidStream::error;
 
     bool operator==(const FailOverOptions&) const = default;
 };

@@ -18,6 +18,11 @@ struct ChoiceNames<balance::Strategy> {
 };
 
 template <>
+struct ChoiceNames<balance::MidStream> {
+    static constexpr std::string_view kNames[] = {"error", "restart"};
+};
+
+template <>
 struct ChoiceNames<balance::HealthScope> {
     static constexpr std::string_view kNames[] = {"engines", "all", "none"};
 };
@@ -108,6 +113,11 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::fail_over, &FailOverOptions::hold_ms_max>(
         "fail_over.hold_ms_max", "Longest time that they are held back.")
         .range(1, kTimeMsMax),
+    setting<&PoolOptions::fail_over, &FailOverOptions::mid_stream>(
+        "fail_over.mid_stream",
+        "What becomes of a stream that breaks off after part of it was passed on: error tells the "
+        "client; restart lets another target answer from the beginning, behind an event that says "
+        "so (chat completions and completions only; docs/BALANCING.md has its form)."),
     setting<&PoolOptions::breaker, &BreakerOptions::enabled>(
         "breaker.enabled", "Keeps requests away from a target that fails."),
     setting<&PoolOptions::breaker, &BreakerOptions::failures_max>("breaker.failures_max",

@@ -173,6 +173,9 @@ coro::Task<void> Exchange::run() {
     if (!done && is_unanswered && (!client_.is_client_gone() || is_left_behind_)) {
         respond_with_error(error);
     }
+    if (!done && owes_error_ && !client_.is_client_gone()) {
+        tell_in_stream(error);
+    }
     if (client_.response_state() != http::ResponseState::finished) {
         client_.abort_response();
     }
@@ -261,7 +264,7 @@ coro::Task<Status> Exchange::answer() {
         if (again) {
             continue;
         }
-        if (refused_ != nullptr && refused_->told == refusal_) {
+        if (refused_ != nullptr && refused_->told == refusal_ && !has_told_part()) {
             CO_TRY_VOID(pass_refusal(*refused_));
         }
         co_return done;
@@ -271,6 +274,11 @@ coro::Task<Status> Exchange::answer() {
 // In its own dialect if it is the client's, else translated.
 coro::Task<Status> Exchange::ask_target() {
     if (target_->upstream->options().is_simulated()) {
+        if (has_told_part()) {
+            co_return fail({.kind = ErrorKind::no_operation,
+                            .source = ErrorSource::gateway,
+                            .where = "a simulator does not go on with another one's answer"});
+        }
         end_race();
         co_return co_await simulate();
     }

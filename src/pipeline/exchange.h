@@ -73,6 +73,7 @@ namespace sluice::pipeline {
 class ChainRun;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class ReplyFacts;
+enum class FailureClass : uint8_t;
 struct ListedModels;
 struct RequestFields;
 class TargetChoice;
@@ -195,6 +196,13 @@ private:
     coro::Task<void> end_hedge();
     coro::Task<Status> pass_on_reply();
     std::vector<http::BodyPiece> take_early_pieces();
+    // mid_stream.cc
+    bool keeps_request() const;
+    bool has_told_part() const;
+    bool may_begin_anew(const Error& error);
+    bool begins_anew(FailureClass failure);
+    void mark_restart();
+    void tell_in_stream(const Error& error);
     // dispatch.cc
     struct Sending;
     coro::Task<Status> dispatch();
@@ -303,6 +311,7 @@ private:
     bool strips_usage_ = false;   // We did, and the client must not see it.
     bool request_sent_whole_ = false;
     bool can_send_again_ = false;  // All of the request is held.
+    bool owes_error_ = false;      // Its stream broke off, and the client was not told yet.
     bool is_left_behind_ = false;  // By its client; goes on for others.
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;

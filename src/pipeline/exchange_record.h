@@ -33,8 +33,9 @@ enum class RetryReason : uint8_t {
     key_refused,    // With another key: this one was refused,
     key_throttled,  // or is to rest.
     fail_over,      // At another target.
+    restart,        // Likewise, after part of an answer had gone to the client.
 };
-inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::fail_over) + 1;
+inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::restart) + 1;
 std::string_view retry_reason_name(RetryReason reason);
 
 // What guards have done about an exchange's texts: matches by action, and the rule of the first.
@@ -47,12 +48,14 @@ struct GuardRecord {
     bool has_matched() const { return !rule.empty(); }
 };
 
-// What a request has cost besides its answer: a model that a processor has asked. In the arena.
+// What a request has cost besides its answer: a model that a processor has asked, or an answer that
+// broke off and was begun anew. In the arena.
 struct ExtraUsage {
     uint32_t upstream = UINT32_MAX;  // Index of the configuration.
     std::string_view upstream_name;
     std::string_view model;  // The upstream's name.
     Usage usage;
+    bool is_part = false;  // Of an answer.
     ExtraUsage* next = nullptr;
     // As in the record of the exchange, whose cost has it in its sum.
     int64_t cost_pico_usd = 0;

@@ -275,6 +275,9 @@ coro::Task<Result<bool>> Exchange::goes_elsewhere(const Error& error) {
     const FailureClass failure = failure_class(error, refusal_);
     end_attempt(error);
     hold_hedge();
+    if (has_told_part()) {
+        co_return begins_anew(failure);
+    }
     if (!may_go_again(error)) {
         co_return false;
     }

@@ -143,6 +143,10 @@ Status Exchange::Hedge::make_out_translated() {
     }
     translated_ = exchange_.translation_for(*target_, model());
     TRY(const json::Value* const body, exchange_.parse_whole(exchange_.choice_->body()));
+    if (exchange_.passes_on_messages(*target_)) {
+        body_.push_back(exchange_.hosted_request(*translated_, *body));
+        return {};
+    }
     TRY(const providers::ChatRequest* const request,
         translated_->client->decode_request(*body, translated_->translation));
     strips_usage_ = exchange_.take_context(*translated_, *request);

@@ -71,6 +71,8 @@ public:
 
     const StreamWatch& watch() const { return watch_; }
     bool has_begun() const { return has_begun_; }
+    // The client has the front of an event, whose end it will not get.
+    bool has_broken_an_event() const { return broke_an_event_; }
 
 private:
     Status begin();

@@ -35,6 +35,10 @@ bool is_encoded(const http::ResponseHead& head) {
     return !encoding.empty() && !equals_ignoring_case(encoding, "identity");
 }
 
+constexpr Error kNoStream = {.kind = ErrorKind::upstream_status,
+                             .source = ErrorSource::upstream,
+                             .where = "the answer that was to begin anew is no stream"};
+
 }  // namespace
 
 bool is_event_stream(const http::ResponseHead& head) {
@@ -100,7 +104,11 @@ public:
     void on_first_event() override { exchange_.on_first_event(); }
     Status send() override {
         exchange_.end_race();
-        TRY_VOID(exchange_.send_response_head(head_));
+        if (exchange_.has_told_part()) {
+            exchange_.mark_restart();
+        } else {
+            TRY_VOID(exchange_.send_response_head(head_));
+        }
         exchange_.record_.ended_in = Phase::relay;
         if (exchange_.request_sent_whole_) {
             exchange_.let_go_of_request();
@@ -119,6 +127,9 @@ coro::Task<Status> Exchange::relay() {
     const bool succeeded = lease_->head().status == 200;
     const Terminator terminator = succeeded ? terminator_of(record_.path) : Terminator::none;
     record_.is_stream = event_stream;
+    if (has_told_part() && !(event_stream && succeeded)) {
+        co_return fail(kNoStream);
+    }
     const http::ResponseHead* own_head = &lease_->head();
     if (choice_ != nullptr) {
         // It waits for the first event, and others use the shard's table meanwhile.
@@ -150,7 +161,9 @@ coro::Task<Status> Exchange::relay() {
         record_.usage = relay.watch().usage();
     }
     if (!done) {
-        if (done.error().source != ErrorSource::client) {
+        const bool is_whole = !relay.has_broken_an_event();
+        if (done.error().source != ErrorSource::client &&
+            !(is_whole && may_begin_anew(done.error()))) {
             relay.break_off(done.error());
         }
         co_return done;

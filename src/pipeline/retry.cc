@@ -68,6 +68,8 @@ std::string_view retry_reason_name(RetryReason reason) {
             return "key_throttled";
         case RetryReason::fail_over:
             return "fail_over";
+        case RetryReason::restart:
+            return "restart";
     }
     return "";
 }

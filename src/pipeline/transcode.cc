@@ -126,6 +126,9 @@ void Exchange::keep_context() {
 
 // A stream that goes on for an hour must not keep its prompt.
 void Exchange::let_go_of_request() {
+    if (keeps_request()) {
+        return;
+    }
     if (choice_ != nullptr) {
         choice_->let_go_of_request();
     }
@@ -284,7 +287,11 @@ private:
         if (!is_head_sent_) {
             is_head_sent_ = true;
             exchange_.end_race();
-            TRY_VOID(exchange_.begin_translated_response("text/event-stream; charset=utf-8"));
+            if (exchange_.has_told_part()) {
+                exchange_.mark_restart();
+            } else {
+                TRY_VOID(exchange_.begin_translated_response("text/event-stream; charset=utf-8"));
+            }
             // Until here it could have been sent again.
             if (exchange_.request_sent_whole_) {
                 exchange_.let_go_of_request();
@@ -315,7 +322,7 @@ coro::Task<Status> Exchange::transcode_stream() {
         account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
     }
     if (!done) {
-        if (done.error().source != ErrorSource::client) {
+        if (done.error().source != ErrorSource::client && !may_begin_anew(done.error())) {
             transcoding.break_off(done.error());
         }
         co_return done;

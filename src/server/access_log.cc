@@ -187,6 +187,32 @@ void append_usage(Members& members, const pipeline::Usage& usage) {
     }
 }
 
+// Sums over the models that processors have asked, or over the parts of answers that broke off,
+// with the name of the latest.
+void append_extra(Members& members,
+                  const ExchangeRecord& record,
+                  bool is_part,
+                  std::string_view prefix) {
+    const pipeline::ExtraUsage* latest = nullptr;
+    uint64_t prompt_tokens = 0;
+    uint64_t completion_tokens = 0;
+    for (const auto* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
+        if (extra->is_part == is_part) {
+            latest = latest == nullptr ? extra : latest;
+            prompt_tokens += extra->usage.prompt_tokens;
+            completion_tokens += extra->usage.completion_tokens;
+        }
+    }
+    if (latest == nullptr) {
+        return;
+    }
+    const std::string name(prefix);
+    members.text(name + "_model", latest->model);
+    members.text(name + "_upstream", latest->upstream_name);
+    members.number(name + "_prompt_tokens", prompt_tokens);
+    members.number(name + "_completion_tokens", completion_tokens);
+}
+
 // The rule that matched first, how often any did, and what another model was asked for.
 void append_processors(Members& members, const ExchangeRecord& record) {
     const auto count = [&members](std::string_view name, uint32_t matches) {
@@ -201,16 +227,8 @@ void append_processors(Members& members, const ExchangeRecord& record) {
     if (record.extra_usages == nullptr) {
         return;
     }
-    uint64_t prompt_tokens = 0;
-    uint64_t completion_tokens = 0;
-    for (const auto* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
-        prompt_tokens += extra->usage.prompt_tokens;
-        completion_tokens += extra->usage.completion_tokens;
-    }
-    members.text("enhancer_model", record.extra_usages->model);
-    members.text("enhancer_upstream", record.extra_usages->upstream_name);
-    members.number("enhancer_prompt_tokens", prompt_tokens);
-    members.number("enhancer_completion_tokens", completion_tokens);
+    append_extra(members, record, false, "enhancer");
+    append_extra(members, record, true, "part");
 }
 
 // What was not asked of anybody costs nothing, which needs no words.

@@ -306,6 +306,41 @@ fail_over = { on = ["throttled"] }
         self.assertEqual(self.gateway.metric(answered.format("")), 1)
 
 
+class MidStream(PoolCase):
+    """A stream that breaks after part of it was passed on, where the pool wants it begun anew."""
+
+    RESTART = 'targets = ["a", "b"]\nstrategy = "priority"\nfail_over.mid_stream = "restart"\n'
+
+    def events_of(self, response):
+        return [e.removeprefix(b"data: ") for e in response.body.split(b"\n\n") if e]
+
+    def test_another_target_begins_anew(self):
+        self.start(cut_after(chunk(delta("half"))), answers("from b"), pool=self.RESTART)
+        response = self.ask(STREAM)
+        events = self.events_of(response)
+        self.assertEqual(events[-1], b"[DONE]")
+        chunks = [json.loads(e) for e in events[:-1]]
+        self.assertEqual(chunks[0]["choices"][0]["delta"]["content"], "half")
+        self.assertEqual(chunks[1]["choices"], [])
+        self.assertEqual(chunks[1]["sluice"], {"restarted": True})
+        texts = [c["choices"][0]["delta"]["content"] for c in chunks[2:]]
+        self.assertEqual("".join(texts), "from b")
+        self.assertEqual((self.seen("a"), self.seen("b")), (1, 1))
+        self.assertEqual(self.peers["b"].requests[0].body, STREAM)
+        self.log("upstream=b pool=p")
+        self.log("part_upstream=a")
+        self.log("attempts=2 retry_reason=restart")
+
+    def test_without_another_target_the_client_is_told(self):
+        self.start(cut_after(chunk(delta("half"))), pool=(
+            'targets = ["a"]\nfail_over.mid_stream = "restart"\n'))
+        response = self.ask(STREAM)
+        events = self.events_of(response)
+        self.assertEqual(len(events), 2)
+        self.assertIn(b"stream_truncated", events[1])
+        self.assertFalse(response.complete)
+
+
 class Rest(PoolCase):
     """A target that asked for a rest, or keeps failing, is left alone and comes back."""
 
