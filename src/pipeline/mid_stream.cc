@@ -17,7 +17,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/failures.h"
-#include "pipeline/request_intake.h"
+#include "pipeline/request_intake.h"  // IWYU pragma: keep, it is behind a pointer
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "pipeline/stream_watch.h"

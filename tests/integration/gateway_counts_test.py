@@ -258,6 +258,12 @@ targets = ["up"]
 [[route]]
 path_prefix = "/pooled"
 target_llm = "all"
+[pool.twins]
+targets = ["up", "up/twin"]
+hedge = { enabled = true, percentile = 0, delay_ms_min = 1, budget_percent = 100 }
+[[route]]
+path_prefix = "/twins"
+target_llm = "twins"
 """
 
     def series(self, family):
@@ -280,6 +286,7 @@ target_llm = "all"
         self.exchange(b'{"messages":[{"role":"user","content":"zebra"}]}', "/guarded" + CHAT)
         self.exchange(b'{"model":"m"}', "/keys/chat/completions")
         self.exchange(b'{"model":"m"}', "/limits/chat/completions")
+        self.exchange(b'{"model":"m","silent":1}', "/twins/chat/completions")
         client = self.gateway.client()
         client.post(CHAT, b'{"stream":true,"endless":1}')
         client.read_head()

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "balance/options.h"
-#include "balance/target_state.h"
+#include "balance/target_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "base/time.h"
 #include "gtest/gtest.h"
 #include "sim/actors.h"

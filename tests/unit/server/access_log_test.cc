@@ -1,6 +1,7 @@
 // Both forms of the line, what is left out of it, and what a client cannot do to it.
 #include "server/access_log.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,7 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
     record.events = 7;
     record.attempts = 2;
     record.retry_reason = pipeline::RetryReason::throttled;
+    record.retries[static_cast<size_t>(pipeline::RetryReason::throttled)] = 1;
     record.leased = Instant::from_ns(4'000'000);
     record.usage = {.prompt_tokens = 5, .completion_tokens = 2, .is_known = true};
     record.error = {.kind = ErrorKind::reset, .source = ErrorSource::upstream, .where = "a b"};
@@ -63,6 +65,33 @@ TEST(AccessLog, SaysWhatIsNotAsUsual) {
           " error_detail=\"a b\" "}) {
         EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
     }
+}
+
+TEST(AccessLog, SaysWhoWasAskedAtTheSameTime) {
+    pipeline::ExchangeRecord record = usual();
+    record.attempts = 2;
+    record.hedge = pipeline::HedgeOutcome::lost;
+    record.hedge_upstream = "second";
+    const std::string line = line_of(record, AccessLogFormat::human);
+    EXPECT_NE(line.find(" attempts=2 hedge=lost hedge_upstream=second "), std::string::npos)
+        << line;
+    EXPECT_EQ(line.find("retry_reason"), std::string::npos) << "nothing was sent again: " << line;
+}
+
+TEST(AccessLog, TellsPartsFromEnhancers) {
+    pipeline::ExchangeRecord record = usual();
+    pipeline::ExtraUsage enhancer = {.upstream_name = "small", .model = "e", .usage = {}};
+    enhancer.usage.prompt_tokens = 3;
+    pipeline::ExtraUsage part = {
+        .upstream_name = "broken", .model = "p", .usage = {}, .is_part = true, .next = &enhancer};
+    part.usage.completion_tokens = 4;
+    record.extra_usages = &part;
+    const std::string line = line_of(record, AccessLogFormat::human);
+    EXPECT_NE(line.find(" enhancer_model=e enhancer_upstream=small enhancer_prompt_tokens=3 "
+                        "enhancer_completion_tokens=0 part_model=p part_upstream=broken "
+                        "part_prompt_tokens=0 part_completion_tokens=4 "),
+              std::string::npos)
+        << line;
 }
 
 TEST(AccessLog, NamesTheTimeInLogfmt) {
