@@ -361,6 +361,32 @@ TEST_F(HedgeStory, EachGetsTheRequestInItsOwnDialectAndName) {
     expect_nothing_held();
 }
 
+// The first one is translated, and has come as far as its head.
+TEST_F(HedgeStory, ATranslatedOneIsOvertakenByOneThatIsNot) {
+    llm().provider = "anthropic";
+    llm().base_url = "http://10.0.0.1:8000";
+    start_pool(
+        [](const UpstreamRequest&) {
+            return streamed({{": nothing yet\n\n", ms(10)}}, UpstreamAnswer::Ending::stall);
+        },
+        streams("other", ms(100)));
+    const std::string request =
+        R"({"model":"m","stream":true,"messages":[{"role":"user","content":"say it"}]})";
+    const Client& client = ask(request);
+    expect_stream(client, "other");
+    EXPECT_TRUE(upstream_->requests()[0]->message.second_word().ends_with("/messages"));
+    // As it came, but for the usage that this provider is asked for and the client does not see.
+    EXPECT_EQ(other_->requests()[0]->message.body,
+              R"({"stream_options":{"include_usage":true},)" + request.substr(1));
+    ASSERT_TRUE(upstream_->left_at(0).is_set());
+    EXPECT_LE((upstream_->left_at(0) - client.first_byte_at()).ms(), 20);
+    EXPECT_EQ(gateway_->metric("sluice_dialect_requests_total", "upstream=\"chat\""), 1);
+    EXPECT_EQ(gateway_->metric("sluice_dialect_requests_total"), 1);
+    EXPECT_EQ(hedges("won"), 1);
+    EXPECT_EQ(state(0).neutral_total.load(), 1U);
+    expect_nothing_held();
+}
+
 TEST_F(HedgeStory, OfAnAnswerThatBrokeBeforeItBeganNothingIsShown) {
     pool().fail_over.hold_events = 2;
     start_pool(streams("llm", ms(2'000)), [](const UpstreamRequest&) {
