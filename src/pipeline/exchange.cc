@@ -179,7 +179,9 @@ coro::Task<void> Exchange::run() {
     if (client_.response_state() != http::ResponseState::finished) {
         client_.abort_response();
     }
-    co_await end_hedge();
+    if (hedge_ != nullptr) {
+        co_await end_hedge();
+    }
     finish(error);
 }
 

@@ -90,11 +90,10 @@ void Exchange::end_race() {
     }
 }
 
+// The exchange is over: whatever its hedge still does is, too. There must be one.
 coro::Task<void> Exchange::end_hedge() {
-    if (hedge_ != nullptr) {
-        hedge_->stop(HedgeOutcome::cancelled);
-        co_await hedge_->join();
-    }
+    hedge_->stop(HedgeOutcome::cancelled);
+    co_await hedge_->join();
 }
 
 // The attempt that went before has failed, or was outrun: true when there is the answer of a second
