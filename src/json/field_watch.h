@@ -44,12 +44,12 @@ struct Watch {
 // stand before it. Entries are addressed by their position, which an enum beside the table names.
 class WatchList {
 public:
-    static constexpr size_t kWatchesMax = 21;
+    static constexpr size_t kWatchesMax = 22;
     static constexpr size_t kKeyBytesMax = 32;
     // A lookalike can be longer: two letters have one outside of ASCII that folds to them.
     static constexpr size_t kFoldedBytesMax = 40;
     // The room for texts, shared out by the table so that no value can take another one's place.
-    static constexpr size_t kTextBytesMax = 496;
+    static constexpr size_t kTextBytesMax = 464;
     static constexpr uint8_t kNone = 0xFF;
 
     consteval WatchList(std::initializer_list<Watch> watches);

@@ -392,6 +392,7 @@ Status Exchange::choose_route(const PathRoutes& path) {
     turn_to(route_->pool->first());
     name_model(fields);
     include_usage_ = fields.include_usage;
+    wants_tier_ = fields.wants_tier;
     return {};
 }
 

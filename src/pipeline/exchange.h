@@ -308,6 +308,7 @@ private:
     bool asked_at_end_ = false;  // Once its connection had ended, not only its TLS session.
     bool wants_stream_ = false;
     bool include_usage_ = false;  // The client asked for the usage chunk of its stream.
+    bool wants_tier_ = false;     // Of service.
     bool strips_usage_ = false;   // We did, and the client must not see it.
     bool request_sent_whole_ = false;
     bool can_send_again_ = false;  // All of the request is held.

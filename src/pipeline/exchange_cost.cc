@@ -63,7 +63,8 @@ providers::Cost cost_of(const Snapshot& snapshot,
     }
     return providers::compute_cost(
         price, canonical(usage),
-        {.at_s = at_s,
+        {.tier = usage.tier,
+         .at_s = at_s,
          .reported_pico = usage.reported_cost_pico,
          .trusts_reported = snapshot.trusts_reported_costs && !usage.is_estimated});
 }

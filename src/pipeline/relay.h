@@ -69,6 +69,7 @@ public:
     // still reads, or to keep a quiet connection alive.
     void probe() override;
 
+    void watch_tier(Arena& arena) { watch_.watch_tier(arena); }
     const StreamWatch& watch() const { return watch_; }
     bool has_begun() const { return has_begun_; }
     // The client has the front of an event, whose end it will not get.

@@ -23,6 +23,7 @@ constexpr json::WatchList kWatchList = {
     {.path = "stream", .text_bytes_max = 0},
     {.path = "stream_options", .text_bytes_max = 0},
     {.path = "stream_options/include_usage", .text_bytes_max = 0},
+    {.path = "service_tier", .text_bytes_max = 0},
 };
 
 std::unexpected<Error> wrong_type(const char* where) {
@@ -76,6 +77,7 @@ Result<RequestFields> read_request_fields(const json::FieldWatch& watch, Arena& 
     }
     TRY(fields.include_usage, read_bool(field_of(watch, RequestField::include_usage),
                                         "'stream_options.include_usage' must be true or false"));
+    fields.wants_tier = field_of(watch, RequestField::service_tier).type == json::ValueType::string;
     return fields;
 }
 

@@ -15,7 +15,7 @@
 namespace sluice::pipeline {
 
 // The members, in the order of the watch list.
-enum class RequestField : uint8_t { model, stream, stream_options, include_usage };
+enum class RequestField : uint8_t { model, stream, stream_options, include_usage, service_tier };
 
 // The list to give to a json::FieldWatch for a request body.
 const json::WatchList& request_watch_list();
@@ -25,6 +25,7 @@ struct RequestFields {
     json::Field model_field;                // Where it stands, for the splice.
     bool stream = false;
     bool include_usage = false;
+    bool wants_tier = false;  // It names a service_tier.
 };
 
 // Reads the members out of what the validator found. Fails with invalid_field when one has a type

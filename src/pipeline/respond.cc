@@ -145,6 +145,9 @@ coro::Task<Status> Exchange::relay() {
         kind.held_for = Duration::milliseconds(options.hold_ms_max);
     }
     Relay relay(client_, *lease_, kind, head, client_.arena());
+    if (wants_tier_) {
+        relay.watch_tier(client_.arena());
+    }
     relay.begin_with(take_early_pieces());
     const OpenStream counted(services_.proactor);
     probe_ = &relay;

@@ -99,6 +99,7 @@ Status Exchange::take_fields() {
     TRY(const RequestFields fields, intake_->fields(client_.arena()));
     wants_stream_ = fields.stream;
     include_usage_ = fields.include_usage;
+    wants_tier_ = fields.wants_tier;
     name_model(fields);
     return {};
 }

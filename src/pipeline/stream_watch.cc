@@ -20,6 +20,8 @@ namespace sluice::pipeline {
 
 namespace {
 
+using providers::ServiceTier;
+
 constexpr std::string_view kData = "data:";
 constexpr std::string_view kEvent = "event:";
 constexpr uint16_t kNumberBytesMax = 20;
@@ -77,8 +79,12 @@ void merge_messages_usage(std::string_view object, Usage& usage) {
         part.cache_write_1h_tokens > 0 ? part.cache_write_1h_tokens : usage.cache_write_1h_tokens;
     usage.reported_cost_pico =
         part.reported_cost_pico >= 0 ? part.reported_cost_pico : usage.reported_cost_pico;
+    usage.tier = part.tier != ServiceTier::standard ? part.tier : usage.tier;
     usage.is_known = usage.is_known || part.is_known;
 }
+
+// Words such as "on_demand_priority".
+constexpr uint16_t kTierBytesMax = 32;
 
 // Both spellings of OpenAI, chat completions and responses, and Anthropic's.
 constexpr json::WatchList kUsageWatchList = {
@@ -103,6 +109,7 @@ constexpr json::WatchList kUsageWatchList = {
     {.path = "cost", .text_bytes_max = kAmountBytesMax},
     {.path = "cost/total_cost", .text_bytes_max = kAmountBytesMax},
     {.path = "cost_in_usd_ticks", .text_bytes_max = kNumberBytesMax},
+    {.path = "service_tier", .text_bytes_max = kTierBytesMax},
 };
 
 enum UsageField : uint8_t {
@@ -122,6 +129,7 @@ enum UsageField : uint8_t {
     cost = 18,
     total_cost = 19,
     cost_ticks = 20,
+    service_tier = 21,
 };
 
 uint64_t first_of(const json::FieldWatch& watch, UsageField one, UsageField other) {
@@ -162,16 +170,36 @@ Terminator terminator_of(std::string_view path) {
     return path.ends_with("/responses") ? Terminator::responses : Terminator::none;
 }
 
+void StreamWatch::watch_tier(Arena& arena) {
+    tier_finder_ = &arena.make<json::MemberFinder>(
+        "\"service_tier\"", arena,
+        json::MemberFinder::Options{.value_bytes_max = kTierBytesMax, .finds_texts = true});
+}
+
 StreamWatch::StreamWatch(bool is_event_stream, Terminator terminator, Arena& arena)
     : usage_finder_("\"usage\"", arena),
       terminator_(terminator),
       is_event_stream_(is_event_stream) {}
 
+// Of Anthropic's several each counts, and a short stream has all of them in one piece.
+void StreamWatch::look_for_usage(std::string_view bytes) {
+    if (terminator_ != Terminator::messages) {
+        usage_finder_.feed(bytes);
+        return;
+    }
+    while (!bytes.empty()) {
+        const uint32_t before = usage_finder_.count();
+        bytes = usage_finder_.feed_to_find(bytes);
+        if (usage_finder_.count() != before) {
+            merge_messages_usage(usage_finder_.value(), merged_usage_);
+        }
+    }
+}
+
 uint32_t StreamWatch::see(std::string_view bytes) {
-    usage_finder_.feed(bytes);
-    if (terminator_ == Terminator::messages &&
-        std::exchange(usages_merged_, usage_finder_.count()) != usage_finder_.count()) {
-        merge_messages_usage(usage_finder_.value(), merged_usage_);
+    look_for_usage(bytes);
+    if (tier_finder_ != nullptr) {
+        tier_finder_->feed(bytes);
     }
     if (!is_event_stream_) {
         return static_cast<uint32_t>(bytes.size());
@@ -273,8 +301,14 @@ void StreamWatch::judge_name(std::string_view name) {
     }
 }
 
+// Anthropic's tier stands inside of its usage.
 Usage StreamWatch::usage() const {
-    return terminator_ == Terminator::messages ? merged_usage_ : read_usage(usage_finder_.value());
+    Usage usage =
+        terminator_ == Terminator::messages ? merged_usage_ : read_usage(usage_finder_.value());
+    if (tier_finder_ != nullptr && tier_finder_->has_value()) {
+        usage.tier = providers::service_tier_of(tier_finder_->value());
+    }
+    return usage;
 }
 
 Usage read_usage(std::string_view object) {
@@ -300,6 +334,7 @@ Usage read_usage(std::string_view object) {
         .reasoning_tokens =
             first_of(watch, UsageField::completion_reasoning, UsageField::output_reasoning),
         .reported_cost_pico = reported_cost(watch),
+        .tier = providers::service_tier_of(watch.field(UsageField::service_tier).text),
         .is_known = true,
     };
 }

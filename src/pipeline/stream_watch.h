@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "http/sse_framer.h"
 #include "json/member_finder.h"
+#include "providers/canonical.h"
 
 namespace sluice::pipeline {
 
@@ -37,6 +38,7 @@ struct Usage {
     uint64_t cache_write_1h_tokens = 0;  // Of those: kept for an hour.
     uint64_t reasoning_tokens = 0;
     int64_t reported_cost_pico = -1;  // 10^-12 dollars, where the upstream names what it cost.
+    providers::ServiceTier tier = providers::ServiceTier::standard;
     bool is_known = false;
     bool is_estimated = false;  // The stream did not come to the point of telling it.
 };
@@ -44,6 +46,9 @@ struct Usage {
 class StreamWatch {
 public:
     StreamWatch(bool is_event_stream, Terminator terminator, Arena& arena);
+
+    // The request asks for a tier of service, so what the reply says of it counts: a second search.
+    void watch_tier(Arena& arena);
 
     // Looks at the next body bytes. Returns how many of them belong to complete events; the rest
     // begins or continues an event. Everything counts as complete outside of event streams.
@@ -79,6 +84,7 @@ private:
     bool has_named_events() const {
         return terminator_ == Terminator::responses || terminator_ == Terminator::messages;
     }
+    void look_for_usage(std::string_view bytes);
     void keep_head(std::string_view bytes);
     void judge_kept_event();
     void judge_event(std::string_view event);
@@ -87,9 +93,9 @@ private:
 
     http::SseFramer framer_;
     json::MemberFinder usage_finder_;
+    json::MemberFinder* tier_finder_ = nullptr;  // In the arena; null where nobody asked for one.
     Usage merged_usage_;
     uint64_t events_ = 0;
-    uint32_t usages_merged_ = 0;
     uint8_t head_bytes_ = 0;
     Terminator terminator_;
     bool is_event_stream_;

@@ -76,6 +76,7 @@ Usage usage_of(const providers::Usage& usage) {
             .cache_write_1h_tokens = counted(usage.cache_write_1h_tokens),
             .reasoning_tokens = counted(usage.reasoning_tokens),
             .reported_cost_pico = usage.reported_cost_pico,
+            .tier = usage.tier,
             .is_known = usage.is_known()};
 }
 

@@ -152,6 +152,14 @@ struct ChatRequest {
 
 enum class FinishReason : uint8_t { stop, length, tool_calls, content_filter };
 
+// What a reply says that it was billed as.
+enum class ServiceTier : uint8_t { standard, flex, priority, batch };
+inline constexpr size_t kServiceTiers = 4;
+
+// From the word in a reply: OpenAI's and Anthropic's service_tier, Gemini's serviceTier and
+// trafficType, in any case of letters. Words that mean nothing special are the standard tier.
+ServiceTier service_tier_of(std::string_view word);
+
 // Whatever a provider's convention, prompt_tokens includes what was read from and written to a
 // cache, and completion_tokens includes reasoning. Below zero: not reported.
 struct Usage {
@@ -172,6 +180,7 @@ struct Usage {
     int64_t accepted_prediction_tokens = -1;
     int64_t rejected_prediction_tokens = -1;
     int64_t reported_cost_pico = -1;  // 10^-12 dollars, where the upstream names what it cost.
+    ServiceTier tier = ServiceTier::standard;
 
     bool is_known() const { return prompt_tokens >= 0 || completion_tokens >= 0; }
     int64_t total() const {

@@ -132,13 +132,12 @@ void ChatReplyDecoder::take_start(const Value& message) {
 }
 
 void ChatReplyDecoder::take_usage(const Value& message) {
-    const Value& groq = message["x_groq"]["usage"];
-    if (groq.is_object()) {
-        order_->usage(read_chat_usage(groq));
-    }
-    const Value& usage = message["usage"];
-    if (usage.is_object()) {
-        order_->usage(read_chat_usage(usage));
+    for (const Value* const usage : {&message["x_groq"]["usage"], &message["usage"]}) {
+        if (usage->is_object()) {
+            Usage read = read_chat_usage(*usage);
+            read.tier = service_tier_of(message["service_tier"].text().raw);
+            order_->usage(read);
+        }
     }
 }
 

@@ -331,10 +331,15 @@ void GeminiDecoder::take_usage(const Value& usage) {
         return;
     }
     const auto count = [&](std::string_view name) { return usage[name].integer().value_or(0); };
+    const Text word = usage["serviceTier"].text();
+    const ServiceTier tier =
+        service_tier_of(word.empty() ? usage["trafficType"].text().raw : word.raw);
     const bool has_counts =
         usage["promptTokenCount"].is_number() || usage["totalTokenCount"].is_number();
     if (!has_counts && order_->usage_so_far().is_known()) {
-        return;  // Vertex says what kind of traffic it is before it has counted, and after.
+        // Vertex says what kind of traffic it is before it has counted, and after.
+        order_->usage({.tier = tier});
+        return;
     }
     order_->usage({
         .prompt_tokens = count("promptTokenCount") + count("toolUsePromptTokenCount"),
@@ -343,6 +348,7 @@ void GeminiDecoder::take_usage(const Value& usage) {
         .reasoning_tokens = count("thoughtsTokenCount"),
         .audio_prompt_tokens = audio_tokens(usage["promptTokensDetails"]),
         .audio_completion_tokens = audio_tokens(usage["candidatesTokensDetails"]),
+        .tier = tier,
     });
 }
 

@@ -228,7 +228,8 @@ private:
              .cache_write_tokens = cache_write_tokens_,
              .cache_write_1h_tokens = cache_write_1h_tokens_ > 0 ? cache_write_1h_tokens_ : -1,
              .reasoning_tokens =
-                 usage["output_tokens_details"]["thinking_tokens"].integer().value_or(-1)});
+                 usage["output_tokens_details"]["thinking_tokens"].integer().value_or(-1),
+             .tier = service_tier_of(usage["service_tier"].text().raw)});
     }
 
     ReplyOrder* order_;

@@ -18,16 +18,9 @@
 
 #include "base/result.h"
 #include "json/tree.h"
+#include "providers/canonical.h"
 
 namespace sluice::providers {
-
-// What a reply says that it was billed as.
-enum class ServiceTier : uint8_t { standard, flex, priority, batch };
-inline constexpr size_t kServiceTiers = 4;
-
-// From the word in a reply: OpenAI's and Anthropic's service_tier, Gemini's serviceTier and
-// trafficType, in any case of letters. Words that mean nothing special are the standard tier.
-ServiceTier service_tier_of(std::string_view word);
 
 // Pico-dollars per token. kNone: there is no such rate.
 struct Rates {

@@ -155,6 +155,7 @@ void ReplyOrder::usage(const Usage& usage) {
     merge(usage_.completion_tokens, usage.completion_tokens);
     merge(usage_.total_tokens, usage.total_tokens);
     merge(usage_.reported_cost_pico, usage.reported_cost_pico);
+    usage_.tier = usage.tier != ServiceTier::standard ? usage.tier : usage_.tier;
     for (const UsageDetail& detail : kPromptDetails) {
         merge(usage_.*detail.count, usage.*detail.count);
     }

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "pipeline/exchange_record.h"
 #include "priced_snapshot.h"
+#include "providers/canonical.h"
 
 namespace sluice::pipeline {
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::string_view kPrices = R"({
     "groq/small": {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
-                   "cache_read_input_token_cost": 1e-07},
+                   "cache_read_input_token_cost": 1e-07, "input_cost_per_token_flex": 5e-07},
     "groq/alias": {"input_cost_per_token": 3e-06, "output_cost_per_token": 0},
     "small": {"input_cost_per_token": 9e-06, "output_cost_per_token": 9e-06}})";
 
@@ -57,6 +58,14 @@ TEST_F(ExchangeCostTest, TheUpstreamsModelCountsBeforeTheClients) {
     EXPECT_EQ(priced(record).cost_pico_usd, 84'000'000);
     record.upstream_model = "without a price";
     EXPECT_EQ(priced(record).cost_pico_usd, 300'000'000);
+}
+
+TEST_F(ExchangeCostTest, GoesByTheTierThatTheReplyNames) {
+    ExchangeRecord record = answered("small");
+    record.usage.tier = providers::ServiceTier::flex;
+    EXPECT_EQ(priced(record).cost_pico_usd, 60 * 500'000 + 40 * 100'000 + 10 * 2'000'000);
+    record.usage.tier = providers::ServiceTier::priority;  // Has no rates of its own.
+    EXPECT_EQ(priced(record).cost_pico_usd, 84'000'000);
 }
 
 TEST_F(ExchangeCostTest, AnUnknownPriceIsNotZero) {

@@ -40,6 +40,12 @@ protected:
     Arena arena_;
 };
 
+TEST_F(RequestFieldsTest, KnowsWhoAsksForATierOfService) {
+    EXPECT_TRUE(read(R"({"service_tier":"flex"})")->wants_tier);
+    EXPECT_FALSE(read(R"({"service_tier":null})")->wants_tier);
+    EXPECT_FALSE(read(R"({"metadata":{"service_tier":"flex"}})")->wants_tier);
+}
+
 TEST_F(RequestFieldsTest, ReadsTheMembersOverEverySplit) {
     const std::string_view body =
         R"({"stream":true,"model":"gpt-\u0034o","stream_options":{"include_usage":true}})";

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "gtest/gtest.h"
+#include "providers/canonical.h"
 
 namespace sluice::pipeline {
 
@@ -38,6 +39,36 @@ void expect(std::string_view stream, Terminator terminator, bool whole, bool err
         EXPECT_EQ(seen.whole, whole) << stream << " cut at " << cut;
         EXPECT_EQ(seen.error, error) << stream << " cut at " << cut;
     }
+}
+
+TEST(StreamWatch, TellsTheTierOfServiceWhereItWasAskedFor) {
+    const std::string_view stream =
+        "data: {\"service_tier\":\"flex\",\"choices\":[]}\n\n"
+        "data: {\"service_tier\":\"priority\",\"usage\":{\"prompt_tokens\":1}}\n\n"
+        "data: [DONE]\n\n";
+    for (const bool asks : {false, true}) {
+        Arena arena;
+        StreamWatch watch(true, Terminator::done, arena);
+        if (asks) {
+            watch.watch_tier(arena);
+        }
+        watch.see(stream);
+        watch.end();
+        EXPECT_EQ(watch.usage().tier,
+                  asks ? providers::ServiceTier::priority : providers::ServiceTier::standard);
+    }
+}
+
+TEST(StreamWatch, AnthropicsUsageHasItsTier) {
+    Arena arena;
+    StreamWatch watch(true, Terminator::messages, arena);
+    watch.see(
+        "event: message_start\ndata: {\"message\":{\"usage\":{\"input_tokens\":3,"
+        "\"service_tier\":\"priority\"}}}\n\n"
+        "event: message_delta\ndata: {\"usage\":{\"output_tokens\":5}}\n\n");
+    EXPECT_EQ(watch.usage().tier, providers::ServiceTier::priority);
+    EXPECT_EQ(watch.usage().completion_tokens, 5U);
+    EXPECT_EQ(watch.usage().prompt_tokens, 3U) << "both came in one piece";
 }
 
 TEST(StreamWatch, ChatStreamsEndWithDone) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -127,6 +128,30 @@ TEST(Transcoder, SaysSoOfAWholeReply) {
                                  target, {.fallback_id = "id", .requested_model = "m"}, "<html>",
                                  output, arena, usage, failure));
     EXPECT_EQ(failure.message, "The upstream sent a reply that is not JSON: expected a value.");
+}
+
+TEST(Transcoder, UsageHasTheTierThatTheReplyNames) {
+    for (const auto& [provider, body] :
+         {std::pair("groq", R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],
+                               "service_tier":"flex","usage":{"prompt_tokens":1}})"),
+          std::pair("anthropic", R"({"type":"message","content":[],"stop_reason":"end_turn",
+                               "usage":{"input_tokens":1,"service_tier":"FLEX"}})"),
+          std::pair("gemini", R"({"candidates":[{"content":{"parts":[{"text":"a"}]},
+                               "finishReason":"STOP"}],
+                               "usageMetadata":{"promptTokenCount":1,"trafficType":"ON_DEMAND_FLEX"}})")}) {
+        Arena arena;
+        std::string text;
+        json::StringText output(text);
+        Usage usage;
+        ProviderError failure;
+        const Vendor& vendor = *find_vendor(provider);
+        EXPECT_TRUE(transcode_whole(
+            *client_dialect(Dialect::chat), *upstream_dialect(vendor.dialect),
+            {.vendor = &vendor, .model = "m"}, {.fallback_id = "id", .requested_model = "m"}, body,
+            output, arena, usage, failure))
+            << provider;
+        EXPECT_EQ(usage.tier, ServiceTier::flex) << provider;
+    }
 }
 
 }  // namespace
