@@ -138,7 +138,8 @@ TEST(Transcoder, UsageHasTheTierThatTheReplyNames) {
                                "usage":{"input_tokens":1,"service_tier":"FLEX"}})"),
           std::pair("gemini", R"({"candidates":[{"content":{"parts":[{"text":"a"}]},
                                "finishReason":"STOP"}],
-                               "usageMetadata":{"promptTokenCount":1,"trafficType":"ON_DEMAND_FLEX"}})")}) {
+                               "usageMetadata":{"promptTokenCount":1,
+                               "trafficType":"ON_DEMAND_FLEX"}})")}) {
         Arena arena;
         std::string text;
         json::StringText output(text);
