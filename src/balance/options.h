@@ -44,6 +44,8 @@ struct TargetOptions {
     // Millionths of a dollar by million tokens, for cost_optimized; -1 takes the table of prices.
     double input_usd_per_million = -1;
     double output_usd_per_million = -1;
+    // Of a member: which of those that had its address. One of another instance is another target.
+    std::string instance = {};
 
     bool operator==(const TargetOptions&) const = default;
 };
@@ -153,6 +155,21 @@ struct HealthOptions {
     bool operator==(const HealthOptions&) const = default;
 };
 
+// Who tells which targets a pool has, besides those that the settings name.
+enum class DiscoveryType : uint8_t {
+    none,
+    admin,  // The admin API alone: the pool may begin empty.
+};
+
+struct DiscoveryOptions {
+    DiscoveryType type = DiscoveryType::none;
+    // What every member is, but for its address: `llm` has the settings of its connections.
+    TargetOptions target = {};
+
+    bool is_on() const { return type != DiscoveryType::none; }
+    bool operator==(const DiscoveryOptions&) const = default;
+};
+
 struct PoolOptions {
     std::string name = {};
     // The short form of targets: "llm" or "llm/model".
@@ -190,6 +207,7 @@ struct PoolOptions {
     AdaptiveLimitOptions adaptive_limit = {};
     QueueOptions queue = {};
     HealthOptions health = {};
+    DiscoveryOptions discovery = {};
 
     bool operator==(const PoolOptions&) const = default;
 };

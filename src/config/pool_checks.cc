@@ -105,7 +105,9 @@ private:
                   "there is an llm of that name, and routes could mean either; expected "
                   "another name");
         }
-        if (pool.targets.empty()) {
+        if (pool.discovery.is_on()) {
+            discovery(pool);
+        } else if (pool.targets.empty()) {
             error(path, R"(names no target; expected targets = ["LLM", "LLM/MODEL"])");
         }
         if (pool.targets.size() > kTargetsMax) {
@@ -135,6 +137,21 @@ private:
                       "stands here twice; expected each target once, with a "
                       "weight if it is to get more");
             }
+        }
+    }
+
+    void discovery(const PoolOptions& pool) {
+        const std::string path = fmt::format("pool.{}.discovery.llm", pool.name);
+        const std::string& llm = pool.discovery.target.llm;
+        const upstream::UpstreamOptions* const of = config_.find_upstream(llm);
+        if (llm.empty()) {
+            error(path, "is missing; expected the name of the llm whose settings targets have");
+        } else if (of == nullptr && !places_.has("llm." + llm)) {
+            error(path, fmt::format("there is no [llm.NAME] or [provider.NAME] called {}{}",
+                                    in_quotes(llm), did_you_mean(llm, llms_)));
+        } else if (of != nullptr && of->is_simulated()) {
+            error(path, fmt::format("{} is simulated and has no address; expected another one",
+                                    in_quotes(llm)));
         }
     }
 

@@ -22,10 +22,16 @@ struct ChoiceNames<balance::HealthScope> {
     static constexpr std::string_view kNames[] = {"engines", "all", "none"};
 };
 
+template <>
+struct ChoiceNames<balance::DiscoveryType> {
+    static constexpr std::string_view kNames[] = {"none", "admin"};
+};
+
 namespace {
 
 using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
+using balance::DiscoveryOptions;
 using balance::FailOverOptions;
 using balance::HealthOptions;
 using balance::OutlierOptions;
@@ -206,6 +212,53 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::health, &HealthOptions::successes_min>(
         "health.successes_min", "Good checks in a row after which it is used again.")
         .range(1, 1'000),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::type>(
+        "discovery.type",
+        "Who says which targets there are besides those that are named here: nobody, or the admin "
+        "API alone, so that the pool may begin empty."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::llm>(
+        "discovery.llm",
+        "Name of the [llm.NAME] whose settings every target that is found has, but for host and "
+        "port of its base_url."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::model>(
+        "discovery.model", "What they call the model; as in [[pool.NAME.target]], and so on."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::weight>(
+        "discovery.weight", "Share of one, where nothing else is said of it.")
+        .range(1, 10'000),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::priority>(
+        "discovery.priority", "Likewise, its tier.")
+        .range(0, 1'000),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::labels>(
+        "discovery.labels", "Words of your own, for display."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::context_tokens_max>(
+        "discovery.context_tokens_max", "Longest prompt and answer together. 0 is any.")
+        .range(0, kTokensMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::concurrent_max>(
+        "discovery.concurrent_max", "Requests that each may have at a time. 0 is any.")
+        .range(0, kCountMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::lacks>(
+        "discovery.lacks", "What they cannot do.")
+        .check(check_capability_name),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::cache_tokens>(
+        "discovery.cache_tokens", "Tokens of prompts that the cache of each holds.")
+        .range(0, 1'000 * kTokensMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::prefill_tokens_per_s>("discovery.prefill_tokens_per_s",
+                                                  "How fast each reads prompts, as long as nothing "
+                                                  "was measured.")
+        .range(1, kTokensMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::input_usd_per_million>("discovery.input_usd_per_million",
+                                                   "Price of a million tokens of prompt. -1 takes "
+                                                   "the table of prices.")
+        .range(-1, kPriceMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::output_usd_per_million>("discovery.output_usd_per_million",
+                                                    "Likewise, of output.")
+        .range(-1, kPriceMax),
 });
 
 constexpr auto kTargetSettings = std::to_array<Setting>({

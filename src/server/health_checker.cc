@@ -135,7 +135,7 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
             continue;
         }
         const size_t first = subjects_.size();
-        for (size_t i = 0; i < pool->targets.size(); ++i) {
+        for (size_t i = 0; i < pool->pool->targets().size(); ++i) {
             const pipeline::LlmTarget& target = pool->targets[i];
             balance::TargetState* const state = pool->pool->targets()[i].state.get();
             Arena arena;

@@ -49,6 +49,7 @@
 #include "server/config_watch.h"
 #include "server/gateway.h"
 #include "server/machine.h"
+#include "server/membership.h"
 #include "server/options.h"
 #include "server/pools.h"
 #include "server/process_cache.h"
@@ -118,13 +119,14 @@ private:
     static void on_signal(void* owner, uint32_t number);
     static void on_config_change(void* owner);
     void handle_signal(uint32_t number);
+    void give_config();
     bool have_all_ended() const;
     void publish_logs();
 
     // --- For the admin API; reload() for everybody.
     ProcessFacts facts() const override;
     ReloadReport reload() override;
-    const config::Config& config() const override { return config_->config; }
+    const config::Config& config() const override { return *config_->loaded; }
     std::span<const MetricStore* const> metrics() const override { return state_.metrics; }
     ShardDesk& shards() override {
         SLUICE_ASSERT(desk_.has_value());
@@ -133,6 +135,8 @@ private:
     AccessControl& access() override { return *access_; }
     const cache::CacheGroup& cache() override { return cache_->group(); }
     PoolsPtr pools() const override { return PoolsPtr(config_, &config_->pools); }
+    const Membership& members() const override { return config_->members; }
+    void change_members(Membership members) override;
     UsageDesk* usage() override { return usage_ ? &*usage_ : nullptr; }
     void on_budgets_changed() override {
         if (history_) {
@@ -426,11 +430,22 @@ ReloadReport Process::reload() {
     config_ = std::move(reloaded.config);
     on_budgets_changed();
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
+    give_config();
+    SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
+    return std::move(reloaded.report);
+}
+
+void Process::change_members(Membership members) {
+    RuntimeConfigPtr next = with_members(config_, std::move(members), *access_, moment());
+    drain_removed(config_->pools, next->pools);
+    config_ = std::move(next);
+    give_config();
+}
+
+void Process::give_config() {
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         runner->reload(ring(), config_);
     }
-    SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
-    return std::move(reloaded.report);
 }
 
 bool Process::have_all_ended() const {

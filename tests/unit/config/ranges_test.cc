@@ -170,7 +170,7 @@ TEST(Ranges, AFractionRefusesWhatLiesOutsideAndWhatIsNoNumber) {
             expect_refused(section, setting, outside(setting.max, 1));
         }
     });
-    EXPECT_EQ(count, 7);
+    EXPECT_EQ(count, 9);
 }
 
 TEST(Ranges, EveryNumberTakesItsEnds) {
