@@ -159,12 +159,22 @@ struct HealthOptions {
 enum class DiscoveryType : uint8_t {
     none,
     admin,  // The admin API alone: the pool may begin empty.
+    file,   // A file with a list of addresses, which is watched.
+    dns,    // A name: its addresses, or the servers of a service.
 };
 
 struct DiscoveryOptions {
     DiscoveryType type = DiscoveryType::none;
     // What every member is, but for its address: `llm` has the settings of its connections.
     TargetOptions target = {};
+    std::string file = {};
+    // A host, or the name of an SRV record, which begins with an underscore.
+    std::string name = {};
+    uint32_t port = 0;  // Of a host.
+    // Bounds of the time after which a name is resolved again, whatever its TTL is. The lower one
+    // is also when a failure is tried again.
+    uint32_t refresh_ms_min = 5'000;
+    uint32_t refresh_ms_max = 60'000;
 
     bool is_on() const { return type != DiscoveryType::none; }
     bool operator==(const DiscoveryOptions&) const = default;

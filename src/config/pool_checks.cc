@@ -107,6 +107,7 @@ private:
         }
         if (pool.discovery.is_on()) {
             discovery(pool);
+            source(pool);
         } else if (pool.targets.empty()) {
             error(path, R"(names no target; expected targets = ["LLM", "LLM/MODEL"])");
         }
@@ -152,6 +153,30 @@ private:
         } else if (of != nullptr && of->is_simulated()) {
             error(path, fmt::format("{} is simulated and has no address; expected another one",
                                     in_quotes(llm)));
+        }
+    }
+
+    // What the source needs to be asked at all.
+    void source(const PoolOptions& pool) {
+        const balance::DiscoveryOptions& options = pool.discovery;
+        const std::string path = fmt::format("pool.{}.discovery.", pool.name);
+        if (options.type == balance::DiscoveryType::file && options.file.empty()) {
+            error(path + "file", "is missing; expected the path of a list of addresses");
+        }
+        if (options.type == balance::DiscoveryType::dns) {
+            const bool is_service = options.name.starts_with('_');
+            if (options.name.empty()) {
+                error(path + "name", "is missing; expected a host, or the name of SRV records");
+            } else if (!is_service && options.port == 0) {
+                error(path + "port", "is missing; expected the port of the host's addresses");
+            } else if (is_service && options.port != 0) {
+                error(path + "port", "is said by SRV records; expected none");
+            }
+        }
+        if (options.refresh_ms_min > options.refresh_ms_max) {
+            error(path + "refresh_ms_min",
+                  fmt::format("{} is more than refresh_ms_max has ({}); expected at most that",
+                              options.refresh_ms_min, options.refresh_ms_max));
         }
     }
 

@@ -125,6 +125,8 @@ constexpr Heading kHeadings[] = {
     {Section::pool, "adaptive_limit", "Pool: a limit that is found", ""},
     {Section::pool, "queue", "Pool: waiting for room", ""},
     {Section::pool, "health", "Pool: health checks", ""},
+    {Section::pool, "discovery", "Pool: members that are found",
+     "See [BALANCING.md](BALANCING.md#who-belongs-to-a-pool)."},
     {Section::pool_target, "", "Targets of a pool", "The long form of `targets`."},
     {Section::route, "", "Routes",
      "Which requests go to which upstream. A request without a route gets a 404."},

@@ -24,7 +24,7 @@ struct ChoiceNames<balance::HealthScope> {
 
 template <>
 struct ChoiceNames<balance::DiscoveryType> {
-    static constexpr std::string_view kNames[] = {"none", "admin"};
+    static constexpr std::string_view kNames[] = {"none", "admin", "file", "dns"};
 };
 
 namespace {
@@ -214,8 +214,26 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         .range(1, 1'000),
     setting<&PoolOptions::discovery, &DiscoveryOptions::type>(
         "discovery.type",
-        "Who says which targets there are besides those that are named here: nobody, or the admin "
-        "API alone, so that the pool may begin empty."),
+        "Who says which targets there are besides those that are named here: nobody, the admin API "
+        "alone, so that the pool may begin empty, a file that is watched, or DNS."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::file>(
+        "discovery.file",
+        "For file: a list of addresses in TOML, or in JSON if it ends in .json. Read again when it "
+        "changes."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::name>(
+        "discovery.name",
+        "For dns: a host, all of whose addresses are targets, or the name of SRV records, which "
+        "begins with an underscore."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::port>("discovery.port",
+                                                              "For dns: the port of a host.")
+        .range(0, UINT16_MAX),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::refresh_ms_min>(
+        "discovery.refresh_ms_min",
+        "Shortest time after which a name is resolved again, and when a failure is tried again.")
+        .range(100, kTimeMsMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::refresh_ms_max>(
+        "discovery.refresh_ms_max", "Longest such time, whatever TTL the name has.")
+        .range(100, kTimeMsMax),
     setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::llm>(
         "discovery.llm",
         "Name of the [llm.NAME] whose settings every target that is found has, but for host and "

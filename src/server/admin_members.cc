@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "config/member_file.h"
 #include "coro/task.h"
 #include "json/tree.h"
 #include "json/unescape.h"
@@ -117,7 +118,7 @@ std::string why_unfit(const config::Config& config, const AddedTarget& added) {
     if (llm->is_simulated()) {
         return "\"" + added.target.llm + "\" is simulated, which a configuration alone can be";
     }
-    if (!added.address.empty() && !is_member_address(added.address)) {
+    if (!added.address.empty() && !config::is_member_address(added.address)) {
         return "address must be host:port";
     }
     return "";

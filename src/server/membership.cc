@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -132,11 +131,6 @@ std::string target_name(std::string_view llm, std::string_view model) {
         name += model;
     }
     return name;
-}
-
-bool is_member_address(std::string_view text) {
-    const std::optional<http::Authority> authority = http::parse_authority(text);
-    return authority && authority->port && !authority->host.empty();
 }
 
 void add_members(config::Config& config, const Membership& members) {

@@ -50,9 +50,6 @@ std::string member_llm(std::string_view llm, std::string_view address);
 // What a target is called, as balance::Target has it.
 std::string target_name(std::string_view llm, std::string_view model);
 
-// "host:port", as it may stand in a URL, with a port.
-bool is_member_address(std::string_view text);
-
 // Puts the members into the pools, and adds the upstreams that they are. What names a pool or an
 // llm that is not there is left out, and so is what a pool has no room for.
 void add_members(config::Config& config, const Membership& members);

@@ -11,7 +11,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -47,6 +46,7 @@
 #include "server/ask_shards.h"
 #include "server/cli.h"
 #include "server/config_watch.h"
+#include "server/discovery.h"
 #include "server/gateway.h"
 #include "server/machine.h"
 #include "server/membership.h"
@@ -79,10 +79,6 @@ constexpr Duration kControlEndMax = Duration::milliseconds(400);
 
 void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
-}
-
-std::string system_text(const Error& error) {
-    return std::error_code(error.os_errno, std::generic_category()).message();
 }
 
 class Process final : private AdminBackend {
@@ -179,6 +175,7 @@ private:
     std::optional<BudgetHistory> history_;
     std::optional<AdminServer> admin_;
     std::optional<ConfigWatch> config_watch_;
+    std::optional<Discovery> discovery_;
     net::Address address_;
     std::string admin_text_;  // Where the admin API listens, or why it does not.
     Instant started_at_;
@@ -303,6 +300,9 @@ bool Process::start_shards() {
         }
     }
     cache_->forget_loaded();
+    // Before anybody listens: the first request meets who can be found at once.
+    discovery_.emplace(*control_, *resolver_, static_cast<AdminBackend&>(*this));
+    discovery_->use(config());
     return true;
 }
 
@@ -431,6 +431,7 @@ ReloadReport Process::reload() {
     on_budgets_changed();
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
     give_config();
+    discovery_->use(config());
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
     return std::move(reloaded.report);
 }
@@ -443,9 +444,7 @@ void Process::change_members(Membership members) {
 }
 
 void Process::give_config() {
-    for (const std::unique_ptr<ShardRunner>& runner : runners_) {
-        runner->reload(ring(), config_);
-    }
+    std::ranges::for_each(runners_, [&](auto& runner) { runner->reload(ring(), config_); });
 }
 
 bool Process::have_all_ended() const {
@@ -465,6 +464,7 @@ void Process::loop() {
     config_watch_.emplace(control_->proactor(), line_.config_file, &on_config_change, this);
     while (!have_all_ended()) {
         config_watch_->keep(options().watch_config, read_digest_);
+        discovery_->look();
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
@@ -514,6 +514,9 @@ void Process::stop_asking() {
     if (config_watch_) {
         config_watch_->stop();
     }
+    if (discovery_) {
+        discovery_->stop();
+    }
     if (admin_) {
         admin_->stop();
     }
@@ -526,7 +529,8 @@ void Process::stop_asking() {
     const auto is_over = [&] {
         return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
                (!usage_ || usage_->is_idle()) && (!history_ || history_->is_idle()) &&
-               (!config_watch_ || config_watch_->is_idle());
+               (!config_watch_ || config_watch_->is_idle()) &&
+               (!discovery_ || discovery_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;
@@ -558,6 +562,7 @@ void Process::stop_control() {
     history_.reset();
     usage_.reset();
     config_watch_.reset();
+    discovery_.reset();
     resolver_.reset();
     log_.reset();
     control_.reset();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Members of pools that come and go: by the admin API and the command line.
+"""Members of pools that come and go: by the admin API, the command line, a file and DNS.
 
 The real program on two shards against scripted upstreams that count what reaches them. What is
 checked throughout: who was removed gets nothing new, what it has goes on, who stays keeps what is
@@ -10,9 +10,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
+import gateway_dns_test as dns
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk
 from gateway_targets_test import BODY, STREAM, delta, reply
@@ -31,16 +33,20 @@ timeouts = {{ first_byte_ms = 5000, connect_ms = 400 }}
 {more}
 """
 
-    def start(self, pool, names=("a", "b"), more=""):
+    def start(self, pool, names=("a", "b"), more="", prefix=()):
         self.go = threading.Event()
-        self.peers = {name: Upstream(self.script(name)) for name in names}
+        self.peers = self.make_peers(names)
         self.gateway = Gateway(
             f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = {self.SHARDS}\n'
             '[admin]\nlisten = "127.0.0.1:0"\n' + self.LLM.format(more=more)
-            + f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n')
+            + f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n',
+            prefix=prefix)
         self.addCleanup(self.end)
         lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
         self.admin_port = int(lines[0].rsplit(":", 1)[1])
+
+    def make_peers(self, names):
+        return {name: Upstream(self.script(name)) for name in names}
 
     def script(self, name):
         def answer(connection, request):
@@ -256,6 +262,193 @@ class ByHand(MembersCase):
             for thread in threads:
                 thread.join()
         self.assertEqual(failures, [])
+
+
+class ByFile(MembersCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "members.json")
+
+    def pool(self, path=None):
+        return ('strategy = "round_robin"\n'
+                f'discovery = {{ type = "file", llm = "engine", file = "{path or self.path}" }}\n')
+
+    def write(self, text, path=None):
+        path = path or self.path
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text if isinstance(text, str) else json.dumps(text))
+        os.replace(path + ".new", path)
+
+    def test_a_file_is_followed(self):
+        self.start(self.pool())
+        self.assertEqual(self.ask().status, 503)
+        self.write([self.address("a")])
+        self.wait_for_targets("a")
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.write([{"address": self.address("b"), "weight": 5, "priority": 2},
+                    self.address("a")])
+        self.wait_for_targets("a", "b")
+        told = self.targets()
+        self.assertEqual(told[self.member("b")]["weight"], 5)
+        self.assertEqual(told[self.member("b")]["priority"], 2)
+        self.assertEqual(told[self.member("a")]["totals"]["selected"], 1)
+        self.write([])
+        self.wait_for_targets()
+        self.assertEqual(self.ask().status, 503)
+
+    def test_it_is_there_with_the_first_request(self):
+        self.path = self.path.removesuffix(".json") + ".toml"
+        self.start(self.pool())
+        self.write(f'targets = ["{self.address("a")}"]\n')
+        self.wait_for_targets("a")
+        again = Gateway(self.gateway_config())
+        try:
+            client = again.client()
+            client.post(CHAT, BODY)
+            self.assertEqual(self.text_of(client.read_response()), "from a")
+            client.close()
+        finally:
+            again.stop()
+
+    def gateway_config(self):
+        with open(self.gateway.config_path, encoding="utf-8") as file:
+            return file.read()
+
+    def test_a_bad_file_changes_nothing_and_says_where(self):
+        self.start(self.pool())
+        self.write([self.address("a")])
+        self.wait_for_targets("a")
+        self.write('[\n  "nowhere"\n]')
+        support.wait_until(
+            lambda: f"{self.path}:2:3: address: is" in self.gateway.read_log(), "no complaint")
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        os.remove(self.path)
+        support.wait_until(lambda: "cannot be read; those before stay" in self.gateway.read_log(),
+                           "no complaint")
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.write([self.address("b")])
+        self.wait_for_targets("b")
+
+    def test_an_instance_that_is_another_begins_anew(self):
+        self.start(self.pool())
+        self.write([{"address": self.address("a"), "instance": "one"},
+                    {"address": self.address("b"), "instance": "one"}])
+        self.wait_for_targets("a", "b")
+        for _ in range(4):
+            self.ask()
+        self.write([{"address": self.address("a"), "instance": "two"},
+                    {"address": self.address("b"), "instance": "one"}])
+        support.wait_until(lambda: self.targets()[self.member("a")]["totals"]["selected"] == 0,
+                           "it is taken for the same")
+        self.assertEqual(self.targets()[self.member("b")]["totals"]["selected"], 2)
+        # Connections to the one before are not used for it.
+        support.wait_until(lambda: self.peers["a"].open == 0, "connections are kept")
+
+    def test_hands_are_above_it(self):
+        self.start(self.pool(), names=("a", "b", "c"))
+        self.write([self.address("a"), self.address("b")])
+        self.wait_for_targets("a", "b")
+        self.remove(self.member("a"))
+        self.write([self.address("a"), self.address("c")])
+        self.wait_for_targets("c")
+        self.write([self.address("c")])
+        support.wait_until(lambda: self.gateway.read_log().count("has other members") >= 3,
+                           "the file is not read")
+        self.write([self.address("a"), self.address("c")])  # Another one, as far as we know.
+        self.wait_for_targets("a", "c")
+
+    def test_a_reload_may_begin_and_end_it(self):
+        self.start('targets = ["engine"]\n')
+        self.write([self.address("a")])
+        text = self.gateway_config()
+        self.gateway.write_config(text.replace('targets = ["engine"]', self.pool()))
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        self.wait_for_targets("a")
+        self.gateway.write_config(text)
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        support.wait_until(lambda: set(self.targets()) == {"engine"}, "it is still there")
+        self.write([self.address("b")])
+        self.assertEqual(set(self.targets()), {"engine"})
+
+
+@unittest.skipUnless(dns.is_allowed(), "port 53 or mount namespaces are not allowed here")
+class ByName(MembersCase):
+    """Both upstreams listen on one port, each on an address of its own."""
+
+    HOSTS = {"a": "127.0.0.1", "b": "127.0.0.2"}
+
+    def make_peers(self, names):
+        first = Upstream(self.script("a"), host=self.HOSTS["a"])
+        return {"a": first, "b": Upstream(self.script("b"), first.port, self.HOSTS["b"])}
+
+    def address(self, name):
+        return f"{self.HOSTS[name]}:{self.peers[name].port}"
+
+    def begin(self, name, result, **more):
+        self.result = result
+        support.wait_until(self.serve_names, "the address of the server before is not free")
+        self.addCleanup(self.names.close)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "resolv.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"nameserver {dns.ADDRESS}\n")
+        more = "".join(f", {key} = {value}" for key, value in more.items())
+        self.start('strategy = "round_robin"\n'
+                   f'discovery = {{ type = "dns", llm = "engine", name = "{name}", '
+                   f'refresh_ms_min = 100, refresh_ms_max = 300{more} }}\n',
+                   prefix=("unshare", "--mount", "sh", "-c",
+                           f'mount --bind "{path}" /etc/resolv.conf && exec "$@"', "sh"))
+
+    def serve_names(self):
+        try:
+            self.names = dns.NameServer(lambda asked: self.result)
+        except OSError:
+            return False
+        return True
+
+    def test_addresses_are_followed(self):
+        port = self.free_port()
+        self.make_peers = lambda names: {
+            n: Upstream(self.script(n), port, self.HOSTS[n]) for n in names}
+        self.begin("fleet.example", (0, 1, ["127.0.0.1"]), port=port)
+        self.wait_for_targets("a")
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.result = (0, 1, ["127.0.0.2", "127.0.0.1"])
+        self.wait_for_targets("a", "b")
+        self.assertEqual({self.text_of(self.ask()) for _ in range(2)}, {"from a", "from b"})
+        self.result = (0, 1, ["127.0.0.2"])
+        self.wait_for_targets("b")
+        asked = len(self.names.questions)
+        self.result = None  # Nobody answers: who was there stays.
+        support.wait_until(lambda: len(self.names.questions) > asked + 4, "it does not ask")
+        self.assertEqual(self.text_of(self.ask()), "from b")
+        self.result = dns.NXDOMAIN
+        self.wait_for_targets()
+        self.assertEqual(self.ask().status, 503)
+        self.result = (0, 1, ["127.0.0.1"])
+        self.wait_for_targets("a")
+
+    def test_services_say_port_weight_and_tier(self):
+        self.begin("_llm._tcp.example", (0, 1, []))
+        self.HOSTS = {"a": "127-0-0-1.example", "b": "127-0-0-2.example"}
+        self.assertEqual(self.ask().status, 503)
+        self.result = (0, 1, [(0, 7, self.peers["a"].port, self.HOSTS["a"]),
+                              (2, 0, self.peers["b"].port, self.HOSTS["b"])])
+        self.wait_for_targets("a", "b")
+        told = self.targets()
+        self.assertEqual(told[self.member("a")]["weight"], 7)
+        self.assertEqual(told[self.member("a")]["priority"], 0)
+        self.assertEqual(told[self.member("b")]["weight"], 1)
+        self.assertEqual(told[self.member("b")]["priority"], 2)
+
+    @staticmethod
+    def free_port():
+        probe = Upstream()
+        probe.close()
+        return probe.port
 
 
 if __name__ == "__main__":
