@@ -155,6 +155,17 @@ struct HealthOptions {
     bool operator==(const HealthOptions&) const = default;
 };
 
+// Asking engines for their own count of requests, which has those of others as well.
+struct EngineMetricsOptions {
+    bool enabled = false;  // It is a request each time.
+    uint32_t interval_ms = 1'000;
+    uint32_t timeout_ms = 500;
+    // From the root of the upstream's host.
+    std::string path = "/metrics";
+
+    bool operator==(const EngineMetricsOptions&) const = default;
+};
+
 // Who tells which targets a pool has, besides those that the settings name.
 enum class DiscoveryType : uint8_t {
     none,
@@ -218,6 +229,7 @@ struct PoolOptions {
     QueueOptions queue = {};
     HealthOptions health = {};
     DiscoveryOptions discovery = {};
+    EngineMetricsOptions engine_metrics = {};
 
     bool operator==(const PoolOptions&) const = default;
 };

@@ -39,6 +39,11 @@ std::string one_of(std::string_view text, std::span<const std::string_view> know
                        did_you_mean(text, known));
 }
 
+bool is_path(std::string_view text) {
+    return text.starts_with('/') &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 class PoolValidator {
 public:
     PoolValidator(Config& config, const Places& places, Diagnostics& diagnostics)
@@ -245,11 +250,15 @@ std::string check_optional_header_name(std::string_view text) {
 }
 
 std::string check_health_path(std::string_view text) {
-    const bool is_printable =
-        std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-    return text.empty() || (text.starts_with('/') && is_printable)
+    return text.empty() || is_path(text)
                ? ""
                : fmt::format("is {}; expected a path such as \"/health\"", in_quotes(text));
+}
+
+std::string check_metrics_path(std::string_view text) {
+    return is_path(text)
+               ? ""
+               : fmt::format("is {}; expected a path such as \"/metrics\"", in_quotes(text));
 }
 
 std::string_view canonical_strategy(std::string_view name) {

@@ -125,6 +125,7 @@ constexpr Heading kHeadings[] = {
     {Section::pool, "adaptive_limit", "Pool: a limit that is found", ""},
     {Section::pool, "queue", "Pool: waiting for room", ""},
     {Section::pool, "health", "Pool: health checks", ""},
+    {Section::pool, "engine_metrics", "Pool: what engines say of their load", ""},
     {Section::pool, "discovery", "Pool: members that are found",
      "See [BALANCING.md](BALANCING.md#who-belongs-to-a-pool)."},
     {Section::pool_target, "", "Targets of a pool", "The long form of `targets`."},

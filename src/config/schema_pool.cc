@@ -32,6 +32,7 @@ namespace {
 using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
 using balance::DiscoveryOptions;
+using balance::EngineMetricsOptions;
 using balance::FailOverOptions;
 using balance::HealthOptions;
 using balance::OutlierOptions;
@@ -212,6 +213,19 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::health, &HealthOptions::successes_min>(
         "health.successes_min", "Good checks in a row after which it is used again.")
         .range(1, 1'000),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::enabled>(
+        "engine_metrics.enabled",
+        "Asks the targets for their own count of requests, which has those of other gateways too: "
+        "vLLM, SGLang and TensorRT-LLM."),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::interval_ms>(
+        "engine_metrics.interval_ms", "How often, give or take 10 %. Seldomer while it fails.")
+        .range(50, kTimeMsMax),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::timeout_ms>(
+        "engine_metrics.timeout_ms", "Longest time for one answer.")
+        .range(1, kTimeMsMax),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::path>(
+        "engine_metrics.path", "What is asked for, from the root of the target's host.")
+        .check(check_metrics_path),
     setting<&PoolOptions::discovery, &DiscoveryOptions::type>(
         "discovery.type",
         "Who says which targets there are besides those that are named here: nobody, the admin API "

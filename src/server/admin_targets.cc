@@ -114,6 +114,7 @@ public:
         write_health();
         write_rests(pool.options());
         write_load();
+        write_engine();
         write_totals();
         write_last_error();
         write_connections(target.options.llm);
@@ -228,6 +229,23 @@ private:
             .number(kMsPerSecond * state_->per_token_s.value(0))
             .key("failure_average")
             .number(state_->failures.value(0));
+    }
+
+    // Nulls where it was not asked, or has not answered.
+    void write_engine() {
+        const TargetState::EngineWord word = state_->engine_word(moment_.now);
+        writer_.key("engine").begin_object();
+        if (word.is_known) {
+            writer_.key("waiting").unsigned_integer(word.waiting);
+            writer_.key("others").unsigned_integer(word.others);
+            writer_.key("kv_share").number(word.kv_share);
+            writer_.key("age_seconds").number(word.age.as_seconds());
+        } else {
+            for (const std::string_view key : {"waiting", "others", "kv_share", "age_seconds"}) {
+                writer_.key(key).null();
+            }
+        }
+        writer_.end_object();
     }
 
     void write_totals() {

@@ -104,11 +104,11 @@ TEST(Schema, NamesEveryMember) {
     // `name`, `targets` and `is_short` are made of what stands elsewhere in the file; hedges are
     // for simulations only.
     constexpr size_t kPool =
-        member_count<balance::PoolOptions>() - 3 - 8 + member_count<balance::HealthOptions>() +
+        member_count<balance::PoolOptions>() - 3 - 9 + member_count<balance::HealthOptions>() +
         member_count<balance::DiscoveryOptions>() - 1 + kTarget +
-        member_count<balance::FailOverOptions>() + member_count<balance::BreakerOptions>() +
-        member_count<balance::OutlierOptions>() + member_count<balance::AdaptiveLimitOptions>() +
-        member_count<balance::QueueOptions>();
+        member_count<balance::EngineMetricsOptions>() + member_count<balance::FailOverOptions>() +
+        member_count<balance::BreakerOptions>() + member_count<balance::OutlierOptions>() +
+        member_count<balance::AdaptiveLimitOptions>() + member_count<balance::QueueOptions>();
     EXPECT_EQ(settings_of(Section::pool, balance::PoolOptions()), kPool);
     EXPECT_EQ(settings_of(Section::pool_target, balance::TargetOptions()), kTarget);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
