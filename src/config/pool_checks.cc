@@ -178,6 +178,12 @@ private:
                 error(path + "port", "is said by SRV records; expected none");
             }
         }
+        if (options.type == balance::DiscoveryType::kubernetes) {
+            const std::string problem = check_kubernetes_name(options.name);
+            if (!problem.empty()) {
+                error(path + "name", problem);
+            }
+        }
         if (options.refresh_ms_min > options.refresh_ms_max) {
             error(path + "refresh_ms_min",
                   fmt::format("{} is more than refresh_ms_max has ({}); expected at most that",
@@ -259,6 +265,17 @@ std::string check_metrics_path(std::string_view text) {
     return is_path(text)
                ? ""
                : fmt::format("is {}; expected a path such as \"/metrics\"", in_quotes(text));
+}
+
+std::string check_kubernetes_name(std::string_view text) {
+    constexpr size_t kNameBytesMax = 253;
+    const bool is_name = std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    });
+    return is_name && !text.empty() && text.size() <= kNameBytesMax
+               ? ""
+               : fmt::format("is {}; expected a name in lower case, as Kubernetes has it",
+                             in_quotes(text));
 }
 
 std::string_view canonical_strategy(std::string_view name) {

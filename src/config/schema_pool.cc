@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "balance/options.h"
+#include "config/checks.h"
 #include "config/pool_checks.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
@@ -24,7 +25,7 @@ struct ChoiceNames<balance::HealthScope> {
 
 template <>
 struct ChoiceNames<balance::DiscoveryType> {
-    static constexpr std::string_view kNames[] = {"none", "admin", "file", "dns"};
+    static constexpr std::string_view kNames[] = {"none", "admin", "file", "dns", "kubernetes"};
 };
 
 namespace {
@@ -229,7 +230,9 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::discovery, &DiscoveryOptions::type>(
         "discovery.type",
         "Who says which targets there are besides those that are named here: nobody, the admin API "
-        "alone, so that the pool may begin empty, a file that is watched, or DNS."),
+        "alone, so that the pool may begin empty, a file that is watched, DNS, or the "
+        "EndpointSlices "
+        "of a service in Kubernetes."),
     setting<&PoolOptions::discovery, &DiscoveryOptions::file>(
         "discovery.file",
         "For file: a list of addresses in TOML, or in JSON if it ends in .json. Read again when it "
@@ -237,7 +240,7 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::discovery, &DiscoveryOptions::name>(
         "discovery.name",
         "For dns: a host, all of whose addresses are targets, or the name of SRV records, which "
-        "begins with an underscore."),
+        "begins with an underscore. For kubernetes: the service."),
     setting<&PoolOptions::discovery, &DiscoveryOptions::port>("discovery.port",
                                                               "For dns: the port of a host.")
         .range(0, UINT16_MAX),
@@ -246,8 +249,24 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         "Shortest time after which a name is resolved again, and when a failure is tried again.")
         .range(100, kTimeMsMax),
     setting<&PoolOptions::discovery, &DiscoveryOptions::refresh_ms_max>(
-        "discovery.refresh_ms_max", "Longest such time, whatever TTL the name has.")
+        "discovery.refresh_ms_max",
+        "Longest such time, whatever TTL the name has. In Kubernetes, how long one watch lasts.")
         .range(100, kTimeMsMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::name_space>(
+        "discovery.namespace", "For kubernetes: where the service is.")
+        .check(check_kubernetes_name),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::port_name>(
+        "discovery.port_name",
+        "For kubernetes: which of the service's ports, by its name. Empty is the first."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::api_url>(
+        "discovery.api_url", "For kubernetes: where its API is.")
+        .check(check_base_url),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::token_file>(
+        "discovery.token_file",
+        "For kubernetes: the token of the pod's account, read for each request. Empty sends none."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::ca_file>(
+        "discovery.ca_file",
+        "For kubernetes: the authority of the API's certificate. Empty takes the system's."),
     setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::llm>(
         "discovery.llm",
         "Name of the [llm.NAME] whose settings every target that is found has, but for host and "

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "server/dns_source.h"
 #include "server/file_source.h"
+#include "server/kubernetes_source.h"
 #include "server/member_source.h"
 #include "server/membership.h"
 
@@ -27,6 +28,9 @@ std::unique_ptr<MemberSource> Discovery::make(const std::string& pool,
         case balance::DiscoveryType::dns:
             return std::make_unique<DnsSource>(control_, resolver_, pool, options,
                                                static_cast<MemberSink&>(*this));
+        case balance::DiscoveryType::kubernetes:
+            return std::make_unique<KubernetesSource>(control_, resolver_, pool, options,
+                                                      static_cast<MemberSink&>(*this));
         case balance::DiscoveryType::none:
         case balance::DiscoveryType::admin:
             break;
