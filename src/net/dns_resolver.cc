@@ -350,10 +350,10 @@ void DnsResolver::Impl::on_poll(Op& op, int32_t result, uint32_t /*flags*/) {
 struct NameLookup::Question {
     NameLookup* lookup;  // Null when nobody waits any more.
 
-    static void give_back(void* context, LookupAnswer answer) {
+    static void give_back(void* context, const LookupAnswer& answer) {
         const std::unique_ptr<Question> question(static_cast<Question*>(context));
         if (question->lookup != nullptr) {
-            question->lookup->finish(std::move(answer));
+            question->lookup->finish(answer);
         }
     }
 
@@ -367,7 +367,7 @@ struct NameLookup::Question {
             }
             ares_freeaddrinfo(info);
         }
-        give_back(context, std::move(answer));
+        give_back(context, answer);
     }
 
     static void on_services(
@@ -383,7 +383,7 @@ struct NameLookup::Question {
                 answer.ttl_s = reply->ttl_s;
             }
         }
-        give_back(context, std::move(answer));
+        give_back(context, answer);
     }
 };
 
@@ -399,9 +399,9 @@ NameLookup::Question* NameLookup::make_question() {
     return question_;
 }
 
-void NameLookup::finish(LookupAnswer answer) {
+void NameLookup::finish(const LookupAnswer& answer) {
     question_ = nullptr;
-    on_answer_(owner_, std::move(answer));
+    on_answer_(owner_, answer);
 }
 
 void NameLookup::ask_addresses(const std::string& name) {

@@ -56,7 +56,7 @@ public:
 
     // `on_answer` must not ask at once: it runs inside of c-ares.
     NameLookup(DnsResolver& resolver,
-               void (*on_answer)(void* owner, LookupAnswer answer),
+               void (*on_answer)(void* owner, const LookupAnswer& answer),
                void* owner)
         : resolver_(resolver), on_answer_(on_answer), owner_(owner) {}
     ~NameLookup();
@@ -73,10 +73,10 @@ private:
     struct Question;
 
     Question* make_question();
-    void finish(LookupAnswer answer);
+    void finish(const LookupAnswer& answer);
 
     DnsResolver& resolver_;
-    void (*const on_answer_)(void* owner, LookupAnswer answer);
+    void (*const on_answer_)(void* owner, const LookupAnswer& answer);
     void* const owner_;
     Question* question_ = nullptr;  // c-ares has it, and gives it back exactly once.
 };

@@ -4,6 +4,7 @@
 // when every shard has begun a turn since: then no choice is under way that could not have seen it,
 // and one that went gets nothing new, whatever snapshot a request began with.
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,7 +17,7 @@
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/target.h"
-#include "balance/target_state.h"
+#include "balance/target_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"

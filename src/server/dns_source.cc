@@ -77,7 +77,7 @@ void DnsSource::ask() {
     }
 }
 
-void DnsSource::on_answer(void* owner, net::LookupAnswer answer) {
+void DnsSource::on_answer(void* owner, const net::LookupAnswer& answer) {
     auto& source = *static_cast<DnsSource*>(owner);
     if (!source.is_stopped_) {
         source.take(answer);

@@ -30,7 +30,7 @@ public:
 
 private:
     static void on_timer(net::Timer& timer);
-    static void on_answer(void* owner, net::LookupAnswer answer);
+    static void on_answer(void* owner, const net::LookupAnswer& answer);
     void ask();
     void take(const net::LookupAnswer& answer);
     void ask_again(uint64_t after_ms);

@@ -17,7 +17,6 @@
 #include "base/time.h"
 #include "config/read_file.h"
 #include "coro/task.h"
-#include "http/limits.h"
 #include "net/deadline.h"
 #include "net/dns_resolver.h"
 #include "net/options.h"

@@ -175,7 +175,7 @@ private:
     std::optional<BudgetHistory> history_;
     std::optional<AdminServer> admin_;
     std::optional<ConfigWatch> config_watch_;
-    std::optional<Discovery> discovery_;
+    std::unique_ptr<Discovery> discovery_;
     net::Address address_;
     std::string admin_text_;  // Where the admin API listens, or why it does not.
     Instant started_at_;
@@ -301,7 +301,8 @@ bool Process::start_shards() {
     }
     cache_->forget_loaded();
     // Before anybody listens: the first request meets who can be found at once.
-    discovery_.emplace(*control_, *resolver_, static_cast<AdminBackend&>(*this));
+    discovery_ =
+        std::make_unique<Discovery>(*control_, *resolver_, static_cast<AdminBackend&>(*this));
     discovery_->use(config());
     return true;
 }

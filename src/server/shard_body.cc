@@ -84,7 +84,7 @@ ShardBody::ShardBody(const ShardPlan& plan,
     shard_->set_owner(this);
     if (plan_.index == 0) {
         health_.emplace(*shard_);
-        engines_.emplace(*shard_);
+        engines_ = std::make_unique<EngineScraper>(*shard_);
     }
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);

@@ -141,8 +141,8 @@ private:
     ShardTelemetry telemetry_;
     std::optional<cache::SharedCache> cache_;
     Gateway gateway_;
-    std::optional<HealthChecker> health_;   // On the first shard only.
-    std::optional<EngineScraper> engines_;  // Likewise.
+    std::optional<HealthChecker> health_;     // On the first shard only.
+    std::unique_ptr<EngineScraper> engines_;  // Likewise.
     http::ServerConnections connections_;
     IntrusiveList<Handshake> handshakes_;
     coro::TaskScope scope_;

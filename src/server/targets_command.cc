@@ -228,12 +228,16 @@ private:
         if (words_.size() > (is_weight ? 3U : 2U)) {
             return fail(fmt::format("unexpected argument {}", config::in_quotes(words_.back())));
         }
-        if (is_weight && (words_.size() < 3 || !parse_decimal(words_[2]))) {
+        request_.method = "PATCH";
+        if (!is_weight) {
+            request_.body = fmt::format(R"({{"mode":"{}"}})", verb->mode);
+            return;
+        }
+        const auto weight = parse_decimal(words_.size() < 3 ? std::string_view() : words_[2]);
+        if (!weight) {
             return fail("weight: expected a whole number");
         }
-        request_.method = "PATCH";
-        request_.body = is_weight ? fmt::format(R"({{"weight":{}}})", *parse_decimal(words_[2]))
-                                  : fmt::format(R"({{"mode":"{}"}})", verb->mode);
+        request_.body = fmt::format(R"({{"weight":{}}})", *weight);
     }
 
     std::span<const std::string> arguments_;

@@ -304,7 +304,7 @@ TEST_F(DnsResolverTest, NoTurnOfAnyLoopBlocks) {
 // On the control shard itself, as discovery asks.
 class NameLookupTest : public testing::Test {
 protected:
-    ~NameLookupTest() override {
+    void TearDown() override {
         resolver_->shut_down();
         while (control_->proactor().objects() > 0) {
             control_->proactor().turn(kTurn);
@@ -328,8 +328,8 @@ protected:
         DnsResolver::create(*control_, {.servers = server_.address()}).value();
     std::optional<LookupAnswer> answer_;
     NameLookup lookup_{*resolver_,
-                       [](void* owner, LookupAnswer answer) {
-                           static_cast<NameLookupTest*>(owner)->answer_ = std::move(answer);
+                       [](void* owner, const LookupAnswer& answer) {
+                           static_cast<NameLookupTest*>(owner)->answer_ = answer;
                        },
                        this};
 };
@@ -358,7 +358,8 @@ TEST_F(NameLookupTest, FindsServicesAndTheirTime) {
 
 TEST_F(NameLookupTest, MayLeaveWhileAQuestionIsOut) {
     server_.set("silent.example", {.is_silent = true});
-    NameLookup other(*resolver_, [](void*, LookupAnswer) { FAIL() << "it has left"; }, nullptr);
+    NameLookup other(
+        *resolver_, [](void*, const LookupAnswer&) { FAIL() << "it has left"; }, nullptr);
     other.ask_addresses("silent.example");
     EXPECT_TRUE(other.is_out());
 }

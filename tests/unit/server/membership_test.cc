@@ -1,7 +1,7 @@
 // Members in a configuration: what targets and upstreams they become, and what hands have changed.
 #include "server/membership.h"
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
