@@ -53,15 +53,26 @@ void Discovery::use(const config::Config& loaded) {
             sources_.push_back(std::move(made));
         }
     }
+    std::vector<std::string> abandoned;
     for (std::unique_ptr<MemberSource>& source : before) {
-        if (source != nullptr) {
-            source->stop();
-            told_.erase(source->pool());
-            ending_.push_back(std::move(source));
+        if (source == nullptr) {
+            continue;
         }
+        source->stop();
+        told_.erase(source->pool());
+        const auto is_of_pool = [&](const auto& other) { return other->pool() == source->pool(); };
+        if (std::ranges::none_of(sources_, is_of_pool)) {
+            abandoned.push_back(source->pool());
+        }
+        ending_.push_back(std::move(source));
     }
     for (MemberSource* const source : fresh) {
         source->start();
+    }
+    // Another source has a list of its own soon; where there is none, nobody vouches for them.
+    for (const std::string& pool : abandoned) {
+        on_members(pool, {});
+        told_.erase(pool);
     }
 }
 

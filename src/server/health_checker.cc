@@ -130,6 +130,11 @@ HealthChecker::SubjectPtr HealthChecker::make_subject(const LocalPtr<pipeline::S
     return subject;
 }
 
+// Another one behind the same address has failed nothing yet.
+std::string_view HealthChecker::instance_of(const Subject& subject) {
+    return subject.target->upstream->options().instance;
+}
+
 void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
     const std::vector<SubjectPtr> before = std::exchange(subjects_, {});
     for (const std::unique_ptr<pipeline::TargetPool>& pool : snapshot->pools) {
@@ -161,7 +166,7 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
     }
     for (const SubjectPtr& subject : subjects_) {
         const auto old = known.find(std::pair(subject->pool, subject->llm));
-        if (old != known.end()) {
+        if (old != known.end() && instance_of(*old->second) == instance_of(*subject)) {
             subject->due = std::min(old->second->due, subject->due);
             subject->failures = old->second->failures;
             subject->successes = old->second->successes;

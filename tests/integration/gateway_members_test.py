@@ -366,6 +366,13 @@ class ByFile(MembersCase):
         self.gateway.write_config(text.replace('targets = ["engine"]', self.pool()))
         self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
         self.wait_for_targets("a")
+        # Hands alone, which have done nothing yet.
+        self.gateway.write_config(text.replace('targets = ["engine"]', ByHand.POOL))
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        self.wait_for_targets()
+        self.gateway.write_config(text.replace('targets = ["engine"]', self.pool()))
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        self.wait_for_targets("a")
         self.gateway.write_config(text)
         self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
         support.wait_until(lambda: set(self.targets()) == {"engine"}, "it is still there")
