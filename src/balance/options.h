@@ -48,6 +48,8 @@ struct TargetOptions {
     // Millionths of a dollar by million tokens, for cost_optimized; -1 takes the table of prices.
     double input_usd_per_million = -1;
     double output_usd_per_million = -1;
+    // Of a member: which of those that had its address. One of another instance is another target.
+    std::string instance = {};
 
     bool operator==(const TargetOptions&) const = default;
 };
@@ -166,6 +168,50 @@ struct HealthOptions {
     bool operator==(const HealthOptions&) const = default;
 };
 
+// Asking engines for their own count of requests, which has those of others as well.
+struct EngineMetricsOptions {
+    bool enabled = false;  // It is a request each time.
+    uint32_t interval_ms = 1'000;
+    uint32_t timeout_ms = 500;
+    // From the root of the upstream's host.
+    std::string path = "/metrics";
+
+    bool operator==(const EngineMetricsOptions&) const = default;
+};
+
+// Who tells which targets a pool has, besides those that the settings name.
+enum class DiscoveryType : uint8_t {
+    none,
+    admin,       // The admin API alone: the pool may begin empty.
+    file,        // A file with a list of addresses, which is watched.
+    dns,         // A name: its addresses, or the servers of a service.
+    kubernetes,  // The endpoints of a service, watched over the API.
+};
+
+struct DiscoveryOptions {
+    DiscoveryType type = DiscoveryType::none;
+    // What every member is, but for its address: `llm` has the settings of its connections.
+    TargetOptions target = {};
+    std::string file = {};
+    // A host, or the name of an SRV record, which begins with an underscore; of a service.
+    std::string name = {};
+    uint32_t port = 0;  // Of a host.
+    // Bounds of the time after which a name is resolved again, whatever its TTL is. The lower one
+    // is also when a failure is tried again.
+    uint32_t refresh_ms_min = 5'000;
+    uint32_t refresh_ms_max = 60'000;
+    // Kubernetes: where the service is, and which of its ports; empty is the first.
+    std::string name_space = "default";
+    std::string port_name = {};
+    // Where every pod finds the API, and what its account has there.
+    std::string api_url = "https://kubernetes.default.svc";
+    std::string token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    std::string ca_file = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+    bool is_on() const { return type != DiscoveryType::none; }
+    bool operator==(const DiscoveryOptions&) const = default;
+};
+
 struct PoolOptions {
     std::string name = {};
     // The short form of targets: "llm" or "llm/model".
@@ -203,6 +249,8 @@ struct PoolOptions {
     AdaptiveLimitOptions adaptive_limit = {};
     QueueOptions queue = {};
     HealthOptions health = {};
+    DiscoveryOptions discovery = {};
+    EngineMetricsOptions engine_metrics = {};
 
     bool operator==(const PoolOptions&) const = default;
 };

@@ -28,15 +28,21 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-const Target* find_target(const Pool* pool, const std::string& name, size_t likely) {
+// The same target: one that has its name, and is no other instance behind the same address.
+bool is_same(const Target& a, const Target& b) {
+    return a.name == b.name && a.options.instance == b.options.instance;
+}
+
+const Target* find_target(const Pool* pool, const Target& target, size_t likely) {
     if (pool == nullptr) {
         return nullptr;
     }
     const std::span<const Target> targets = pool->targets();
-    if (likely < targets.size() && targets[likely].name == name) {
+    if (likely < targets.size() && is_same(targets[likely], target)) {
         return &targets[likely];
     }
-    const auto found = std::ranges::find(targets, name, &Target::name);
+    const auto found =
+        std::ranges::find_if(targets, [&](const Target& other) { return is_same(other, target); });
     return found == targets.end() ? nullptr : &*found;
 }
 
@@ -54,7 +60,7 @@ Pool::Pool(PoolOptions options,
     add_targets(capabilities, running, now, seed);
     // When the process begins all are new, and none is to be spared for the others.
     for (size_t i = 0; running != nullptr && i < targets_.size(); ++i) {
-        if (find_target(running, targets_[i].name, i) == nullptr) {
+        if (find_target(running, targets_[i], i) == nullptr) {
             targets_[i].state->slow_start_ms.store(ms_of(now), kRelaxed);
         }
     }
@@ -81,7 +87,7 @@ void Pool::add_targets(std::span<const uint32_t> capabilities,
         }
         target.prefill_s_per_token = 1.0 / std::max(of.prefill_tokens_per_s, 1U);
         const uint64_t name_hash = affinity_of(target.name);
-        const Target* before = find_target(running, target.name, i);
+        const Target* before = find_target(running, target, i);
         target.state =
             before != nullptr ? before->state : std::make_shared<TargetState>(seed ^ name_hash);
         target.state->rates.configure(of, now);
@@ -105,7 +111,7 @@ void Pool::make_tiers() {
 // The same ones in the same order, with caches of the same size.
 bool Pool::has_targets_of(const Pool& other) const {
     return std::ranges::equal(targets_, other.targets_, [](const Target& a, const Target& b) {
-        return a.name == b.name && a.options.cache_tokens == b.options.cache_tokens;
+        return is_same(a, b) && a.options.cache_tokens == b.options.cache_tokens;
     });
 }
 
@@ -134,7 +140,7 @@ void Pool::make_prefixes(const Pool* running) {
     // Numbers of targets that are gone come back first, so that there are always enough.
     prefix_ids_.assign(targets_.size(), kNoTarget);
     for (size_t i = 0; before != nullptr && i < running->targets_.size(); ++i) {
-        const Target* same = find_target(this, running->targets_[i].name, i);
+        const Target* same = find_target(this, running->targets_[i], i);
         const uint16_t id = running->prefix_ids_[i];
         if (id >= prefixes_->ids()) {
             continue;

@@ -51,10 +51,13 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
         }
     }
     Selection selection;
+    if (targets_.empty()) {
+        nearest = Fitness::resting;  // Whoever is found next may be able to.
+    }
     switch (nearest) {
         case Fitness::incapable:
             selection.without = Without::incapable;
-            selection.lacking = targets_.empty() ? ask.needs : lacking.bits();
+            selection.lacking = lacking.bits();
             break;
         case Fitness::too_long:
             selection.without = Without::too_long;

@@ -80,6 +80,16 @@ void TargetState::set_engine(uint32_t waiting, uint32_t running, double kv_share
                  kRelaxed);
 }
 
+TargetState::EngineWord TargetState::engine_word(Instant now) const {
+    const uint64_t word = engine.load(kRelaxed);
+    const uint32_t age_ms = static_cast<uint32_t>(ms_of(now)) - static_cast<uint32_t>(word);
+    return {.is_known = word != 0,
+            .waiting = static_cast<uint32_t>(word >> 52U),
+            .others = static_cast<uint32_t>(word >> 40U & kCountMax),
+            .kv_share = static_cast<double>(word >> 32U & 255U) / 255,
+            .age = Duration::milliseconds(std::max(static_cast<int32_t>(age_ms), 0))};
+}
+
 double TargetState::kv_share(Instant now) const {
     const uint64_t word = engine.load(kRelaxed);
     return word == 0 ? 0 : static_cast<double>(word >> 32U & 255U) / 255 * freshness(word, now);

@@ -101,6 +101,15 @@ struct TargetState {
     // What the engine itself says of its queue. Requests that are not ours count with ours, less
     // with each second that this gets older.
     void set_engine(uint32_t waiting, uint32_t running, double kv_share, Instant now);
+    // What it said last, for display.
+    struct EngineWord {
+        bool is_known = false;
+        uint32_t waiting = 0;
+        uint32_t others = 0;  // Requests that are not ours.
+        double kv_share = 0;
+        Duration age;
+    };
+    EngineWord engine_word(Instant now) const;
     // Share of its memory for contexts that was in use; 0 when it was not said lately.
     double kv_share(Instant now) const;
 

@@ -39,6 +39,11 @@ std::string one_of(std::string_view text, std::span<const std::string_view> know
                        did_you_mean(text, known));
 }
 
+bool is_path(std::string_view text) {
+    return text.starts_with('/') &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 class PoolValidator {
 public:
     PoolValidator(Config& config, const Places& places, Diagnostics& diagnostics)
@@ -105,7 +110,10 @@ private:
                   "there is an llm of that name, and routes could mean either; expected "
                   "another name");
         }
-        if (pool.targets.empty()) {
+        if (pool.discovery.is_on()) {
+            discovery(pool);
+            source(pool);
+        } else if (pool.targets.empty()) {
             error(path, R"(names no target; expected targets = ["LLM", "LLM/MODEL"])");
         }
         if (pool.targets.size() > kTargetsMax) {
@@ -139,6 +147,51 @@ private:
                       "stands here twice; expected each target once, with a "
                       "weight if it is to get more");
             }
+        }
+    }
+
+    void discovery(const PoolOptions& pool) {
+        const std::string path = fmt::format("pool.{}.discovery.llm", pool.name);
+        const std::string& llm = pool.discovery.target.llm;
+        const upstream::UpstreamOptions* const of = config_.find_upstream(llm);
+        if (llm.empty()) {
+            error(path, "is missing; expected the name of the llm whose settings targets have");
+        } else if (of == nullptr && !places_.has("llm." + llm)) {
+            error(path, fmt::format("there is no [llm.NAME] or [provider.NAME] called {}{}",
+                                    in_quotes(llm), did_you_mean(llm, llms_)));
+        } else if (of != nullptr && of->is_simulated()) {
+            error(path, fmt::format("{} is simulated and has no address; expected another one",
+                                    in_quotes(llm)));
+        }
+    }
+
+    // What the source needs to be asked at all.
+    void source(const PoolOptions& pool) {
+        const balance::DiscoveryOptions& options = pool.discovery;
+        const std::string path = fmt::format("pool.{}.discovery.", pool.name);
+        if (options.type == balance::DiscoveryType::file && options.file.empty()) {
+            error(path + "file", "is missing; expected the path of a list of addresses");
+        }
+        if (options.type == balance::DiscoveryType::dns) {
+            const bool is_service = options.name.starts_with('_');
+            if (options.name.empty()) {
+                error(path + "name", "is missing; expected a host, or the name of SRV records");
+            } else if (!is_service && options.port == 0) {
+                error(path + "port", "is missing; expected the port of the host's addresses");
+            } else if (is_service && options.port != 0) {
+                error(path + "port", "is said by SRV records; expected none");
+            }
+        }
+        if (options.type == balance::DiscoveryType::kubernetes) {
+            const std::string problem = check_kubernetes_name(options.name);
+            if (!problem.empty()) {
+                error(path + "name", problem);
+            }
+        }
+        if (options.refresh_ms_min > options.refresh_ms_max) {
+            error(path + "refresh_ms_min",
+                  fmt::format("{} is more than refresh_ms_max has ({}); expected at most that",
+                              options.refresh_ms_min, options.refresh_ms_max));
         }
     }
 
@@ -207,11 +260,26 @@ std::string check_optional_header_name(std::string_view text) {
 }
 
 std::string check_health_path(std::string_view text) {
-    const bool is_printable =
-        std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-    return text.empty() || (text.starts_with('/') && is_printable)
+    return text.empty() || is_path(text)
                ? ""
                : fmt::format("is {}; expected a path such as \"/health\"", in_quotes(text));
+}
+
+std::string check_metrics_path(std::string_view text) {
+    return is_path(text)
+               ? ""
+               : fmt::format("is {}; expected a path such as \"/metrics\"", in_quotes(text));
+}
+
+std::string check_kubernetes_name(std::string_view text) {
+    constexpr size_t kNameBytesMax = 253;
+    const bool is_name = std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    });
+    return is_name && !text.empty() && text.size() <= kNameBytesMax
+               ? ""
+               : fmt::format("is {}; expected a name in lower case, as Kubernetes has it",
+                             in_quotes(text));
 }
 
 std::string_view canonical_strategy(std::string_view name) {

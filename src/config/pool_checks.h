@@ -19,6 +19,9 @@ std::string check_capability_name(std::string_view text);
 // The name of a header field. Empty passes.
 std::string check_optional_header_name(std::string_view text);
 std::string check_health_path(std::string_view text);
+std::string check_metrics_path(std::string_view text);
+// What Kubernetes takes for a name (RFC 1123).
+std::string check_kubernetes_name(std::string_view text);
 
 // Our name for a strategy that others call differently; every other text as it is.
 std::string_view canonical_strategy(std::string_view name);

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "balance/options.h"
+#include "config/checks.h"
 #include "config/pool_checks.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
@@ -27,10 +28,17 @@ struct ChoiceNames<balance::HealthScope> {
     static constexpr std::string_view kNames[] = {"engines", "all", "none"};
 };
 
+template <>
+struct ChoiceNames<balance::DiscoveryType> {
+    static constexpr std::string_view kNames[] = {"none", "admin", "file", "dns", "kubernetes"};
+};
+
 namespace {
 
 using balance::AdaptiveLimitOptions;
 using balance::BreakerOptions;
+using balance::DiscoveryOptions;
+using balance::EngineMetricsOptions;
 using balance::FailOverOptions;
 using balance::HealthOptions;
 using balance::HedgeOptions;
@@ -237,6 +245,113 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
     setting<&PoolOptions::health, &HealthOptions::successes_min>(
         "health.successes_min", "Good checks in a row after which it is used again.")
         .range(1, 1'000),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::enabled>(
+        "engine_metrics.enabled",
+        "Asks the targets for their own count of requests, which has those of other gateways too: "
+        "vLLM, SGLang and TensorRT-LLM."),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::interval_ms>(
+        "engine_metrics.interval_ms", "How often, give or take 10 %. Seldomer while it fails.")
+        .range(50, kTimeMsMax),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::timeout_ms>(
+        "engine_metrics.timeout_ms", "Longest time for one answer.")
+        .range(1, kTimeMsMax),
+    setting<&PoolOptions::engine_metrics, &EngineMetricsOptions::path>(
+        "engine_metrics.path", "What is asked for, from the root of the target's host.")
+        .check(check_metrics_path),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::type>(
+        "discovery.type",
+        "Who says which targets there are besides those that are named here: nobody, the admin API "
+        "alone, so that the pool may begin empty, a file that is watched, DNS, or the "
+        "EndpointSlices "
+        "of a service in Kubernetes."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::file>(
+        "discovery.file",
+        "For file: a list of addresses in TOML, or in JSON if it ends in .json. Read again when it "
+        "changes."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::name>(
+        "discovery.name",
+        "For dns: a host, all of whose addresses are targets, or the name of SRV records, which "
+        "begins with an underscore. For kubernetes: the service."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::port>("discovery.port",
+                                                              "For dns: the port of a host.")
+        .range(0, UINT16_MAX),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::refresh_ms_min>(
+        "discovery.refresh_ms_min",
+        "Shortest time after which a name is resolved again, and when a failure is tried again.")
+        .range(100, kTimeMsMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::refresh_ms_max>(
+        "discovery.refresh_ms_max",
+        "Longest such time, whatever TTL the name has. In Kubernetes, how long one watch lasts.")
+        .range(100, kTimeMsMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::name_space>(
+        "discovery.namespace", "For kubernetes: where the service is.")
+        .check(check_kubernetes_name),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::port_name>(
+        "discovery.port_name",
+        "For kubernetes: which of the service's ports, by its name. Empty is the first."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::api_url>(
+        "discovery.api_url", "For kubernetes: where its API is.")
+        .check(check_base_url),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::token_file>(
+        "discovery.token_file",
+        "For kubernetes: the token of the pod's account, read for each request. Empty sends none."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::ca_file>(
+        "discovery.ca_file",
+        "For kubernetes: the authority of the API's certificate. Empty takes the system's."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::llm>(
+        "discovery.llm",
+        "Name of the [llm.NAME] whose settings every target that is found has, but for host and "
+        "port of its base_url."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::model>(
+        "discovery.model", "What they call the model; as in [[pool.NAME.target]], and so on."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::weight>(
+        "discovery.weight", "Share of one, where nothing else is said of it.")
+        .range(1, 10'000),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::priority>(
+        "discovery.priority", "Likewise, its tier.")
+        .range(0, 1'000),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::labels>(
+        "discovery.labels", "Words of your own, for display."),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::context_tokens_max>(
+        "discovery.context_tokens_max", "Longest prompt and answer together. 0 is any.")
+        .range(0, kTokensMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::concurrent_max>(
+        "discovery.concurrent_max", "Requests that each may have at a time. 0 is any.")
+        .range(0, kCountMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::requests_per_minute_max>(
+        "discovery.requests_per_minute_max", "Requests that each may have a minute. 0 is any.")
+        .range(0, kCountMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::tokens_per_minute_max>(
+        "discovery.tokens_per_minute_max",
+        "Tokens of prompts and answers that each may have a minute. 0 is any.")
+        .range(0, 1'000 * kTokensMax),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::lacks>(
+        "discovery.lacks", "What they cannot do.")
+        .check(check_capability_name),
+    setting<&PoolOptions::discovery, &DiscoveryOptions::target, &TargetOptions::cache_tokens>(
+        "discovery.cache_tokens", "Tokens of prompts that the cache of each holds.")
+        .range(0, 1'000 * kTokensMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::prefill_tokens_per_s>("discovery.prefill_tokens_per_s",
+                                                  "How fast each reads prompts, as long as nothing "
+                                                  "was measured.")
+        .range(1, kTokensMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::input_usd_per_million>("discovery.input_usd_per_million",
+                                                   "Price of a million tokens of prompt. -1 takes "
+                                                   "the table of prices.")
+        .range(-1, kPriceMax),
+    setting<&PoolOptions::discovery,
+            &DiscoveryOptions::target,
+            &TargetOptions::output_usd_per_million>("discovery.output_usd_per_million",
+                                                    "Likewise, of output.")
+        .range(-1, kPriceMax),
 });
 
 constexpr auto kTargetSettings = std::to_array<Setting>({

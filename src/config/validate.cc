@@ -386,6 +386,7 @@ void Validator::unused_upstreams() {
             };
             return std::ranges::find(pool.targets, upstream.name, &balance::TargetOptions::llm) !=
                        pool.targets.end() ||
+                   (pool.discovery.is_on() && pool.discovery.target.llm == upstream.name) ||
                    names(pool.fallbacks) || names(pool.context_fallbacks) ||
                    names(pool.content_fallbacks);
         };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +29,7 @@
 #include "net/proactor.h"
 #include "net/resolver.h"
 #include "net/shard.h"
+#include "net/srv_reply.h"
 #include "net/timer_wheel.h"
 
 namespace sluice::net {
@@ -341,6 +343,84 @@ void DnsResolver::Impl::on_poll(Op& op, int32_t result, uint32_t /*flags*/) {
     }
     watch.is_in_handler = false;
     settle(watch);
+}
+
+// --- Lookups. ----------------------------------------------------------------------------------
+
+struct NameLookup::Question {
+    NameLookup* lookup;  // Null when nobody waits any more.
+
+    static void give_back(void* context, const LookupAnswer& answer) {
+        const std::unique_ptr<Question> question(static_cast<Question*>(context));
+        if (question->lookup != nullptr) {
+            question->lookup->finish(answer);
+        }
+    }
+
+    static void on_addresses(void* context, int status, int /*timeouts*/, ares_addrinfo* info) {
+        LookupAnswer answer{.outcome = outcome_of(status)};
+        if (info != nullptr) {
+            if (status == ARES_SUCCESS) {
+                NameAnswer found = answer_of(*info, kAnswersMax);
+                answer.addresses = std::move(found.addresses);
+                answer.ttl_s = found.ttl_s;
+            }
+            ares_freeaddrinfo(info);
+        }
+        give_back(context, answer);
+    }
+
+    static void on_services(
+        void* context, int status, int /*timeouts*/, unsigned char* bytes, int length) {
+        LookupAnswer answer{.outcome = outcome_of(status)};
+        if (status == ARES_SUCCESS) {
+            const std::string_view message(reinterpret_cast<const char*>(bytes),
+                                           static_cast<size_t>(length));
+            std::optional<SrvReply> reply = parse_srv_reply(message, kAnswersMax);
+            answer.outcome = reply ? answer.outcome : NameAnswer::Outcome::failed;
+            if (reply) {
+                answer.services = std::move(reply->records);
+                answer.ttl_s = reply->ttl_s;
+            }
+        }
+        give_back(context, answer);
+    }
+};
+
+NameLookup::~NameLookup() {
+    if (question_ != nullptr) {
+        question_->lookup = nullptr;
+    }
+}
+
+NameLookup::Question* NameLookup::make_question() {
+    SLUICE_ASSERT(question_ == nullptr && resolver_.impl_->channel != nullptr);
+    question_ = new Question{this};  // Freed when c-ares gives it back.
+    return question_;
+}
+
+void NameLookup::finish(const LookupAnswer& answer) {
+    question_ = nullptr;
+    on_answer_(owner_, answer);
+}
+
+void NameLookup::ask_addresses(const std::string& name) {
+    ares_addrinfo_hints hints = {};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    DnsResolver::Impl& impl = *resolver_.impl_;
+    ares_getaddrinfo(impl.channel, name.c_str(), nullptr, &hints, &Question::on_addresses,
+                     make_question());
+    impl.arm_timer();
+}
+
+void NameLookup::ask_services(const std::string& name) {
+    constexpr int kClassInternet = 1;
+    constexpr int kTypeSrv = 33;
+    DnsResolver::Impl& impl = *resolver_.impl_;
+    ares_search(impl.channel, name.c_str(), kClassInternet, kTypeSrv, &Question::on_services,
+                make_question());
+    impl.arm_timer();
 }
 
 // --- The outside. ------------------------------------------------------------------------------

@@ -87,12 +87,13 @@ struct ExchangeRecord {
     std::string_view request_id;
     std::string_view method;
     std::string_view path;
-    std::string_view model;           // As the client wrote it.
-    std::string_view upstream_model;  // Empty when it is the same.
-    std::string_view operation;       // "chat", or the path where it is none that we know.
-    std::string_view upstream_name;   // Empty before one was chosen.
-    std::string_view pool_name;       // Of the pool that the upstream was chosen from, if any.
-    std::string_view key_name;        // Of the virtual key that was shown; empty without one.
+    std::string_view model;            // As the client wrote it.
+    std::string_view upstream_model;   // Empty when it is the same.
+    std::string_view operation;        // "chat", or the path where it is none that we know.
+    std::string_view upstream_name;    // Empty before one was chosen.
+    std::string_view upstream_series;  // What it is counted under.
+    std::string_view pool_name;        // Of the pool that the upstream was chosen from, if any.
+    std::string_view key_name;         // Of the virtual key that was shown; empty without one.
     std::string_view key_id;
     std::string_view tenant;
     std::string_view key_refusal;  // Why the key was turned away, an access::AccessReason.

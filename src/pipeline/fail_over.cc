@@ -65,6 +65,7 @@ void Exchange::turn_to(const LlmTarget& target) {
     target_ = &target;
     record_.upstream = target.index;
     record_.upstream_name = target.name;
+    record_.upstream_series = target.upstream->options().series_name();
 }
 
 // --- The first choice.

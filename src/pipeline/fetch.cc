@@ -68,7 +68,7 @@ public:
         reply.location = head.headers.value(HeaderId::location);
         reply.retry_after = head.headers.value(HeaderId::retry_after);
         while (true) {
-            CO_TRY_VOID(take_body(reply.body));
+            CO_TRY_VOID(take_body(reply));
             if (lease_->is_response_complete()) {
                 break;
             }
@@ -129,12 +129,18 @@ private:
         return {};
     }
 
-    Status take_body(std::string& to) {
+    Status take_body(FetchedReply& reply) {
+        constexpr uint16_t kOk = 200;
+        std::string& to = reply.body;
         http::BodyPiece piece;
         while (true) {
             TRY(const bool got, lease_->next_body_piece(piece));
             if (!got) {
                 return {};
+            }
+            if (request_.sink != nullptr && reply.status == kOk) {
+                TRY_VOID(request_.sink->on_piece(piece.data.view()));
+                continue;
             }
             if (to.size() + piece.data.size() > request_.reply_bytes_max) {
                 return fail({.kind = ErrorKind::body_too_large,

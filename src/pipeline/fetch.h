@@ -19,6 +19,16 @@
 
 namespace sluice::pipeline {
 
+// Gets the body of a successful reply as it arrives, for replies that have no end.
+class FetchSink {
+public:
+    // An error ends the request with it.
+    virtual Status on_piece(std::string_view piece) = 0;
+
+protected:
+    ~FetchSink() = default;
+};
+
 struct FetchRequest {
     http::Method method = http::Method::get;
     std::string_view target;  // Path and query as they go on the wire, prefix included.
@@ -27,6 +37,7 @@ struct FetchRequest {
     std::string_view content_type = {};
     uint32_t reply_bytes_max = 1024 * 1024;
     Duration timeout = Duration::seconds(10);  // For all of it; zero leaves it to the patience.
+    FetchSink* sink = nullptr;  // Then the reply has no body, but for that of an error.
 };
 
 struct FetchedReply {

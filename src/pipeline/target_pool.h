@@ -19,7 +19,8 @@ namespace sluice::pipeline {
 struct TargetPool {
     std::string_view name;                // Of the pool, or of the one upstream.
     const balance::Pool* pool = nullptr;  // Chooses; null where there is nothing to choose.
-    std::vector<LlmTarget> targets;       // In the order of the pool; at least one.
+    // In the order of the pool; where that is empty, one that stands for those that may come.
+    std::vector<LlmTarget> targets;
     // Where a request goes that none of these can serve, in this order: for any reason, because it
     // is too long for them, and because they refuse its content.
     std::vector<const TargetPool*> fallbacks = {};

@@ -25,6 +25,7 @@
 #include "net/byte_stream.h"
 #include "server/access_control.h"
 #include "server/ask_shards.h"
+#include "server/membership.h"
 #include "server/reload.h"
 #include "server/runtime_config.h"
 #include "server/usage_desk.h"
@@ -52,7 +53,10 @@ public:
     virtual AccessControl& access() = 0;
     virtual access::Moment moment() = 0;
     virtual const cache::CacheGroup& cache() = 0;
-    virtual PoolsPtr pools() const = 0;  // Those in force.
+    virtual PoolsPtr pools() const = 0;             // Those in force.
+    virtual const Membership& members() const = 0;  // Likewise.
+    // Puts others in force: shards that answer a question which is asked from now on go by them.
+    virtual void change_members(Membership members) = 0;
     // Null when there is no ledger.
     virtual UsageDesk* usage() = 0;
     // After a change of keys that may have set budgets.

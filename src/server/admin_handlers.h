@@ -1,6 +1,9 @@
 // The handlers of the admin API, by the file that they are in. Named by the table in admin_api.cc.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "coro/task.h"
 #include "server/admin_api.h"
 
@@ -36,5 +39,15 @@ coro::Task<AdminAnswer> answer_usage(AdminCall& call);
 // --- admin_targets.cc
 coro::Task<AdminAnswer> answer_targets(AdminCall& call);
 coro::Task<AdminAnswer> answer_change_target(AdminCall& call);
+// The answer to a change of one target: how it is when every shard has begun a turn since. The
+// pool and the target are there.
+coro::Task<AdminAnswer> tell_changed_target(AdminCall& call,
+                                            const std::string& pool,
+                                            const std::string& target,
+                                            uint16_t status);
+
+// --- admin_members.cc
+coro::Task<AdminAnswer> answer_add_target(AdminCall& call);
+coro::Task<AdminAnswer> answer_remove_target(AdminCall& call);
 
 }  // namespace sluice::server

@@ -26,6 +26,7 @@
 #include "balance/target.h"
 #include "balance/target_state.h"
 #include "base/arena.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -113,6 +114,7 @@ public:
         write_health();
         write_rests(pool.options());
         write_load();
+        write_engine();
         write_totals();
         write_last_error();
         write_connections(target.options.llm);
@@ -229,6 +231,23 @@ private:
             .number(state_->failures.value(0));
     }
 
+    // Nulls where it was not asked, or has not answered.
+    void write_engine() {
+        const TargetState::EngineWord word = state_->engine_word(moment_.now);
+        writer_.key("engine").begin_object();
+        if (word.is_known) {
+            writer_.key("waiting").unsigned_integer(word.waiting);
+            writer_.key("others").unsigned_integer(word.others);
+            writer_.key("kv_share").number(word.kv_share);
+            writer_.key("age_seconds").number(word.age.as_seconds());
+        } else {
+            for (const std::string_view key : {"waiting", "others", "kv_share", "age_seconds"}) {
+                writer_.key(key).null();
+            }
+        }
+        writer_.end_object();
+    }
+
     void write_totals() {
         writer_.key("totals").begin_object();
         write_count("selected", state_->selected_total);
@@ -279,22 +298,27 @@ private:
     const TargetState* state_ = nullptr;
 };
 
-std::optional<Place> find_place(const AdminCall& call) {
-    Arena arena;
-    const std::optional<std::string_view> pool_name = decoded_parameter(call, 0, arena);
-    const std::optional<std::string_view> name = decoded_parameter(call, 1, arena);
-    const PoolsPtr pools = call.backend.pools();
+std::optional<Place> find_place(const PoolsPtr& pools,
+                                std::string_view pool_name,
+                                std::string_view name) {
     for (const std::unique_ptr<Pool>& pool : *pools) {
-        if (!pool_name || !name || pool->options().name != *pool_name) {
+        if (pool->options().name != pool_name) {
             continue;
         }
         for (size_t i = 0; i < pool->targets().size(); ++i) {
-            if (pool->targets()[i].name == *name) {
+            if (pool->targets()[i].name == name) {
                 return Place{.pools = pools, .pool = pool.get(), .index = i};
             }
         }
     }
     return std::nullopt;
+}
+
+std::optional<Place> find_place(const AdminCall& call) {
+    Arena arena;
+    const std::optional<std::string_view> pool = decoded_parameter(call, 0, arena);
+    const std::optional<std::string_view> name = decoded_parameter(call, 1, arena);
+    return pool && name ? find_place(call.backend.pools(), *pool, *name) : std::nullopt;
 }
 
 // What a body asks for.
@@ -346,6 +370,18 @@ uint64_t apply(const Place& place, const Change& change) {
                {"mode", name_of(place.target().state->mode.load(kRelaxed))},
                {"weight", uint32_t{place.target().whole_weight}});
     return number;
+}
+
+AdminAnswer changed_target(AdminCall& call, const Place& place, const Connections& connections) {
+    AdminAnswer answer;
+    json::StringText text(answer.body);
+    json::Writer writer(text);
+    TargetWriter target_writer(writer, call.backend.moment(), connections);
+    writer.begin_object().key("in_force").boolean(connections.is_complete).key("target");
+    target_writer.write(*place.pool, place.target());
+    writer.end_object();
+    text.finish();
+    return answer;
 }
 
 }  // namespace
@@ -405,14 +441,18 @@ coro::Task<AdminAnswer> answer_change_target(AdminCall& call) {
     if (connections.is_complete) {
         place->pool->forget_weights_before(number);
     }
-    AdminAnswer answer;
-    json::StringText text(answer.body);
-    json::Writer writer(text);
-    TargetWriter target_writer(writer, call.backend.moment(), connections);
-    writer.begin_object().key("in_force").boolean(connections.is_complete).key("target");
-    target_writer.write(*place->pool, place->target());
-    writer.end_object();
-    text.finish();
+    co_return changed_target(call, *place, connections);
+}
+
+coro::Task<AdminAnswer> tell_changed_target(AdminCall& call,
+                                            const std::string& pool,
+                                            const std::string& target,
+                                            uint16_t status) {
+    const std::optional<Place> place = find_place(call.backend.pools(), pool, target);
+    SLUICE_ASSERT(place.has_value());
+    const Connections connections = co_await ask_connections(call);
+    AdminAnswer answer = changed_target(call, *place, connections);
+    answer.status = status;
     co_return answer;
 }
 

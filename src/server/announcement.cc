@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "balance/options.h"
 #include "config/config.h"
 #include "pipeline/options.h"
 #include "server/options.h"
@@ -29,8 +30,11 @@ std::string announcement(const Started& started) {
         const auto targets = started.config.targets_of(route.target_llm);
         simulated =
             simulated || std::ranges::any_of(targets, &upstream::UpstreamOptions::is_simulated);
-        std::string where = fmt::format("pool of {}", targets.size());
-        if (started.config.find_pool(route.target_llm) == nullptr) {
+        const balance::PoolOptions* const pool = started.config.find_pool(route.target_llm);
+        std::string where =
+            fmt::format("pool of {}{}", targets.size(),
+                        pool != nullptr && pool->discovery.is_on() ? " and what is found" : "");
+        if (pool == nullptr) {
             where =
                 targets.front()->is_simulated() ? "embedded simulator" : targets.front()->base_url;
         }

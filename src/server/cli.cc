@@ -89,6 +89,7 @@ USAGE
       gateway; `sluice keys --help` has more.
   sluice targets [--watch] [--json]
   sluice targets POOL/TARGET drain|activate|force-open|force-close|weight N
+  sluice targets add POOL HOST:PORT | remove POOL/TARGET
       The targets of pools of a running gateway, and what you want of one;
       `sluice targets --help` has more.
   sluice --help | --version

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -86,15 +88,24 @@ Gateway::Gateway(net::Shard& shard,
                 .document = {},
                 .head_scratch = {}} {}
 
-LocalPtr<upstream::Upstream> Gateway::upstream_for(size_t index) {
-    const upstream::UpstreamOptions& options = config_->config.upstreams[index];
-    const net::TlsContext& tls = config_->upstreams[index];
+// Those of the configuration; the ones that did not change are the running ones.
+std::vector<LocalPtr<upstream::Upstream>> Gateway::make_upstreams() {
+    std::unordered_map<std::string_view, const LocalPtr<upstream::Upstream>*> running;
     for (const LocalPtr<upstream::Upstream>& existing : upstreams_) {
-        if (existing->options() == options && existing->tls() == tls) {
-            return existing;
-        }
+        running.emplace(existing->options().name, &existing);
     }
-    return make_upstream(options, tls, upstream::Reach::any);
+    std::vector<LocalPtr<upstream::Upstream>> upstreams;
+    upstreams.reserve(config_->config.upstreams.size());
+    for (size_t i = 0; i < config_->config.upstreams.size(); ++i) {
+        const upstream::UpstreamOptions& options = config_->config.upstreams[i];
+        const net::TlsContext& tls = config_->upstreams[i];
+        const auto found = running.find(options.name);
+        const bool is_same = found != running.end() && (*found->second)->options() == options &&
+                             (*found->second)->tls() == tls;
+        upstreams.push_back(is_same ? *found->second
+                                    : make_upstream(options, tls, upstream::Reach::any));
+    }
+    return upstreams;
 }
 
 LocalPtr<upstream::Upstream> Gateway::make_upstream(const upstream::UpstreamOptions& options,
@@ -109,8 +120,9 @@ LocalPtr<upstream::Upstream> Gateway::make_upstream(const upstream::UpstreamOpti
     };
     MetricStore& store = telemetry_.store();
     const upstream::ConnectCounters connects = {
-        .ok = store.counter(MetricId::upstream_connects_total, {options.name, "ok"}),
-        .failed = store.counter(MetricId::upstream_connects_total, {options.name, "failed"}),
+        .ok = store.counter(MetricId::upstream_connects_total, {options.series_name(), "ok"}),
+        .failed =
+            store.counter(MetricId::upstream_connects_total, {options.series_name(), "failed"}),
     };
     return LocalPtr(new upstream::Upstream(surroundings, options, tls, connects, reach));
 }
@@ -128,11 +140,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     config_ = std::move(runtime);
     const config::Config& config = config_->config;
     const ServerOptions& server = config.server;
-    std::vector<LocalPtr<upstream::Upstream>> upstreams;
-    upstreams.reserve(config.upstreams.size());
-    for (size_t i = 0; i < config.upstreams.size(); ++i) {
-        upstreams.push_back(upstream_for(i));
-    }
+    std::vector<LocalPtr<upstream::Upstream>> upstreams = make_upstreams();
     std::vector<std::unique_ptr<pipeline::Service>> providers;
     providers.reserve(config.upstreams.size());
     for (size_t i = 0; i < config.upstreams.size(); ++i) {
@@ -178,7 +186,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->cors = {.allowed_origins = server.cors_allowed_origins,
                       .max_age_s = server.cors_max_age_s};
     snapshot->remote_content = server.remote_content;
-    snapshot->prices = &config_->prices;
+    snapshot->prices = config_->prices.get();
     snapshot->trusts_reported_costs = config.prices.trust_reported;
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
@@ -188,13 +196,13 @@ void Gateway::use(RuntimeConfigPtr runtime) {
 
 // What the new configuration does not name any more keeps nothing idle.
 void Gateway::replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams) {
+    std::unordered_set<const upstream::Upstream*> kept;
+    for (const LocalPtr<upstream::Upstream>& current : upstreams) {
+        kept.insert(current.get());
+    }
     for (const LocalPtr<upstream::Upstream>& old : upstreams_) {
-        forget_levels(old->options().name);
-        bool kept = false;
-        for (const LocalPtr<upstream::Upstream>& current : upstreams) {
-            kept = kept || current.get() == old.get();
-        }
-        if (!kept) {
+        forget_levels(old->options().series_name());
+        if (!kept.contains(old.get())) {
             old->pool().retire();
         }
     }
@@ -317,13 +325,23 @@ coro::Task<void> Gateway::answer_metrics(http::ServerExchange& exchange) {
 
 void Gateway::publish_upstreams() {
     MetricStore& store = telemetry_.store();
+    struct Sum {
+        int64_t idle = 0;
+        int64_t busy = 0;
+        int64_t waiting = 0;
+    };
+    std::unordered_map<std::string_view, Sum> sums;
     for (const LocalPtr<upstream::Upstream>& upstream : upstreams_) {
         const upstream::ConnectionPool& pool = upstream->pool();
-        const std::string_view name = upstream->options().name;
-        store.gauge(MetricId::upstream_connections, {name, "idle"}).set(pool.idle());
-        store.gauge(MetricId::upstream_connections, {name, "busy"})
-            .set(int64_t{pool.connections()} - pool.idle());
-        store.gauge(MetricId::upstream_waiters, {name}).set(pool.waiting());
+        Sum& sum = sums[upstream->options().series_name()];
+        sum.idle += pool.idle();
+        sum.busy += int64_t{pool.connections()} - pool.idle();
+        sum.waiting += pool.waiting();
+    }
+    for (const auto& [name, sum] : sums) {
+        store.gauge(MetricId::upstream_connections, {name, "idle"}).set(sum.idle);
+        store.gauge(MetricId::upstream_connections, {name, "busy"}).set(sum.busy);
+        store.gauge(MetricId::upstream_waiters, {name}).set(sum.waiting);
     }
     const net::ResolverCounters& names = resolver_.counters();
     store.counter(MetricId::dns_questions_total).publish(names.questions);

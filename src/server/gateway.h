@@ -79,7 +79,7 @@ private:
     bool can_serve() const;
     void answer_preflight(http::ServerExchange& exchange);
     coro::Task<void> answer_metrics(http::ServerExchange& exchange);
-    LocalPtr<upstream::Upstream> upstream_for(size_t index);
+    std::vector<LocalPtr<upstream::Upstream>> make_upstreams();
     void forget_levels(std::string_view upstream);
     void replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams);
     LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -128,14 +130,19 @@ HealthChecker::SubjectPtr HealthChecker::make_subject(const LocalPtr<pipeline::S
     return subject;
 }
 
+// Another one behind the same address has failed nothing yet.
+std::string_view HealthChecker::instance_of(const Subject& subject) {
+    return subject.target->upstream->options().instance;
+}
+
 void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
     const std::vector<SubjectPtr> before = std::exchange(subjects_, {});
     for (const std::unique_ptr<pipeline::TargetPool>& pool : snapshot->pools) {
         if (pool->pool == nullptr) {
             continue;
         }
-        const size_t first = subjects_.size();
-        for (size_t i = 0; i < pool->targets.size(); ++i) {
+        std::unordered_map<std::string_view, Subject*> own;  // By the names of upstreams.
+        for (size_t i = 0; i < pool->pool->targets().size(); ++i) {
             const pipeline::LlmTarget& target = pool->targets[i];
             balance::TargetState* const state = pool->pool->targets()[i].state.get();
             Arena arena;
@@ -144,28 +151,26 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
                 state->health_since_ms.store(0, kRelaxed);
                 continue;
             }
-            const auto own = std::find_if(
-                subjects_.begin() + static_cast<ptrdiff_t>(first), subjects_.end(),
-                [&](const SubjectPtr& subject) { return subject->llm == target.name; });
-            if (own != subjects_.end()) {
-                (*own)->states.push_back(state);
-                continue;
+            Subject*& subject = own[target.name];
+            if (subject == nullptr) {
+                subjects_.push_back(make_subject(snapshot, *pool, target));
+                subject = subjects_.back().get();
             }
-            subjects_.push_back(make_subject(snapshot, *pool, target));
-            subjects_.back()->states.push_back(state);
+            subject->states.push_back(state);
         }
+    }
+    std::map<std::pair<std::string_view, std::string_view>, const Subject*> known;
+    for (const SubjectPtr& old : before) {
+        known.emplace(std::pair(old->pool, old->llm), old.get());
+        old->is_retired = true;
     }
     for (const SubjectPtr& subject : subjects_) {
-        for (const SubjectPtr& old : before) {
-            if (old->pool == subject->pool && old->llm == subject->llm) {
-                subject->due = std::min(old->due, subject->due);
-                subject->failures = old->failures;
-                subject->successes = old->successes;
-            }
+        const auto old = known.find(std::pair(subject->pool, subject->llm));
+        if (old != known.end() && instance_of(*old->second) == instance_of(*subject)) {
+            subject->due = std::min(old->second->due, subject->due);
+            subject->failures = old->second->failures;
+            subject->successes = old->second->successes;
         }
-    }
-    for (const SubjectPtr& old : before) {
-        old->is_retired = true;
     }
     arm();
 }

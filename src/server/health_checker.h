@@ -62,6 +62,7 @@ private:
     using SubjectPtr = LocalPtr<Subject>;
 
     static void on_timer(net::Timer& timer);
+    static std::string_view instance_of(const Subject& subject);
     void look();
     void arm();
     SubjectPtr make_subject(const LocalPtr<pipeline::Snapshot>& snapshot,

@@ -5,12 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include <sched.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/error.h"
 
 namespace sluice::server {
 
@@ -62,6 +66,10 @@ bool fill_random(std::span<uint8_t> bytes) {
         bytes = bytes.subspan(wanted);
     }
     return true;
+}
+
+std::string system_text(const Error& error) {
+    return std::error_code(error.os_errno, std::generic_category()).message();
 }
 
 }  // namespace sluice::server

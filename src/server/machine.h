@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "base/error.h"
 
 namespace sluice::server {
 
@@ -15,5 +18,8 @@ void raise_descriptor_limit(uint64_t wanted);
 uint64_t random_seed();
 // For secrets, at any time: there is nothing to fall back on, so that false means to do without.
 bool fill_random(std::span<uint8_t> bytes);
+
+// What the system calls an error of its own.
+std::string system_text(const Error& error);
 
 }  // namespace sluice::server

@@ -2,17 +2,21 @@
 #include "server/pools.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/target.h"
+#include "balance/target_state.h"
 #include "base/assert.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -78,17 +82,19 @@ const balance::Pool* running_pool(const Pools* running, std::string_view name) {
     return found == running->end() ? nullptr : found->get();
 }
 
+using UpstreamsByName = std::unordered_map<std::string_view, const upstream::UpstreamOptions*>;
+
 // Says what the targets can do, and fills in what they cost.
 std::vector<uint32_t> look_up(balance::PoolOptions& pool,
-                              const config::Config& config,
+                              const UpstreamsByName& upstreams,
                               const providers::PriceTable& prices) {
     std::vector<uint32_t> capabilities;
     capabilities.reserve(pool.targets.size());
     for (balance::TargetOptions& target : pool.targets) {
-        const upstream::UpstreamOptions* const upstream = config.find_upstream(target.llm);
-        SLUICE_ASSERT(upstream != nullptr);
-        capabilities.push_back(capabilities_of(*upstream));
-        add_prices(target, *upstream, prices);
+        const auto found = upstreams.find(target.llm);
+        SLUICE_ASSERT(found != upstreams.end());
+        capabilities.push_back(capabilities_of(*found->second));
+        add_prices(target, *found->second, prices);
     }
     return capabilities;
 }
@@ -101,14 +107,33 @@ Pools make_pools(const config::Config& config,
                  Instant now,
                  uint64_t seed) {
     Pools pools;
+    UpstreamsByName upstreams;
+    for (const upstream::UpstreamOptions& upstream : config.upstreams) {
+        upstreams.emplace(upstream.name, &upstream);
+    }
     for (const balance::PoolOptions& options : config.pools) {
         balance::PoolOptions own = options;
-        const std::vector<uint32_t> capabilities = look_up(own, config, prices);
+        const std::vector<uint32_t> capabilities = look_up(own, upstreams, prices);
         pools.push_back(std::make_unique<balance::Pool>(std::move(own), capabilities,
                                                         running_pool(running, options.name), now,
                                                         seed + pools.size()));
     }
     return pools;
+}
+
+void drain_removed(const Pools& before, const Pools& now) {
+    SLUICE_ASSERT(before.size() == now.size());
+    for (size_t i = 0; i < before.size(); ++i) {
+        std::unordered_set<const balance::TargetState*> kept;
+        for (const balance::Target& target : now[i]->targets()) {
+            kept.insert(target.state.get());
+        }
+        for (const balance::Target& target : before[i]->targets()) {
+            if (!kept.contains(target.state.get())) {
+                target.state->mode.store(balance::Mode::drained, std::memory_order_relaxed);
+            }
+        }
+    }
 }
 
 void PoolKeeper::look(const Pools& pools, Instant now) {

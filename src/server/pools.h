@@ -22,6 +22,10 @@ Pools make_pools(const config::Config& config,
                  Instant now,
                  uint64_t seed);
 
+// Lets nothing new go to targets that `now` has not any more: requests that began with the pools
+// before them may yet choose. Both are of one loaded configuration.
+void drain_removed(const Pools& before, const Pools& now);
+
 // Judges each pool when its time has come. The control shard's.
 class PoolKeeper {
 public:

@@ -11,7 +11,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -30,8 +29,6 @@
 #include "config/config.h"
 #include "config/environment.h"
 #include "config/load.h"
-#include "ledger/lane.h"
-#include "ledger/ledger.h"
 #include "net/address.h"
 #include "net/dns_resolver.h"
 #include "net/endpoint.h"
@@ -47,22 +44,23 @@
 #include "server/ask_shards.h"
 #include "server/cli.h"
 #include "server/config_watch.h"
+#include "server/discovery.h"
 #include "server/gateway.h"
 #include "server/machine.h"
+#include "server/membership.h"
 #include "server/options.h"
 #include "server/pools.h"
 #include "server/process_cache.h"
+#include "server/process_ledger.h"
 #include "server/process_logs.h"
 #include "server/process_metrics.h"
 #include "server/process_traces.h"
 #include "server/reload.h"
-#include "server/restore_budgets.h"
 #include "server/runtime_config.h"
 #include "server/shard_body.h"
 #include "server/shard_runner.h"
 #include "server/signals.h"
 #include "server/usage_desk.h"
-#include "server/usage_reader.h"
 
 namespace sluice::server {
 
@@ -79,10 +77,6 @@ constexpr Duration kControlEndMax = Duration::milliseconds(400);
 
 void print_error(const std::string& text) {
     std::fprintf(stderr, "sluice: %s\n", text.c_str());
-}
-
-std::string system_text(const Error& error) {
-    return std::error_code(error.os_errno, std::generic_category()).message();
 }
 
 class Process final : private AdminBackend {
@@ -119,13 +113,14 @@ private:
     static void on_signal(void* owner, uint32_t number);
     static void on_config_change(void* owner);
     void handle_signal(uint32_t number);
+    void give_config();
     bool have_all_ended() const;
     void publish_logs();
 
     // --- For the admin API; reload() for everybody.
     ProcessFacts facts() const override;
     ReloadReport reload() override;
-    const config::Config& config() const override { return config_->config; }
+    const config::Config& config() const override { return *config_->loaded; }
     std::span<const MetricStore* const> metrics() const override { return state_.metrics; }
     ShardDesk& shards() override {
         SLUICE_ASSERT(desk_.has_value());
@@ -134,12 +129,10 @@ private:
     AccessControl& access() override { return *access_; }
     const cache::CacheGroup& cache() override { return cache_->group(); }
     PoolsPtr pools() const override { return PoolsPtr(config_, &config_->pools); }
-    UsageDesk* usage() override { return usage_ ? &*usage_ : nullptr; }
-    void on_budgets_changed() override {
-        if (history_) {
-            history_->look(moment());
-        }
-    }
+    const Membership& members() const override { return config_->members; }
+    void change_members(Membership members) override;
+    UsageDesk* usage() override { return ledger_.usage(); }
+    void on_budgets_changed() override { ledger_.look_for_history(moment()); }
 
     const ServerOptions& options() const { return config().server; }
     net::Ring& ring() { return control_->proactor().ring(); }
@@ -163,8 +156,7 @@ private:
     ProcessState state_;
     ProcessMetrics metrics_;
     ProcessLogs logs_;
-    std::unique_ptr<ledger::Ledger> ledger_;  // Null when there is none.
-    std::vector<ledger::Lane*> ledger_lanes_;
+    ProcessLedger ledger_;
     ProcessTraces traces_;
     std::unique_ptr<net::ShardGroup> group_;
     std::unique_ptr<ProcessCache> cache_;
@@ -173,10 +165,9 @@ private:
     std::unique_ptr<net::DnsResolver> resolver_;
     std::vector<std::unique_ptr<ShardRunner>> runners_;
     std::optional<ShardDesk> desk_;
-    std::optional<UsageReader> usage_;  // When there is a ledger.
-    std::optional<BudgetHistory> history_;
     std::optional<AdminServer> admin_;
     std::optional<ConfigWatch> config_watch_;
+    std::unique_ptr<Discovery> discovery_;
     net::Address address_;
     std::string admin_text_;  // Where the admin API listens, or why it does not.
     Instant started_at_;
@@ -210,30 +201,15 @@ bool Process::open_logs() {
 }
 
 bool Process::open_ledger() {
-    ledger_lanes_.resize(options().shards, nullptr);
-    if (!config().ledger.enabled()) {
-        return true;
-    }
-    auto opened = ledger::Ledger::open(config().ledger, &logs_.ledger(), LogFormat::human);
+    std::string warning;
+    const auto opened =
+        ledger_.open(*config_, control_->proactor(), logs_, *access_, moment(), warning);
     if (!opened) {
-        print_error("ledger: " + opened.error());
+        print_error(opened.error());
         return false;
     }
-    ledger_ = std::move(*opened);
-    for (ledger::Lane*& lane : ledger_lanes_) {
-        lane = &ledger_->add_lane();
-    }
-    ledger_->start();
-    usage_.emplace(control_->proactor(), config().ledger);
-    if (const Status made = usage_->start(); !made) {
-        print_error("ledger: " + system_text(made.error()));
-        return false;
-    }
-    history_.emplace(control_->proactor(), *access_, *usage_);
-    if (const auto problem = restore_budgets(*access_, config().ledger, moment())) {
-        print_error(
-            "warning: ledger: budgets begin anew, as what they have spent cannot be read: " +
-            *problem);
+    if (!warning.empty()) {
+        print_error("warning: " + warning);
     }
     return true;
 }
@@ -290,7 +266,7 @@ bool Process::start_shards() {
                 .process = state_,
                 .log = logs_.shard(i),
                 .access_log = logs_.access(i),
-                .ledger = ledger_lanes_[i],
+                .ledger = ledger_.lane(i),
                 .traces = traces_.lane(i),
                 .cache = cache_.get(),
             },
@@ -303,6 +279,10 @@ bool Process::start_shards() {
         }
     }
     cache_->forget_loaded();
+    // Before anybody listens: the first request meets who can be found at once.
+    discovery_ =
+        std::make_unique<Discovery>(*control_, *resolver_, static_cast<AdminBackend&>(*this));
+    discovery_->use(config());
     return true;
 }
 
@@ -430,11 +410,21 @@ ReloadReport Process::reload() {
     config_ = std::move(reloaded.config);
     on_budgets_changed();
     set_log_level(static_cast<sluice::LogLevel>(options().log_level));
-    for (const std::unique_ptr<ShardRunner>& runner : runners_) {
-        runner->reload(ring(), config_);
-    }
+    give_config();
+    discovery_->use(config());
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});
     return std::move(reloaded.report);
+}
+
+void Process::change_members(Membership members) {
+    RuntimeConfigPtr next = with_members(config_, std::move(members), *access_, moment());
+    drain_removed(config_->pools, next->pools);
+    config_ = std::move(next);
+    give_config();
+}
+
+void Process::give_config() {
+    std::ranges::for_each(runners_, [&](auto& runner) { runner->reload(ring(), config_); });
 }
 
 bool Process::have_all_ended() const {
@@ -444,9 +434,7 @@ bool Process::have_all_ended() const {
 
 void Process::publish_logs() {
     metrics_.publish_logs(logs_.dropped(), logs_.write_errors());
-    if (ledger_ != nullptr) {
-        metrics_.publish_ledger(*ledger_);
-    }
+    ledger_.publish(metrics_);
     traces_.publish(metrics_);
 }
 
@@ -455,6 +443,7 @@ void Process::loop() {
     config_watch_.emplace(control_->proactor(), line_.config_file, &on_config_change, this);
     while (!have_all_ended()) {
         config_watch_->keep(options().watch_config, read_digest_);
+        discovery_->look();
         control_->proactor().turn(draining_ ? kDrainLook : kIdleLook);
         log_->set_time(ring().wall_clock_ns());
         publish_logs();
@@ -492,9 +481,7 @@ void Process::stop() {
         traces_.stop(*control_);
         stop_control();
     }
-    if (ledger_ != nullptr) {
-        ledger_->stop();
-    }
+    ledger_.stop();
     logs_.close();
 }
 
@@ -505,19 +492,17 @@ void Process::stop_asking() {
     if (config_watch_) {
         config_watch_->stop();
     }
+    if (discovery_) {
+        discovery_->stop();
+    }
     if (admin_) {
         admin_->stop();
     }
-    if (history_) {
-        history_->stop();
-    }
-    if (usage_) {
-        usage_->cancel_all();
-    }
+    ledger_.stop_asking();
     const auto is_over = [&] {
-        return signals_.is_idle() && (!admin_ || admin_->is_idle()) &&
-               (!usage_ || usage_->is_idle()) && (!history_ || history_->is_idle()) &&
-               (!config_watch_ || config_watch_->is_idle());
+        return signals_.is_idle() && (!admin_ || admin_->is_idle()) && ledger_.is_idle() &&
+               (!config_watch_ || config_watch_->is_idle()) &&
+               (!discovery_ || discovery_->is_idle());
     };
     const Instant cut_at = ring().now() + kControlEndMax;
     bool is_cut = false;
@@ -546,10 +531,10 @@ void Process::stop_control() {
         }
     }
     admin_.reset();
-    history_.reset();
-    usage_.reset();
+    ledger_.reset();
     config_watch_.reset();
     traces_.reset();
+    discovery_.reset();
     resolver_.reset();
     log_.reset();
     control_.reset();

@@ -3,11 +3,14 @@
 #include "server/runtime_config.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,9 +22,12 @@
 #include "pipeline/guard_options.h"
 #include "pipeline/processor_options.h"
 #include "pipeline/service.h"
+#include "providers/price_table.h"
 #include "providers/remote_content.h"
 #include "server/access_control.h"
 #include "server/machine.h"
+#include "server/membership.h"
+#include "server/pools.h"
 #include "server/price_source.h"
 #include "upstream/key_ring.h"
 #include "upstream/options.h"
@@ -34,35 +40,90 @@ bool uses_tls(const upstream::UpstreamOptions& options) {
     return std::string_view(options.base_url).starts_with("https://");
 }
 
-// The running context of the same upstream, where nothing can have changed; else an empty one.
-net::TlsContext running_context(const RuntimeConfigPtr& running,
-                                const upstream::UpstreamOptions& options) {
-    if (running == nullptr || !options.tls.ca_file.empty() ||
-        !options.tls.certificate_file.empty()) {
-        return {};
-    }
-    const auto& upstreams = running->config.upstreams;
-    for (size_t i = 0; i < upstreams.size(); ++i) {
-        if (upstreams[i].name == options.name && upstreams[i].tls == options.tls &&
-            uses_tls(upstreams[i])) {
-            return running->upstreams[i];
+// The upstreams of a configuration by their names; of a large fleet there are thousands.
+class UpstreamIndex {
+public:
+    // Null: there is none.
+    explicit UpstreamIndex(const RuntimeConfig* config) : config_(config) {
+        for (size_t i = 0; config_ != nullptr && i < config_->config.upstreams.size(); ++i) {
+            by_name_.emplace(config_->config.upstreams[i].name, i);
         }
     }
-    return {};
+
+    std::optional<size_t> find(std::string_view name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+    }
+    const RuntimeConfig& config() const { return *config_; }
+
+private:
+    const RuntimeConfig* config_;
+    std::unordered_map<std::string_view, size_t> by_name_;
+};
+
+// The running context of the same upstream, where nothing can have changed; else an empty one.
+net::TlsContext running_context(const UpstreamIndex& running,
+                                const upstream::UpstreamOptions& options) {
+    const std::optional<size_t> index = running.find(options.name);
+    if (!index || !options.tls.ca_file.empty() || !options.tls.certificate_file.empty()) {
+        return {};
+    }
+    const upstream::UpstreamOptions& before = running.config().config.upstreams[*index];
+    return before.tls == options.tls && uses_tls(before) ? running.config().upstreams[*index]
+                                                         : net::TlsContext();
 }
 
 // The keys of an upstream, with what the running configuration knows of them under its name; where
 // no key is to rest, that is forgotten.
-std::unique_ptr<upstream::KeyRing> make_keys(const RuntimeConfigPtr& running,
+std::unique_ptr<upstream::KeyRing> make_keys(const UpstreamIndex& running,
                                              const upstream::UpstreamOptions& options) {
-    const upstream::KeyRing* known = nullptr;
-    for (size_t i = 0; running != nullptr && i < running->config.upstreams.size(); ++i) {
-        if (running->config.upstreams[i].name == options.name &&
-            options.retry.key_cooldown_ms > 0) {
-            known = running->keys[i].get();
+    const std::optional<size_t> index = running.find(options.name);
+    const bool is_known = index && options.retry.key_cooldown_ms > 0;
+    return std::make_unique<upstream::KeyRing>(
+        options, is_known ? running.config().keys[*index].get() : nullptr);
+}
+
+std::shared_ptr<RuntimeConfig> begin_config(std::shared_ptr<const config::Config> loaded,
+                                            Membership members) {
+    auto made = std::make_shared<RuntimeConfig>();
+    made->loaded = std::move(loaded);
+    made->members = std::move(members);
+    made->config = *made->loaded;
+    add_members(made->config, made->members);
+    return made;
+}
+
+// What every member needs besides: the context of the upstream whose settings it has.
+void add_contexts_of_members(RuntimeConfig& made) {
+    const UpstreamIndex index(&made);
+    for (size_t i = made.upstreams.size(); i < made.config.upstreams.size(); ++i) {
+        const std::optional<size_t> origin = index.find(made.config.upstreams[i].origin);
+        made.upstreams.push_back(origin ? made.upstreams[*origin] : net::TlsContext());
+    }
+}
+
+// Keys and contexts of all upstreams; the error of the first that can have none.
+template <class MakeClient>
+std::optional<std::string> make_upstreams(RuntimeConfig& made,
+                                          const UpstreamIndex& before,
+                                          const MakeClient& make_client) {
+    for (const upstream::UpstreamOptions& options : made.config.upstreams) {
+        made.keys.push_back(make_keys(before, options));
+        if (!options.origin.empty()) {
+            continue;
+        }
+        net::TlsContext& context = made.upstreams.emplace_back();
+        if (!uses_tls(options)) {
+            continue;
+        }
+        context = running_context(before, options);
+        const std::string error = context ? std::string() : make_client(options.tls, context);
+        if (!context) {
+            return "llm." + options.name + ".tls: " + error;
         }
     }
-    return std::make_unique<upstream::KeyRing>(options, known);
+    add_contexts_of_members(made);
+    return std::nullopt;
 }
 
 // Whether files that requests name may have to be fetched.
@@ -92,8 +153,8 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     const access::Moment& moment,
     std::vector<std::string>& warnings) {
     const int64_t wall_clock_ns = moment.unix_ms * 1'000'000;
-    auto made = std::make_shared<RuntimeConfig>();
-    made->config = std::move(config);
+    auto made = begin_config(std::make_shared<const config::Config>(std::move(config)),
+                             running == nullptr ? Membership() : running->members);
     const auto take = [&](net::TlsContextResult result, net::TlsContext& to) {
         warnings.insert(warnings.end(), result.warnings.begin(), result.warnings.end());
         to = std::move(result.context);
@@ -108,27 +169,16 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         }
     }
     net::TlsTrustStores stores;
-    for (const upstream::UpstreamOptions& options : made->config.upstreams) {
-        net::TlsContext& context = made->upstreams.emplace_back();
-        made->keys.push_back(make_keys(running, options));
-        if (!uses_tls(options)) {
-            continue;
-        }
-        context = running_context(running, options);
-        if (context) {
-            continue;
-        }
-        const std::string error =
-            take(net::TlsContext::make_client(options.tls, stores, wall_clock_ns), context);
-        if (!context) {
-            return std::unexpected("llm." + options.name + ".tls: " + error);
-        }
+    const auto make_client = [&](const net::TlsClientOptions& options, net::TlsContext& to) {
+        return take(net::TlsContext::make_client(options, stores, wall_clock_ns), to);
+    };
+    if (auto error = make_upstreams(*made, UpstreamIndex(running.get()), make_client)) {
+        return std::unexpected(std::move(*error));
     }
     if (fetches_files(made->config) || asks_by_https(made->config)) {
         made->remote = running != nullptr ? running->remote : net::TlsContext();
         if (!made->remote) {
-            const std::string error =
-                take(net::TlsContext::make_client({}, stores, wall_clock_ns), made->remote);
+            const std::string error = make_client({}, made->remote);
             if (!made->remote) {
                 warnings.push_back(
                     "server.remote_content: nothing can be fetched by https, nor webhooks asked: " +
@@ -137,9 +187,7 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         }
     }
     if (made->config.traces.endpoint.starts_with("https://")) {
-        const std::string error =
-            take(net::TlsContext::make_client(made->config.traces.tls, stores, wall_clock_ns),
-                 made->traces);
+        const std::string error = make_client(made->config.traces.tls, made->traces);
         if (!made->traces) {
             return std::unexpected("traces.tls: " + error);
         }
@@ -148,15 +196,39 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     if (!prices) {
         return std::unexpected(std::move(prices.error()));
     }
-    made->prices = std::move(*prices);
+    made->prices = std::make_shared<const providers::PriceTable>(std::move(*prices));
     made->pools =
-        make_pools(made->config, made->prices, running == nullptr ? nullptr : &running->pools,
+        make_pools(made->config, *made->prices, running == nullptr ? nullptr : &running->pools,
                    moment.now, random_seed());
     auto tables = access.load(made->config, moment);
     if (!tables) {
         return std::unexpected(tables.error());
     }
     made->access = *std::move(tables);
+    return made;
+}
+
+RuntimeConfigPtr with_members(const RuntimeConfigPtr& running,
+                              Membership members,
+                              AccessControl& access,
+                              const access::Moment& moment) {
+    auto made = begin_config(running->loaded, std::move(members));
+    made->client_side = running->client_side;
+    // What was loaded comes first in both.
+    made->upstreams.assign(
+        running->upstreams.begin(),
+        running->upstreams.begin() + static_cast<ptrdiff_t>(made->loaded->upstreams.size()));
+    add_contexts_of_members(*made);
+    const UpstreamIndex before(running.get());
+    for (const upstream::UpstreamOptions& options : made->config.upstreams) {
+        made->keys.push_back(make_keys(before, options));
+    }
+    made->access = {.keys = running->access.keys == nullptr ? nullptr : access.keys().table(),
+                    .scopes = running->access.scopes};
+    made->remote = running->remote;
+    made->prices = running->prices;
+    made->pools =
+        make_pools(made->config, *made->prices, &running->pools, moment.now, random_seed());
     return made;
 }
 

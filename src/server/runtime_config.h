@@ -17,12 +17,16 @@
 #include "net/tls_ticket_keys.h"
 #include "providers/price_table.h"
 #include "server/access_control.h"
+#include "server/membership.h"
 #include "server/pools.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::server {
 
 struct RuntimeConfig {
+    // As it was loaded, and who has been found to belong to its pools; and both in one.
+    std::shared_ptr<const config::Config> loaded;
+    Membership members;
     config::Config config;
     net::TlsContext client_side;             // Towards clients; empty without TLS.
     std::vector<net::TlsContext> upstreams;  // In the order of the upstreams; empty for plain http.
@@ -33,7 +37,8 @@ struct RuntimeConfig {
     // authorities to trust, which keeps nobody from serving everything else.
     net::TlsContext remote;
     net::TlsContext traces;  // Towards their receiver; empty without one, or for plain http.
-    providers::PriceTable prices;
+    std::shared_ptr<const providers::PriceTable> prices =
+        std::make_shared<const providers::PriceTable>();
     Pools pools;  // In the order of the configuration's.
 };
 
@@ -53,6 +58,13 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
     AccessControl& access,
     const access::Moment& moment,
     std::vector<std::string>& warnings);
+
+// The running configuration with other members in its pools. No file is read, and nothing of what
+// it shares changes; keys are those that `access` has now.
+RuntimeConfigPtr with_members(const RuntimeConfigPtr& running,
+                              Membership members,
+                              AccessControl& access,
+                              const access::Moment& moment);
 
 // Why this configuration cannot be served although it is well-formed (a certificate that cannot be
 // used, say); empty when it can.

@@ -87,6 +87,7 @@ ShardBody::ShardBody(const ShardPlan& plan,
     shard_->set_owner(this);
     if (plan_.index == 0) {
         health_.emplace(*shard_);
+        engines_ = std::make_unique<EngineScraper>(*shard_);
     }
     plan_.process.metrics[plan_.index] = &telemetry_.store();
     use(plan.config);
@@ -106,6 +107,7 @@ void ShardBody::use(RuntimeConfigPtr config) {
     gateway_.use(std::move(config));
     if (health_ && !wind_down_ends_.is_set()) {
         health_->use(gateway_.snapshot());
+        engines_->use(gateway_.snapshot());
     }
     listener_.resume();
 }
@@ -332,7 +334,8 @@ bool ShardBody::look() {
         lingering_cut_ = true;
         proactor_.cut_lingering();
     }
-    return wind_down_ends_.is_set() && proactor_.objects() == 0 && (!health_ || health_->is_idle());
+    return wind_down_ends_.is_set() && proactor_.objects() == 0 &&
+           (!health_ || (health_->is_idle() && engines_->is_idle()));
 }
 
 Duration ShardBody::wait_max() const {
@@ -351,6 +354,7 @@ void ShardBody::begin_wind_down() {
     housekeeping_.cancel();
     if (health_) {
         health_->stop();
+        engines_->stop();
     }
     gateway_.retire();
     resolver_.close();

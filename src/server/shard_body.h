@@ -34,6 +34,7 @@
 #include "net/tls_blocks.h"
 #include "net/tls_context.h"
 #include "pipeline/processor_resources.h"
+#include "server/engine_scraper.h"
 #include "server/gateway.h"
 #include "server/health_checker.h"
 #include "server/options.h"
@@ -142,7 +143,8 @@ private:
     ShardTelemetry telemetry_;
     std::optional<cache::SharedCache> cache_;
     Gateway gateway_;
-    std::optional<HealthChecker> health_;  // On the first shard only.
+    std::optional<HealthChecker> health_;     // On the first shard only.
+    std::unique_ptr<EngineScraper> engines_;  // Likewise.
     http::ServerConnections connections_;
     IntrusiveList<Handshake> handshakes_;
     coro::TaskScope scope_;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "balance/options.h"
@@ -24,6 +25,9 @@ namespace {
 // Whether two requests of the same length could mean something different to its targets.
 bool is_particular(const balance::Pool& pool) {
     const std::span<const balance::Target> targets = pool.targets();
+    if (targets.empty()) {
+        return false;
+    }
     const uint32_t all = targets.front().capabilities;
     return std::ranges::any_of(targets, [&](const balance::Target& target) {
         return target.capabilities != all || !target.options.lacks.empty() ||
@@ -31,14 +35,23 @@ bool is_particular(const balance::Pool& pool) {
     });
 }
 
-pipeline::TargetPool view_of(const balance::Pool& pool, std::span<const pipeline::LlmTarget> llms) {
+using LlmsByName = std::unordered_map<std::string_view, const pipeline::LlmTarget*>;
+
+pipeline::TargetPool view_of(const balance::Pool& pool,
+                             std::span<const pipeline::LlmTarget> llms,
+                             const LlmsByName& by_name) {
     pipeline::TargetPool view = {.name = pool.options().name, .pool = &pool, .targets = {}};
     view.is_particular = is_particular(pool);
     for (const balance::Target& target : pool.targets()) {
-        const auto llm = std::ranges::find(llms, target.options.llm, &pipeline::LlmTarget::name);
-        SLUICE_ASSERT(llm != llms.end());
-        view.targets.push_back(*llm);
+        const auto llm = by_name.find(target.options.llm);
+        SLUICE_ASSERT(llm != by_name.end());
+        view.targets.push_back(*llm->second);
         view.targets.back().model = target.options.model;
+    }
+    // Nobody is given a request there; until that is found out, something must speak for it.
+    if (view.targets.empty()) {
+        const auto likely = by_name.find(pool.options().discovery.target.llm);
+        view.targets.push_back(likely == by_name.end() ? llms.front() : *likely->second);
     }
     return view;
 }
@@ -58,12 +71,14 @@ std::vector<const pipeline::TargetPool*> named(const TargetPools& pools,
 TargetPools make_target_pools(const RuntimeConfig& config,
                               std::span<const pipeline::LlmTarget> llms) {
     TargetPools pools;
+    LlmsByName by_name;
     for (const pipeline::LlmTarget& llm : llms) {
+        by_name.emplace(llm.name, &llm);
         pools.push_back(std::make_unique<pipeline::TargetPool>(
             pipeline::TargetPool{.name = llm.name, .targets = {llm}}));
     }
     for (const std::unique_ptr<balance::Pool>& shared : config.pools) {
-        pools.push_back(std::make_unique<pipeline::TargetPool>(view_of(*shared, llms)));
+        pools.push_back(std::make_unique<pipeline::TargetPool>(view_of(*shared, llms, by_name)));
     }
     for (const auto& pool : pools) {
         if (pool->pool != nullptr) {

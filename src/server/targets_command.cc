@@ -27,6 +27,7 @@
 #include "config/nearest.h"
 #include "json/tree.h"
 #include "json/unescape.h"
+#include "json/writer.h"
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
@@ -51,6 +52,12 @@ USAGE
       Ends each of these.
   sluice targets POOL/TARGET weight N
       Gives it another weight; 0 is that of the configuration again.
+  sluice targets add POOL [HOST:PORT] [--llm LLM] [--model MODEL] [--weight N]
+                 [--priority N]
+      Another target, with the settings of LLM (or of the pool's discovery) at
+      that address; without one, the LLM itself.
+  sluice targets remove POOL/TARGET
+      Gives it nothing new, and forgets it.
 
   A change is in force when the command returns. It outlives reloads and ends with
   the process.
@@ -73,7 +80,8 @@ constexpr Verb kVerbs[] = {
     {"weight", ""},
 };
 
-constexpr std::string_view kOptions[] = {"--admin", "--config", "--help", "--json", "--watch"};
+constexpr std::string_view kOptions[] = {"--admin", "--config", "--help",     "--json",  "--llm",
+                                         "--model", "--watch",  "--priority", "--weight"};
 constexpr std::chrono::seconds kWatchPeriod(1);
 // To the upper left corner, and nothing below it.
 constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";
@@ -91,8 +99,8 @@ public:
                 words_.push_back(text);
             }
         }
-        if (error_.empty() && !request_.wants_help && !words_.empty()) {
-            change();
+        if (error_.empty() && !request_.wants_help) {
+            finish();
         }
         if (!error_.empty()) {
             return std::unexpected("targets: " + error_);
@@ -112,13 +120,12 @@ private:
             request_.json = true;
         } else if (text == "--watch") {
             request_.watch = true;
-        } else if (name == "--admin" || name == "--config" || name == "-c") {
+        } else if (std::string* const to = text_option(name)) {
             const bool is_inline = equals != std::string_view::npos;
             if (!is_inline && next_ == arguments_.size()) {
                 return fail(fmt::format("{}: the value is missing", name));
             }
-            std::string& to = name == "--admin" ? request_.admin_address : request_.config_file;
-            to = is_inline ? text.substr(equals + 1) : std::string_view(arguments_[next_++]);
+            *to = is_inline ? text.substr(equals + 1) : std::string_view(arguments_[next_++]);
         } else {
             const std::string hint = config::did_you_mean(name, kOptions);
             fail(fmt::format("unknown option {}{}", config::in_quotes(name),
@@ -126,12 +133,89 @@ private:
         }
     }
 
-    void change() {
-        const std::string_view place = words_[0];
+    // Null for one that takes no text.
+    std::string* text_option(std::string_view name) {
+        return name == "--admin"                    ? &request_.admin_address
+               : name == "--config" || name == "-c" ? &request_.config_file
+               : name == "--llm"                    ? &llm_
+               : name == "--model"                  ? &model_
+               : name == "--weight"                 ? &weight_
+               : name == "--priority"               ? &priority_
+                                                    : nullptr;
+    }
+
+    void finish() {
+        const bool is_new = !words_.empty() && words_[0] == "add";
+        const bool describes =
+            !(llm_.empty() && model_.empty() && weight_.empty() && priority_.empty());
+        if (describes && !is_new) {
+            return fail("--llm, --model, --weight and --priority: belong to add");
+        }
+        if (request_.watch && !words_.empty()) {
+            return fail("--watch: belongs to the table");
+        }
+        if (is_new) {
+            add();
+        } else if (!words_.empty() && words_[0] == "remove") {
+            remove();
+        } else if (!words_.empty()) {
+            change();
+        }
+    }
+
+    // The path of a target, from POOL/TARGET.
+    void name_target(std::string_view place) {
         const size_t slash = place.find('/');
         if (slash == std::string_view::npos || slash == 0 || slash + 1 == place.size()) {
             return fail(fmt::format("{}: expected POOL/TARGET", config::in_quotes(place)));
         }
+        request_.path += fmt::format("/{}/{}", path_segment(place.substr(0, slash)),
+                                     path_segment(place.substr(slash + 1)));
+    }
+
+    void remove() {
+        if (words_.size() != 2) {
+            return fail("remove: expected POOL/TARGET, and nothing else");
+        }
+        request_.method = "DELETE";
+        name_target(words_[1]);
+    }
+
+    void add() {
+        if (words_.size() < 2 || words_.size() > 3) {
+            return fail("add: expected POOL and HOST:PORT, or POOL and --llm");
+        }
+        request_.method = "POST";
+        request_.path += "/" + path_segment(words_[1]);
+        json::StringText text(request_.body);
+        json::Writer writer(text);
+        writer.begin_object();
+        const auto member = [&](std::string_view key, std::string_view value) {
+            if (!value.empty()) {
+                writer.key(key).string(value);
+            }
+        };
+        member("llm", llm_);
+        member("address", words_.size() > 2 ? words_[2] : std::string_view());
+        member("model", model_);
+        number(writer, "weight", weight_);
+        number(writer, "priority", priority_);
+        writer.end_object();
+        text.finish();
+    }
+
+    void number(json::Writer& writer, std::string_view key, std::string_view text) {
+        const auto value = parse_decimal(text);
+        if (value) {
+            writer.key(key).unsigned_integer(*value);
+        } else if (!text.empty()) {
+            fail(fmt::format("--{}: expected a whole number", key));
+        }
+    }
+
+    void change() {
+        const std::string_view place = words_[0];
+        name_target(place);
         std::vector<std::string_view> names;
         std::ranges::transform(kVerbs, std::back_inserter(names), &Verb::name);
         const auto* const verb = words_.size() < 2
@@ -144,23 +228,26 @@ private:
         if (words_.size() > (is_weight ? 3U : 2U)) {
             return fail(fmt::format("unexpected argument {}", config::in_quotes(words_.back())));
         }
-        if (is_weight && (words_.size() < 3 || !parse_decimal(words_[2]))) {
+        request_.method = "PATCH";
+        if (!is_weight) {
+            request_.body = fmt::format(R"({{"mode":"{}"}})", verb->mode);
+            return;
+        }
+        const auto weight = parse_decimal(words_.size() < 3 ? std::string_view() : words_[2]);
+        if (!weight) {
             return fail("weight: expected a whole number");
         }
-        if (request_.watch) {
-            return fail("--watch: belongs to the table");
-        }
-        request_.method = "PATCH";
-        request_.path += fmt::format("/{}/{}", path_segment(place.substr(0, slash)),
-                                     path_segment(place.substr(slash + 1)));
-        request_.body = is_weight ? fmt::format(R"({{"weight":{}}})", *parse_decimal(words_[2]))
-                                  : fmt::format(R"({{"mode":"{}"}})", verb->mode);
+        request_.body = fmt::format(R"({{"weight":{}}})", *weight);
     }
 
     std::span<const std::string> arguments_;
     size_t next_ = 0;
     std::vector<std::string_view> words_;
     TargetsRequest request_;
+    std::string llm_;
+    std::string model_;
+    std::string weight_;
+    std::string priority_;
     std::string error_;
 };
 
@@ -219,7 +306,9 @@ CommandOutput ask_once(const TargetsRequest& request,
     if (!reply) {
         return failed(reply.error());
     }
-    if (reply->status != 200) {
+    constexpr uint16_t kOk = 200;
+    constexpr uint16_t kCreated = 201;
+    if (reply->status != kOk && reply->status != kCreated) {
         return failed(refusal_text(*reply));
     }
     if (request.json) {
@@ -243,6 +332,13 @@ std::expected<std::string, std::string> targets_table(std::string_view json) {
         return fmt::format(
             "{}: {}, weight {}{}\n", text_of(target["name"], arena), text_of(target["mode"], arena),
             integer_of(target["weight"]),
+            (**parsed)["in_force"].is_true() ? "" : "; a shard that is busy may not go by it yet");
+    }
+    if (parsed && (**parsed)["removed"].is_string()) {
+        const int64_t in_flight = integer_of((**parsed)["in_flight"]);
+        return fmt::format(
+            "{}: removed{}{}\n", text_of((**parsed)["removed"], arena),
+            in_flight > 0 ? fmt::format("; {} in flight go on", in_flight) : std::string(),
             (**parsed)["in_force"].is_true() ? "" : "; a shard that is busy may not go by it yet");
     }
     if (!parsed || !(**parsed)["pools"].is_array()) {

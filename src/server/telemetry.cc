@@ -74,16 +74,16 @@ void ShardTelemetry::add_route(std::string_view route, std::string_view target) 
 RouteSeries& ShardTelemetry::series_for(const pipeline::ExchangeRecord& record) {
     // After a reload an old exchange may name a route that is gone.
     auto& all = routes_[std::min<size_t>(record.route, routes_.size() - 1)];
-    if (record.upstream_name.empty()) {
+    if (record.upstream_series.empty()) {
         return *all.front();
     }
     for (const auto& series : all) {
-        if (series->upstream == record.upstream_name) {
+        if (series->upstream == record.upstream_series) {
             return *series;
         }
     }
     return *all.emplace_back(
-        std::make_unique<RouteSeries>(store_, all.front()->route, record.upstream_name));
+        std::make_unique<RouteSeries>(store_, all.front()->route, record.upstream_series));
 }
 
 void ShardTelemetry::on_exchange_begin() {

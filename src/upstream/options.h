@@ -195,6 +195,10 @@ struct ProviderOptions {
 
 struct UpstreamOptions {
     std::string name = {};
+    // Of a member of a pool that was found at run time: the upstream whose settings it has, and
+    // which of those that had its address.
+    std::string origin = {};
+    std::string instance = {};
     std::string provider = "openai_compatible";  // The vendor; see providers/vendor_table.cc.
     UpstreamType type = UpstreamType::chat;
     // scheme://host[:port][/path]; checked when the configuration is loaded. Empty is the
@@ -229,6 +233,8 @@ struct UpstreamOptions {
                !token_files.empty();
     }
     bool is_simulated() const { return provider == kSimulatedProvider; }
+    // What its series are counted under: names of members never end.
+    std::string_view series_name() const { return origin.empty() ? name : origin; }
     bool operator==(const UpstreamOptions&) const = default;
 };
 

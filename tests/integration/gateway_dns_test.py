@@ -23,15 +23,17 @@ from secret_watch import WatchedCase
 ADDRESS = f"127.53.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
 PORT = 53  # A resolv.conf cannot name another.
 TYPE_A = 1
+TYPE_SRV = 33
 NXDOMAIN = 3
 TRUNCATED = 0x0200
 UDP_BYTES_MAX = 512
 
 
 class NameServer:
-    """Answers every question for an A record by `answer(name)`.
+    """Answers every question for an A or SRV record by `answer(name)`.
 
-    That gives (seconds to wait, TTL, addresses), NXDOMAIN, or None for silence.
+    That gives (seconds to wait, TTL, addresses), NXDOMAIN, or None for silence. The "address" of a
+    service is (priority, weight, port, host).
     """
 
     def __init__(self, answer):
@@ -55,19 +57,31 @@ class NameServer:
         result = self.answer(".".join(labels))
         if result is None:
             return None
-        flags, records = 0x8180, b""
+        flags, records = 0x8180, []
         if result == NXDOMAIN:
             flags |= NXDOMAIN
         else:
             wait, ttl, addresses = result
             time.sleep(wait)  # A slow server is what is tested.
             if kind == TYPE_A:
-                records = b"".join(struct.pack(">HHHIH", 0xC00C, TYPE_A, 1, ttl, 4) +
-                                   socket.inet_aton(a) for a in addresses)
-        if 12 + len(asked) + len(records) > bytes_max:
-            flags, records = flags | TRUNCATED, b""
-        return question[:2] + struct.pack(">HHHHH", flags, 1, len(records) // 16, 0,
-                                          0) + asked + records
+                records = [self._record(kind, ttl, socket.inet_aton(a)) for a in addresses
+                           if isinstance(a, str)]
+            elif kind == TYPE_SRV:
+                records = [self._record(kind, ttl, self._service(*a)) for a in addresses
+                           if isinstance(a, tuple)]
+        if 12 + len(asked) + sum(map(len, records)) > bytes_max:
+            flags, records = flags | TRUNCATED, []
+        return question[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0,
+                                          0) + asked + b"".join(records)
+
+    @staticmethod
+    def _record(kind, ttl, data):
+        return struct.pack(">HHHIH", 0xC00C, kind, 1, ttl, len(data)) + data
+
+    @staticmethod
+    def _service(priority, weight, port, host):
+        labels = b"".join(bytes([len(l)]) + l.encode() for l in host.split("."))
+        return struct.pack(">HHH", priority, weight, port) + labels + b"\0"
 
     def _serve_udp(self):
         def one(question, source):

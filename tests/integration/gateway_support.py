@@ -206,14 +206,14 @@ class Upstream:
     A script that returns True keeps the connection for another request.
     """
 
-    def __init__(self, script=None, port=0):
+    def __init__(self, script=None, port=0, host="127.0.0.1"):
         self.script = script
         self.requests = []
         self.errors = []
         self.accepted = 0
         self.open = 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
+        self.listener = socket.create_server((host, port), backlog=512)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()

@@ -66,7 +66,7 @@ server::RuntimeConfigPtr SimulatedGateway::runtime(const config::Config& config)
         made->keys.push_back(std::make_unique<upstream::KeyRing>(options, nullptr));
     }
     made->pools =
-        server::make_pools(config, made->prices, running_ == nullptr ? nullptr : &running_->pools,
+        server::make_pools(config, *made->prices, running_ == nullptr ? nullptr : &running_->pools,
                            moment().now, kPoolSeed);
     made->access = access_->load(config, moment()).value();
     running_ = made;

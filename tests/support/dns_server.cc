@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint16_t kTypeA = 1;
 constexpr uint16_t kTypeAaaa = 28;
+constexpr uint16_t kTypeSrv = 33;
 constexpr size_t kHeaderBytes = 12;
 constexpr size_t kUdpBytesMax = 512;
 constexpr int kPollMsMax = 1'000;
@@ -70,6 +71,26 @@ void append_answer(std::string& to, uint16_t type, uint32_t ttl_s, const std::st
     to.append(bytes.data(), is_v4 ? 4 : 16);
 }
 
+void append_service(std::string& to, uint32_t ttl_s, const DnsService& service) {
+    std::string data;
+    append_16(data, service.priority);
+    append_16(data, service.weight);
+    append_16(data, service.port);
+    for (size_t at = 0; at < service.host.size();) {
+        const size_t end = std::min(service.host.find('.', at), service.host.size());
+        data.push_back(static_cast<char>(end - at));
+        data += service.host.substr(at, end - at);
+        at = end + 1;
+    }
+    data.push_back('\0');
+    append_16(to, 0xc000 | kHeaderBytes);
+    append_16(to, kTypeSrv);
+    append_16(to, 1);
+    append_32(to, ttl_s);
+    append_16(to, data.size());
+    to += data;
+}
+
 std::string make_reply(std::string_view question,
                        size_t question_end,
                        uint16_t type,
@@ -82,8 +103,14 @@ std::string make_reply(std::string_view question,
             append_answer(answers, type, record.ttl_s, address);
         }
     }
+    for (const DnsService& service : record.services) {
+        if (type == kTypeSrv) {
+            append_service(answers, record.ttl_s, service);
+        }
+    }
     const bool is_cut = !by_tcp && question_end + answers.size() > kUdpBytesMax;
-    const size_t count = answers.empty() || is_cut ? 0 : addresses.size();
+    const size_t all = type == kTypeSrv ? record.services.size() : addresses.size();
+    const size_t count = answers.empty() || is_cut ? 0 : all;
     std::string reply(question.substr(0, 2));
     append_16(reply, 0x8180U | (is_cut ? 0x0200U : 0U) | record.rcode);
     append_16(reply, 1);

@@ -19,9 +19,17 @@
 
 namespace sluice::test {
 
+struct DnsService {
+    std::string host;
+    uint16_t port = 0;
+    uint16_t priority = 0;
+    uint16_t weight = 0;
+};
+
 struct DnsRecord {
     std::vector<std::string> v4 = {};
     std::vector<std::string> v6 = {};
+    std::vector<DnsService> services = {};
     uint32_t ttl_s = 60;
     uint8_t rcode = 0;  // 2: SERVFAIL, 3: NXDOMAIN, 5: REFUSED.
     bool is_silent = false;

@@ -41,8 +41,20 @@ TEST(Pool, AnEmptyOneHasNobody) {
     const auto pool = make_pool(pool_options(Strategy::round_robin, 0));
     Prng prng(1);
     const Selection none = pool->select({.needs = kTools}, kStart, prng);
-    EXPECT_EQ(none.without, Without::incapable);
-    EXPECT_EQ(none.lacking, kTools);
+    EXPECT_EQ(none.without, Without::resting) << "whoever comes next may be able to";
+    EXPECT_EQ(none.lacking, 0U);
+}
+
+TEST(Pool, AnotherInstanceBehindTheSameNameBeginsAnew) {
+    PoolOptions options = pool_options(Strategy::prefix_affinity, 3);
+    options.targets[0].instance = options.targets[1].instance = "one";
+    const auto before = make_pool(options);
+    options.targets[1].instance = "two";
+    const Pool after(options, std::vector<uint32_t>(3, ~0U), before.get(), kStart, 1);
+    EXPECT_EQ(after.targets()[0].state, before->targets()[0].state);
+    EXPECT_NE(after.targets()[1].state, before->targets()[1].state);
+    EXPECT_EQ(after.targets()[2].state, before->targets()[2].state);
+    EXPECT_EQ(before->targets()[1].name, after.targets()[1].name);
 }
 
 TEST(Pool, SaysWhatAllLack) {

@@ -1,6 +1,7 @@
 // [pool.NAME]: both forms of its targets, and what is said about names that lead nowhere.
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -173,6 +174,39 @@ TEST(Pools, WordsAreChecked) {
     EXPECT_THAT(
         said(with("[pool.fast]\n[[pool.fast.target]]\nllm = \"east\"\nlacks = [\"tool\"]\n")),
         Contains(HasSubstr("is \"tool\"; expected one of tools")));
+}
+
+TEST(Pools, SayWhatTheirDiscoveryNeeds) {
+    const std::string engine =
+        "[llm.engine]\nprovider = \"vllm\"\nbase_url = \"http://127.0.0.1:1/v1\"\n";
+    const auto complaints = [&](std::string_view discovery) {
+        return with(engine + "[pool.fast]\ndiscovery = { " + std::string(discovery) + " }\n");
+    };
+    for (const std::string_view good :
+         {R"(type = "admin", llm = "engine")", R"(type = "file", llm = "engine", file = "/m.json")",
+          R"(type = "dns", llm = "engine", name = "fleet.example", port = 8000)",
+          R"(type = "dns", llm = "engine", name = "_llm._tcp.example")",
+          R"(type = "kubernetes", llm = "engine", name = "llm", namespace = "a-1")"}) {
+        const LoadResult result = complaints(good);
+        ASSERT_TRUE(result.config) << result.report();
+        EXPECT_TRUE(result.config->pools.front().targets.empty());
+    }
+    for (const auto& [bad, expected] : std::vector<std::pair<std::string_view, std::string_view>>{
+             {R"(type = "admin")", "discovery.llm: is missing"},
+             {R"(type = "admin", llm = "engin")", "did you mean \"engine\"?"},
+             {R"(type = "admin", llm = "east")", "is simulated and has no address"},
+             {R"(type = "file", llm = "engine")", "discovery.file: is missing"},
+             {R"(type = "dns", llm = "engine")", "discovery.name: is missing"},
+             {R"(type = "dns", llm = "engine", name = "h")", "discovery.port: is missing"},
+             {R"(type = "dns", llm = "engine", name = "_h", port = 1)", "said by SRV records"},
+             {R"(type = "dns", llm = "engine", name = "h", port = 1, refresh_ms_min = 90000)",
+              "more than refresh_ms_max"},
+             {R"(type = "kubernetes", llm = "engine", name = "A b")", "discovery.name: is \"A b\""},
+             {R"(type = "none")", "names no target"}}) {
+        const LoadResult result = complaints(bad);
+        EXPECT_FALSE(result.config) << bad;
+        EXPECT_THAT(said(result), Contains(HasSubstr(std::string(expected))));
+    }
 }
 
 }  // namespace

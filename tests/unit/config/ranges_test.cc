@@ -174,7 +174,7 @@ TEST(Ranges, AFractionRefusesWhatLiesOutsideAndWhatIsNoNumber) {
             expect_refused(section, setting, outside(setting.max, 1));
         }
     });
-    EXPECT_EQ(count, 8);
+    EXPECT_EQ(count, 10);
 }
 
 TEST(Ranges, EveryNumberTakesItsEnds) {

@@ -91,23 +91,27 @@ TEST(Schema, NamesEveryMember) {
     // `token` is what was found.
     EXPECT_EQ(settings_of(Section::admin, server::AdminOptions()),
               member_count<server::AdminOptions>() - 1);
-    // `name` is the table's own name, the tokens are what was found under token_env and its like;
-    // of the provider's options, eight are found in files and in the environment.
+    // `name` is the table's own name, the tokens are what was found under token_env and its like,
+    // `origin` and `instance` are of members that were found; of the provider's options, eight are
+    // found in files and in the environment.
     constexpr size_t kLlm =
-        member_count<upstream::UpstreamOptions>() - 3 - 6 +
+        member_count<upstream::UpstreamOptions>() - 5 - 6 +
         member_count<upstream::ProviderOptions>() - 8 + member_count<upstream::UpstreamTimeouts>() +
         member_count<upstream::PoolOptions>() + member_count<upstream::RetryOptions>() +
         member_count<net::TlsClientOptions>() + member_count<upstream::SimulatorOptions>();
     EXPECT_EQ(settings_of(Section::llm, upstream::UpstreamOptions()), kLlm);
+    // `instance` is what was found.
+    constexpr size_t kTarget = member_count<balance::TargetOptions>() - 1;
     // `name`, `targets` and `is_short` are made of what stands elsewhere in the file.
     constexpr size_t kPool =
-        member_count<balance::PoolOptions>() - 3 - 7 + member_count<balance::HealthOptions>() +
-        member_count<balance::FailOverOptions>() + member_count<balance::BreakerOptions>() +
-        member_count<balance::OutlierOptions>() + member_count<balance::HedgeOptions>() +
-        member_count<balance::AdaptiveLimitOptions>() + member_count<balance::QueueOptions>();
+        member_count<balance::PoolOptions>() - 3 - 9 + member_count<balance::HealthOptions>() +
+        member_count<balance::DiscoveryOptions>() - 1 + kTarget +
+        member_count<balance::EngineMetricsOptions>() + member_count<balance::FailOverOptions>() +
+        member_count<balance::BreakerOptions>() + member_count<balance::OutlierOptions>() +
+        member_count<balance::HedgeOptions>() + member_count<balance::AdaptiveLimitOptions>() +
+        member_count<balance::QueueOptions>();
     EXPECT_EQ(settings_of(Section::pool, balance::PoolOptions()), kPool);
-    EXPECT_EQ(settings_of(Section::pool_target, balance::TargetOptions()),
-              member_count<balance::TargetOptions>());
+    EXPECT_EQ(settings_of(Section::pool_target, balance::TargetOptions()), kTarget);
     EXPECT_EQ(settings_of(Section::route, pipeline::RouteOptions()),
               member_count<pipeline::RouteOptions>());
     EXPECT_EQ(settings_of(Section::cache, cache::CacheOptions()),

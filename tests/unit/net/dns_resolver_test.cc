@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "gtest/gtest.h"
 #include "net/resolver.h"
 #include "net/shard.h"
+#include "net/srv_reply.h"
 #include "support/dns_server.h"
 
 namespace sluice::net {
@@ -297,6 +299,89 @@ TEST_F(DnsResolverTest, NoTurnOfAnyLoopBlocks) {
     EXPECT_EQ(asker.ask("silent.example"), "dns_failed");
     // Far below the waits, far above what a busy machine takes from a thread.
     EXPECT_LT(control_->longest_turn_ns(), 250'000'000U);
+}
+
+// On the control shard itself, as discovery asks.
+class NameLookupTest : public testing::Test {
+protected:
+    void TearDown() override {
+        resolver_->shut_down();
+        while (control_->proactor().objects() > 0) {
+            control_->proactor().turn(kTurn);
+        }
+    }
+    LookupAnswer ask(const std::string& name, bool for_services = false) {
+        answer_.reset();
+        for_services ? lookup_.ask_services(name) : lookup_.ask_addresses(name);
+        const Instant end = control_->proactor().ring().now() + kPatience;
+        while (!answer_ && control_->proactor().now() < end) {
+            control_->proactor().turn(kTurn);
+        }
+        EXPECT_TRUE(answer_.has_value());
+        EXPECT_FALSE(lookup_.is_out());
+        return answer_.value_or(LookupAnswer());
+    }
+
+    DnsServer server_;
+    std::unique_ptr<Shard> control_ = Shard::create(0, {}, 1).value();
+    std::unique_ptr<DnsResolver> resolver_ =
+        DnsResolver::create(*control_, {.servers = server_.address()}).value();
+    std::optional<LookupAnswer> answer_;
+    NameLookup lookup_{*resolver_,
+                       [](void* owner, const LookupAnswer& answer) {
+                           static_cast<NameLookupTest*>(owner)->answer_ = answer;
+                       },
+                       this};
+};
+
+TEST_F(NameLookupTest, FindsAllAddressesAndTheirTime) {
+    server_.set("fleet.example", {.v4 = {"192.0.2.1", "192.0.2.2"}, .ttl_s = 7});
+    const LookupAnswer answer = ask("fleet.example");
+    EXPECT_EQ(answer.outcome, NameAnswer::Outcome::found);
+    EXPECT_EQ(answer.addresses.size(), 2U);
+    EXPECT_EQ(answer.ttl_s, 7U);
+    EXPECT_EQ(ask("none.example").outcome, NameAnswer::Outcome::no_such_name);
+    server_.set("broken.example", {.rcode = 2});
+    EXPECT_EQ(ask("broken.example").outcome, NameAnswer::Outcome::failed);
+}
+
+TEST_F(NameLookupTest, FindsServicesAndTheirTime) {
+    server_.set("_llm._tcp.example",
+                {.services = {{"a.example", 8000, 1, 5}, {"b", 1, 0, 0}}, .ttl_s = 9});
+    const LookupAnswer answer = ask("_llm._tcp.example", true);
+    EXPECT_EQ(answer.outcome, NameAnswer::Outcome::found);
+    EXPECT_EQ(answer.services,
+              (std::vector<ServiceRecord>{{"a.example", 8000, 1, 5}, {"b", 1, 0, 0}}));
+    EXPECT_EQ(answer.ttl_s, 9U);
+    EXPECT_EQ(ask("_none._tcp.example", true).outcome, NameAnswer::Outcome::no_such_name);
+}
+
+TEST_F(NameLookupTest, MayLeaveWhileAQuestionIsOut) {
+    server_.set("silent.example", {.is_silent = true});
+    NameLookup other(
+        *resolver_, [](void*, const LookupAnswer&) { FAIL() << "it has left"; }, nullptr);
+    other.ask_addresses("silent.example");
+    EXPECT_TRUE(other.is_out());
+}
+
+TEST(SrvReply, RefusesWhatIsMalformed) {
+    const std::string header("\x01\x02\x81\x80\0\0\0\x01\0\0\0\0", 12);
+    // The root, SRV, IN, 5 s, 9 bytes: 1, 2, 80, "h".
+    const std::string record("\0\0\x21\0\x01\0\0\0\x05\0\x09\0\x01\0\x02\0\x50\x01h\0", 20);
+    const auto good = parse_srv_reply(header + record, 10);
+    ASSERT_TRUE(good);
+    EXPECT_EQ(good->records, (std::vector<ServiceRecord>{{"h", 80, 1, 2}}));
+    EXPECT_EQ(good->ttl_s, 5U);
+    EXPECT_EQ(parse_srv_reply(header + record, 0)->records.size(), 0U);
+    for (size_t size = 0; size < header.size() + record.size(); ++size) {
+        EXPECT_FALSE(parse_srv_reply((header + record).substr(0, size), 10)) << size;
+    }
+    std::string loop = record;
+    loop.replace(17, 3, "\xc0\x1d\0", 3);  // A name that points at itself.
+    EXPECT_FALSE(parse_srv_reply(header + loop, 10));
+    std::string slash = record;
+    slash[18] = '/';
+    EXPECT_EQ(parse_srv_reply(header + slash, 10)->records.size(), 0U) << "no host has that";
 }
 
 TEST_F(DnsResolverTest, RefusesAListOfServersThatIsNone) {

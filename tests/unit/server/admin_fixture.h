@@ -21,9 +21,12 @@
 #include "coro/task.h"
 #include "gtest/gtest.h"
 #include "net/shard.h"
+#include "providers/price_table.h"
 #include "server/access_control.h"
 #include "server/admin_api.h"
 #include "server/ask_shards.h"
+#include "server/membership.h"
+#include "server/pools.h"
 #include "server/reload.h"
 #include "server/usage_desk.h"
 #include "sim/sim.h"
@@ -111,6 +114,17 @@ protected:
     access::Moment moment() override { return kMoment; }
     const cache::CacheGroup& cache() override { return cache_group_; }
     PoolsPtr pools() const override { return pools_; }
+    const Membership& members() const override { return members_; }
+    // Makes pools of them as the process does, of targets that can do everything.
+    void change_members(Membership members) override {
+        members_ = std::move(members);
+        config::Config expanded = config_;
+        add_members(expanded, members_);
+        auto next = std::make_shared<Pools>(
+            make_pools(expanded, providers::PriceTable(), pools_.get(), kMoment.now, 1));
+        drain_removed(*pools_, *next);
+        pools_ = std::move(next);
+    }
     UsageDesk* usage() override { return usage_; }
     void on_budgets_changed() override { ++budget_changes_; }
 
@@ -131,6 +145,7 @@ protected:
     cache::CacheGroup cache_group_{group_, {.enabled = true}};
     std::vector<std::unique_ptr<cache::SharedCache>> caches_;
     PoolsPtr pools_ = std::make_shared<const Pools>();
+    Membership members_;
     UsageDesk* usage_ = nullptr;
     uint32_t budget_changes_ = 0;
 };

@@ -20,7 +20,9 @@
 #include "base/error.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "json/tree.h"
+#include "providers/price_table.h"
 #include "server/admin_api.h"
 #include "server/pools.h"
 #include "server/target_facts.h"
@@ -30,6 +32,7 @@ namespace sluice::server {
 
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class AdminTargets : public AdminTest {
@@ -137,6 +140,87 @@ TEST_F(AdminTargets, RefuseWhatMakesNoSense) {
     EXPECT_EQ(first_of(10), 5);
 }
 
+// --- Membership.
+
+class AdminMembers : public AdminTest {
+protected:
+    void SetUp() override {
+        AdminTest::SetUp();
+        config_ = config::config_of(config::load(config::with_rest(
+            "[llm.a]\nprovider = \"vllm\"\nbase_url = \"http://h:1/v1\"\n"
+            "[llm.b]\nprovider = \"vllm\"\nbase_url = \"http://h:2/v1\"\n"
+            "[llm.s]\nprovider = \"simulated\"\n"
+            "[pool.chat]\ntargets = [\"a\"]\n"
+            "[pool.found]\ndiscovery = { type = \"admin\", llm = \"b\", model = \"m\", "
+            "labels = [\"eu\"] }\n")));
+        pools_ = std::make_shared<const Pools>(
+            make_pools(config_, providers::PriceTable(), nullptr, kMoment.now, 1));
+    }
+    AdminAnswer add(std::string_view pool, std::string_view body) {
+        return ask(Method::post, "/v1/targets/" + std::string(pool), body);
+    }
+    AdminAnswer remove(std::string_view path) {
+        return ask(Method::delete_method, "/v1/targets/" + std::string(path));
+    }
+    std::vector<std::string> names(size_t pool) const {
+        std::vector<std::string> all;
+        for (const balance::Target& target : (*pools_)[pool]->targets()) {
+            all.push_back(target.name);
+        }
+        return all;
+    }
+};
+
+TEST_F(AdminMembers, AreAddedAndRemovedAsDescribed) {
+    constexpr std::string_view kPool = "/v1/targets/{pool}";
+    constexpr std::string_view kTarget = "/v1/targets/{pool}/{target}";
+    EXPECT_EQ(add("chat", R"({"llm":"b","address":"10.0.0.1:80","weight":4})").status, 201);
+    expect_as_described(add("found", R"({"address":"10.0.0.2:80"})"), Method::post, kPool, 201);
+    EXPECT_THAT(names(0), ElementsAre("a", "b@10.0.0.1:80"));
+    EXPECT_EQ((*pools_)[0]->targets()[1].options.weight, 4U);
+    EXPECT_THAT(names(1), ElementsAre("b@10.0.0.2:80/m"));
+    expect_as_described(add("found", R"({"address":"10.0.0.2:80"})"), Method::post, kPool, 409);
+    expect_as_described(add("none", R"({"address":"10.0.0.2:80"})"), Method::post, kPool, 404);
+    expect_as_described(add("chat", R"({"address":"10.0.0.2:80"})"), Method::post, kPool, 400);
+    expect_as_described(remove("found/b@10.0.0.2:80%2Fm"), Method::delete_method, kTarget, 200);
+    expect_as_described(remove("found/b@10.0.0.2:80%2Fm"), Method::delete_method, kTarget, 404);
+    EXPECT_THAT(names(1), ElementsAre());
+    EXPECT_TRUE(members_.removed.empty()) << "nobody else names it";
+}
+
+TEST_F(AdminMembers, StayAwayWhenTheConfigurationHasThem) {
+    const std::shared_ptr<balance::TargetState> before = (*pools_)[0]->targets()[0].state;
+    remove("chat/a");
+    EXPECT_THAT(names(0), ElementsAre());
+    EXPECT_EQ(before->mode.load(), balance::Mode::drained) << "old snapshots may yet choose it";
+    add("chat", R"({"llm":"b"})");
+    EXPECT_THAT(names(0), ElementsAre("b"));
+    add("chat", R"({"llm":"a","weight":9})");
+    EXPECT_THAT(names(0), ElementsAre("a", "b"));
+    EXPECT_EQ((*pools_)[0]->targets()[0].options.weight, 1U) << "as the configuration has it";
+    EXPECT_EQ((*pools_)[0]->targets()[0].state->mode.load(), balance::Mode::active);
+}
+
+TEST_F(AdminMembers, RefuseWhatMakesNoSense) {
+    for (const std::string_view body :
+         {"", "[]", "{}", R"({"llm":"x"})", R"({"llm":"s","address":"h:1"})", R"({"llm":1})",
+          R"({"llm":"b","address":"h"})", R"({"llm":"b","address":"http://h:1"})",
+          R"({"llm":"b","weight":0})", R"({"llm":"b","weight":1.5})", R"({"llm":"b","wait":1})"}) {
+        EXPECT_EQ(add("chat", body).status, 400) << body;
+    }
+    EXPECT_THAT(names(0), ElementsAre("a"));
+}
+
+TEST_F(AdminMembers, ATargetThatStaysKeepsItsState) {
+    const std::shared_ptr<balance::TargetState> before = (*pools_)[0]->targets()[0].state;
+    add("chat", R"({"llm":"b"})");
+    EXPECT_EQ((*pools_)[0]->targets()[0].state, before);
+    const std::shared_ptr<balance::TargetState> gone = (*pools_)[0]->targets()[1].state;
+    remove("chat/b");
+    add("chat", R"({"llm":"b"})");
+    EXPECT_NE((*pools_)[0]->targets()[1].state, gone) << "whoever comes back begins anew";
+}
+
 // --- The command.
 
 TargetsRequest made(const std::vector<std::string>& arguments) {
@@ -156,6 +240,13 @@ TEST(TargetsCommand, MakesARequest) {
     EXPECT_EQ(made({"chat/a", "activate"}).body, R"({"mode":"active"})");
     EXPECT_EQ(made({"chat/a", "force-open"}).body, R"({"mode":"forced_open"})");
     EXPECT_EQ(made({"chat/a", "force-close"}).body, R"({"mode":"forced_closed"})");
+    const TargetsRequest added = made({"add", "chat", "10.0.0.1:80", "--llm", "b", "--weight=2"});
+    EXPECT_EQ(added.method, "POST");
+    EXPECT_EQ(added.path, "/v1/targets/chat");
+    EXPECT_EQ(added.body, R"({"llm":"b","address":"10.0.0.1:80","weight":2})");
+    const TargetsRequest removed = made({"remove", "chat/b@10.0.0.1:80/m"});
+    EXPECT_EQ(removed.method, "DELETE");
+    EXPECT_EQ(removed.path, "/v1/targets/chat/b%4010.0.0.1%3A80%2Fm");
     EXPECT_TRUE(made({"--watch"}).watch);
     EXPECT_TRUE(made({"chat", "--help"}).wants_help);
 }
@@ -170,6 +261,12 @@ TEST(TargetsCommand, NamesWhatIsWrong) {
              {{"chat/a", "weight", "x"}, "weight: expected a whole number"},
              {{"chat/a", "drain", "now"}, "unexpected argument \"now\""},
              {{"chat/a", "drain", "--watch"}, "--watch: belongs to the table"},
+             {{"add"}, "add: expected POOL"},
+             {{"add", "chat", "h:1", "more"}, "add: expected POOL"},
+             {{"add", "chat", "--weight", "x"}, "--weight: expected a whole number"},
+             {{"remove", "chat"}, "\"chat\": expected POOL/TARGET"},
+             {{"remove"}, "remove: expected POOL/TARGET"},
+             {{"chat/a", "drain", "--llm", "b"}, "belong to add"},
              {{"--wach"}, "did you mean \"--watch\"?"},
              {{"--admin"}, "--admin: the value is missing"}}) {
         const auto request = parse_targets(arguments);
@@ -186,6 +283,8 @@ TEST_F(AdminTargets, AreATable) {
     const auto changed = targets_table(change("b", R"({"weight":3,"mode":"drained"})").body);
     ASSERT_TRUE(changed) << changed.error();
     EXPECT_EQ(*changed, "b: drained, weight 3\n");
+    EXPECT_EQ(targets_table(R"({"in_force":true,"removed":"b","in_flight":2})").value_or(""),
+              "b: removed; 2 in flight go on\n");
     EXPECT_FALSE(targets_table("{}"));
     EXPECT_FALSE(targets_table("no JSON"));
 }
