@@ -109,7 +109,7 @@ struct ExchangeRecord {
     HedgeOutcome hedge = HedgeOutcome::none;
     std::string_view hedge_upstream;   // The second target; empty when none was asked.
     uint32_t hedge_prompt_tokens = 0;  // An estimate of what was sent a second time.
-    bool is_out_of_retries = false;  // One more would have been due, but for the budget.
+    bool is_out_of_retries = false;    // One more would have been due, but for the budget.
     // Of an exchange that asked an upstream over the network; a relayed one has the same twice.
     bool has_dialects = false;
     providers::Dialect client_dialect{};

@@ -276,7 +276,9 @@ void Exchange::Hedge::stop(HedgeOutcome why) {
 void Exchange::Hedge::end_attempt(const balance::Outcome& outcome) {
     lease_.drop();
     pieces_.clear();
-    exchange_.choice_->end_second(selection_, outcome, exchange_.services_.proactor.now());
+    balance::Outcome told = outcome;
+    told.was_sent = sent_.is_set();
+    exchange_.choice_->end_second(selection_, told, exchange_.services_.proactor.now());
 }
 
 // What it reads before it is decided is its own.

@@ -121,6 +121,8 @@ class MetricsTest(unittest.TestCase):
 
 
 class ManualTest(unittest.TestCase):
+    WITH_HELP = ("usage", "keys", "targets")  # That of keys is of limits and cache, too.
+
     def help(self, *command):
         return subprocess.run([support.SLUICE, *command, "--help"], check=True, timeout=20,
                               capture_output=True, text=True).stdout
@@ -131,14 +133,15 @@ class ManualTest(unittest.TestCase):
     def test_every_command_and_flag_stands_in_the_manual(self):
         page = self.page()
         entries = re.findall(r"^\.B (.*)$", page, re.MULTILINE)
-        for text in (self.help(), self.help("usage")):
+        for text in (self.help(), *map(self.help, self.WITH_HELP)):
             for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)):
                 self.assertTrue(any(flag in re.findall(r"--[a-z-]+", e) for e in entries), flag)
         for command in re.findall(r"^  sluice ([a-z-]+)", self.help(), re.MULTILINE):
             self.assertTrue(any(e.startswith(f"sluice {command}") for e in entries), command)
 
     def test_the_manual_has_no_flag_that_is_none(self):
-        known = set(re.findall(r"--[a-z][a-z-]*", self.help() + self.help("usage")))
+        helps = "".join((self.help(), *map(self.help, self.WITH_HELP)))
+        known = set(re.findall(r"--[a-z][a-z-]*", helps))
         self.assertEqual(set(re.findall(r"--[a-z][a-z-]*", self.page())) - known, set())
 
 
