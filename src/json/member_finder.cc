@@ -182,6 +182,9 @@ const char* MemberFinder::text(const char* at, const char* end) {
 }
 
 void MemberFinder::keep(std::string_view part) {
+    if (part.empty()) {
+        return;
+    }
     if (is_too_long_ || part.size() > value_bytes_max_ - pending_.size) {
         is_too_long_ = true;
         return;
