@@ -3,7 +3,6 @@
 #include <string_view>
 
 #include "config/checks.h"
-#include "config/processor_kinds.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
 #include "pipeline/processor_options.h"

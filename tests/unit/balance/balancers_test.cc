@@ -410,6 +410,7 @@ TEST(PrefixAffinity, AWarmTargetThatHangsGetsFew) {
     first.charge.on_first_token(after_ms(800));
     first.charge.finish({.verdict = Verdict::success}, after_ms(1'000));
     std::vector<Selection> held;
+    held.reserve(100);
     for (int i = 0; i < 100; ++i) {
         held.push_back(pool->select(ask, after_ms(2'000 + 100 * i), prng));
     }

@@ -2,6 +2,7 @@
 #include "upstream/key_ring.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -122,7 +123,7 @@ TEST(KeyRing, AThrottledOneIsWaitedForRatherThanARefusedOneAsked) {
 }
 
 TEST(KeyRing, KeepsWhatIsKnownOfAKeyOverAReload) {
-    KeyRing old_ring(with_keys({"a", "b"}), nullptr);
+    const KeyRing old_ring(with_keys({"a", "b"}), nullptr);
     old_ring.at(0).record->rest(at_s(300));
     old_ring.at(1).record->rest(at_s(300));
     KeyRing ring(with_keys({"c", "b"}), &old_ring);
