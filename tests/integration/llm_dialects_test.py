@@ -20,12 +20,16 @@ ANTHROPIC = ("anthropic", "/v1", "/v1/messages", "/v1/messages")
 GEMINI = ("gemini", "/v1beta", "/v1beta/models/m:generateContent",
           "/v1beta/models/m:streamGenerateContent?alt=sse")
 BEDROCK = ("bedrock", "", "/model/m/converse", "/model/m/converse-stream")
+INVOKE = ("anthropic_bedrock", "", "/model/m/invoke", "/model/m/invoke-with-response-stream")
+VERTEX = ("anthropic_vertex", "/v1", "/v1/models/m:rawPredict", "/v1/models/m:streamRawPredict")
 OLLAMA = ("ollama", "", "/api/chat", "/api/chat")
-DIALECTS = (ANTHROPIC, GEMINI, BEDROCK, OLLAMA)
+DIALECTS = (ANTHROPIC, GEMINI, BEDROCK, INVOKE, VERTEX, OLLAMA)
 # Such as each of them wants, for questions that do not go through the gateway.
 MESSAGES = [{"role": "user", "content": "hello"}]
 PARTS = [{"text": "hello"}]
 BODIES = {"anthropic": {"model": "m", "max_tokens": 4, "messages": MESSAGES},
+          "anthropic_bedrock": {"anthropic_version": "v", "max_tokens": 4, "messages": MESSAGES},
+          "anthropic_vertex": {"anthropic_version": "v", "max_tokens": 4, "messages": MESSAGES},
           "gemini": {"contents": [{"role": "user", "parts": PARTS}],
                      "generationConfig": {"maxOutputTokens": 4}},
           "bedrock": {"messages": [{"role": "user", "content": PARTS}],
@@ -35,7 +39,7 @@ BODIES = {"anthropic": {"model": "m", "max_tokens": 4, "messages": MESSAGES},
 
 def direct_body(provider, stream):
     body = dict(BODIES[provider])
-    if provider in ("anthropic", "ollama"):
+    if provider in ("anthropic", "anthropic_vertex", "ollama"):
         body["stream"] = stream
     return body
 
@@ -87,7 +91,7 @@ class Case(unittest.TestCase):
     @contextlib.contextmanager
     def gateway(self, dialect):
         provider, base = dialect[:2]
-        more = 'location = "eu-central-1"\n' if provider == "bedrock" else ""
+        more = "" if dialect in (ANTHROPIC, GEMINI, OLLAMA) else 'location = "eu-central-1"\n'
         gateway = support.Gateway(
             f'[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n[llm.up]\n'
             f'provider = "{provider}"\ntype = "chat"\ntoken_env = "TEST_UPSTREAM_KEY"\n'
@@ -137,7 +141,7 @@ class GatewayTest(Case):
 
     def test_streams_that_break_are_not_ended_well(self):
         faults = ["error-after-events=4", "reset-after-events=4", "close-after-events=4",
-                  "bad-json-after-events=4", "close-after-bytes=600", "no-done"]
+                  "bad-json-after-events=4", "close-after-bytes=1500", "no-done"]
         for dialect in DIALECTS:
             with self.gateway(dialect) as gateway:
                 for fault in faults:
@@ -160,6 +164,8 @@ class DirectTest(Case):
                 (ANTHROPIC, "text/event-stream", b'data: {"type":"message_stop"}\n\n'),
                 (GEMINI, "text/event-stream", b"}\r\n\r\n"),
                 (BEDROCK, "application/vnd.amazon.eventstream", b""),
+                (INVOKE, "application/vnd.amazon.eventstream", b""),
+                (VERTEX, "text/event-stream", b'data: {"type":"message_stop"}\n\n'),
                 (OLLAMA, "application/x-ndjson", b"}\n")):
             with self.subTest(provider=provider):
                 response = self.mock.answer(direct_body(provider, True), path=path)
@@ -193,7 +199,8 @@ class DirectTest(Case):
         for provider, _, _, path in DIALECTS:
             fields = (("x-mock-stamp", "1"), ("x-mock-event-bytes", "700"))
             body = self.mock.answer(direct_body(provider, True), *fields, path=path).body
-            self.assertEqual(b": t=" in body, provider in ("anthropic", "gemini"), provider)
+            self.assertEqual(b": t=" in body,
+                             provider in ("anthropic", "anthropic_vertex", "gemini"), provider)
 
     def test_large_prompts_are_answered(self):
         for provider, _, _, path in DIALECTS:
@@ -208,6 +215,8 @@ class DirectTest(Case):
                 (ANTHROPIC, lambda a: (a["type"], a["error"]["type"])),
                 (GEMINI, lambda a: (a["error"]["code"], a["error"]["status"])),
                 (BEDROCK, lambda a: ("the model", bool(a["message"]))),
+                (INVOKE, lambda a: ("the model", bool(a["message"]))),
+                (VERTEX, lambda a: (a["type"], a["error"]["type"])),
                 (OLLAMA, lambda a: ("the text", bool(a["error"])))):
             with self.subTest(provider=provider):
                 response = self.mock.answer(direct_body(provider, False),
@@ -217,7 +226,7 @@ class DirectTest(Case):
                     ("error", "rate_limit_error"), (429, "RESOURCE_EXHAUSTED"),
                     ("the model", True), ("the text", True)))
                 self.assertEqual(response.field("x-amzn-errortype"),
-                                 "ThrottlingException" if provider == "bedrock" else None)
+                                 "ThrottlingException" if provider.endswith("bedrock") else None)
                 self.assertEqual(self.mock.get(whole).status, 405)
                 self.assertEqual(self.mock.answer({}, path=whole).status, 400)
         self.assertEqual(self.mock.answer(BODIES["gemini"], path=GEMINI[3].split("?")[0]).status,

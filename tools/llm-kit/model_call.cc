@@ -22,6 +22,10 @@ constexpr PathForm kForms[] = {
     {Wire::gemini, "/models/", ":streamGenerateContent", true},
     {Wire::converse, "/model/", "/converse", false},
     {Wire::converse, "/model/", "/converse-stream", true},
+    {Wire::invoke, "/model/", "/invoke", false},
+    {Wire::invoke, "/model/", "/invoke-with-response-stream", true},
+    {Wire::messages, "/models/", ":rawPredict", false},
+    {Wire::messages, "/models/", ":streamRawPredict", true},
     {Wire::ollama, "", "/api/chat", false},
 };
 

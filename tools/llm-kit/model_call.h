@@ -14,6 +14,7 @@ enum class Wire : uint8_t {
     messages,  // Anthropic Messages.
     gemini,    // Google's generateContent.
     converse,  // Bedrock Converse.
+    invoke,    // Anthropic Messages, by Bedrock's InvokeModel.
     ollama,    // Ollama's own chat.
 };
 

@@ -62,6 +62,7 @@ extern const WireForm kOpenAiForm;
 extern const WireForm kMessagesForm;
 extern const WireForm kGeminiForm;
 extern const WireForm kConverseForm;
+extern const WireForm kInvokeForm;
 extern const WireForm kOllamaForm;
 
 // What the event of a fault says, in every dialect.

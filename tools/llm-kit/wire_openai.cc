@@ -57,6 +57,8 @@ const WireForm& form_of(Wire wire) {
             return kGeminiForm;
         case Wire::converse:
             return kConverseForm;
+        case Wire::invoke:
+            return kInvokeForm;
         case Wire::ollama:
             return kOllamaForm;
     }
