@@ -12,6 +12,7 @@
 #include "allocation_count.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "crypto/base64.h"
 #include "crypto/crc32.h"
 #include "json/tree.h"
 #include "json/writer.h"
@@ -106,8 +107,12 @@ struct Reply {
 // One event of text after another, of a stream that is long under way. Each brings one word.
 void translate_event(benchmark::State& state, const Client& client, const Reply& reply) {
     const Target target = {.vendor = find_vendor(reply.vendor), .model = "m", .is_stream = true};
-    const ReplyContext context = {
-        .fallback_id = "0123456789abcdef", .requested_model = "m", .is_stream = true};
+    const bool passes_on =
+        client.dialect == Dialect::messages && !target.vendor->hosted_version.empty();
+    const ReplyContext context = {.fallback_id = "0123456789abcdef",
+                                  .requested_model = "m",
+                                  .is_stream = true,
+                                  .passes_on = passes_on};
     Arena arena;
     Drain output;
     StreamTranscoder transcoder(*client_dialect(client.dialect),
@@ -169,6 +174,20 @@ std::string frame(std::string_view type, std::string_view payload) {
     return bytes + big_endian(crypto::crc32(bytes));
 }
 
+// Events of the model as InvokeModel frames them.
+std::string chunks(std::string_view events) {
+    constexpr std::string_view kData = "\ndata: ";
+    std::string frames;
+    while (!events.empty()) {
+        const size_t end = events.find("\n\n");
+        const size_t data = events.find(kData) + kData.size();
+        frames += frame("chunk", R"({"bytes":")" + crypto::base64(events.substr(data, end - data)) +
+                                     R"(","p":"abcdefghijklmnopqrst"})");
+        events.remove_prefix(end + 2);
+    }
+    return frames;
+}
+
 void add_benchmarks() {
     const std::pair<const char*, Client> clients[] = {
         {"chat", kChat}, {"messages", kMessages}, {"responses", kResponses}};
@@ -177,6 +196,7 @@ void add_benchmarks() {
         {"bedrock", frame("messageStart", R"({"role":"assistant","p":"abcd"})"),
          frame("contentBlockDelta",
                R"({"contentBlockIndex":0,"delta":{"text":" there"},"p":"abcdefghijklmnopqrst"})")},
+        {"anthropic_bedrock", chunks(kMessagesBegin), chunks(kMessagesDelta)},
         {"gemini", "", std::string(kCandidate)},
         {"ollama", "", std::string(kLine)},
         {"vllm", "", std::string(kChunk)},

@@ -28,8 +28,8 @@ using providers::Dialect;
 constexpr size_t kInputBytesMax = 1 << 13;
 
 // One for each dialect; a seed's first byte counts from 'a'.
-constexpr std::string_view kVendors[] = {"openai_compatible", "anthropic", "gemini", "bedrock",
-                                         "ollama"};
+constexpr std::string_view kVendors[] = {"openai_compatible", "anthropic", "gemini",
+                                         "bedrock",           "ollama",    "anthropic_bedrock"};
 
 bool is_json(std::string_view text) {
     json::Validator validator;
@@ -66,6 +66,7 @@ struct Sides {
     const providers::ClientDialect& client;
     const providers::UpstreamDialect& upstream;
     const providers::Vendor& vendor;
+    bool passes_on = false;  // Events stay as they are.
 };
 
 std::string stream(const Sides& sides, const test::Pieces& pieces) {
@@ -73,8 +74,11 @@ std::string stream(const Sides& sides, const test::Pieces& pieces) {
     std::string text;
     json::StringText output(text);
     const providers::Target target = {.vendor = &sides.vendor, .model = "m", .is_stream = true};
-    const providers::ReplyContext context = {
-        .fallback_id = "id", .requested_model = "m", .include_usage = true, .is_stream = true};
+    const providers::ReplyContext context = {.fallback_id = "id",
+                                             .requested_model = "m",
+                                             .include_usage = true,
+                                             .is_stream = true,
+                                             .passes_on = sides.passes_on};
     providers::StreamTranscoder transcoder(sides.client, sides.upstream, target, context, output,
                                            arena);
     for (size_t i = 0; i < pieces.size(); ++i) {
@@ -123,9 +127,11 @@ void check(std::string_view input) {
     Prng prng = prng_of(input);
     for (const Dialect client : {Dialect::chat, Dialect::messages}) {
         const providers::Vendor& row = *providers::find_vendor(kVendors[vendor]);
-        const Sides sides = {.client = *providers::client_dialect(client),
-                             .upstream = *providers::upstream_dialect(row.dialect),
-                             .vendor = row};
+        const Sides sides = {
+            .client = *providers::client_dialect(client),
+            .upstream = *providers::upstream_dialect(row.dialect),
+            .vendor = row,
+            .passes_on = client == Dialect::messages && !row.hosted_version.empty()};
         const std::string text = stream(sides, test::whole(input));
         check_stream(client, text);
         require(stream(sides, test::byte_by_byte(input)) == text, "every split is the same");
