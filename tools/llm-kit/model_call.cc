@@ -11,22 +11,22 @@ namespace {
 
 struct PathForm {
     Wire wire;
+    bool is_stream;
     std::string_view folder;  // The model stands behind it, up to `end`.
     std::string_view end;
-    bool is_stream;
 };
 
 constexpr PathForm kForms[] = {
-    {Wire::messages, "", "/messages", false},
-    {Wire::gemini, "/models/", ":generateContent", false},
-    {Wire::gemini, "/models/", ":streamGenerateContent", true},
-    {Wire::converse, "/model/", "/converse", false},
-    {Wire::converse, "/model/", "/converse-stream", true},
-    {Wire::invoke, "/model/", "/invoke", false},
-    {Wire::invoke, "/model/", "/invoke-with-response-stream", true},
-    {Wire::messages, "/models/", ":rawPredict", false},
-    {Wire::messages, "/models/", ":streamRawPredict", true},
-    {Wire::ollama, "", "/api/chat", false},
+    {Wire::messages, false, "", "/messages"},
+    {Wire::gemini, false, "/models/", ":generateContent"},
+    {Wire::gemini, true, "/models/", ":streamGenerateContent"},
+    {Wire::converse, false, "/model/", "/converse"},
+    {Wire::converse, true, "/model/", "/converse-stream"},
+    {Wire::invoke, false, "/model/", "/invoke"},
+    {Wire::invoke, true, "/model/", "/invoke-with-response-stream"},
+    {Wire::messages, false, "/models/", ":rawPredict"},
+    {Wire::messages, true, "/models/", ":streamRawPredict"},
+    {Wire::ollama, false, "", "/api/chat"},
 };
 
 }  // namespace

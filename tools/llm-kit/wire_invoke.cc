@@ -11,7 +11,6 @@
 #include "json/document.h"
 #include "llm-kit/aws_frame.h"
 #include "llm-kit/wire_form.h"
-#include "providers/simulated_request.h"
 
 namespace sluice::llm_kit {
 
