@@ -127,6 +127,7 @@ private:
             begin_tool(block);
         } else {
             block_ = Block::passed_by;
+            order_->start({}, true);  // Content, though nobody else has words for it.
         }
     }
 

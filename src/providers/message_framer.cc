@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/result.h"
 #include "http/sse_framer.h"
-#include "json/tree.h"
 #include "providers/bedrock_chunk.h"
 #include "providers/dialect.h"
 
@@ -81,9 +80,7 @@ Result<bool> MessageFramer::next_chunk(std::string_view& piece, WireMessage& mes
     if (found && message.name == "chunk") {
         event_.clear();
         TRY(message.data, read_bedrock_chunk(message.data, event_));
-        TRY(const json::Value* const event,
-            json::Value::parse(message.data, event_, ErrorSource::upstream));
-        message.name = (*event)["type"].text().raw;
+        message.name = {};  // Its data says it.
     }
     return found;
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/result.h"
+#include "json/tree.h"
 #include "json/writer.h"
 #include "providers/canonical.h"
 #include "providers/dialect.h"
@@ -106,7 +107,7 @@ void StreamTranscoder::take(const WireMessage& message) {
     ++messages_;
     if (const Status done = decoder_.on_message(message.name, message.data, scratch_); !done) {
         fail_malformed(done.error());
-    } else if (encoder_.kept_bytes() > kKeptBytesMax) {
+    } else if (encoder_.kept_bytes() + unsaid_.size() > kKeptBytesMax) {
         order_.error(invalid_reply("The reply is longer than the gateway keeps of a stream."));
     } else if (output_ != nullptr && !order_.has_failed()) {
         pass_on(message);
@@ -116,7 +117,13 @@ void StreamTranscoder::take(const WireMessage& message) {
 
 // What comes before the first content waits for it: until then the reply may fail.
 void StreamTranscoder::pass_on(const WireMessage& message) {
-    unsaid_.append("event: ").append(message.name).append("\ndata: ");
+    std::string_view name = message.name;
+    if (name.empty()) {
+        // The decoder has read it: it is JSON.
+        const auto event = json::Value::parse(message.data, scratch_, ErrorSource::upstream);
+        name = event ? (**event)["type"].text().raw : std::string_view();
+    }
+    unsaid_.append("event: ").append(name).append("\ndata: ");
     unsaid_.append(message.data).append("\n\n");
     if (order_.has_started()) {
         output_->append(unsaid_);
