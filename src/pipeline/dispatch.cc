@@ -140,7 +140,7 @@ Result<Slice> Exchange::request_head(const Sending& sending) {
         .key = sending.key,
         .request_id = record_.request_id,
         .edits = request_edits(),
-        .traceparent = outgoing_traceparent(arena),
+        .traceparent = outgoing_traceparent(sending.span, arena),
         .keeps_tracestate = record_.trace == nullptr || record_.trace->keeps_tracestate()};
     if (sending.translated == nullptr) {
         write_request_fields(writer, head, outgoing);

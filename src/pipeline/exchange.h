@@ -180,11 +180,14 @@ private:
     void on_first_event();
     // tracing.cc
     void begin_trace();
+    void fill_attempt_note(trace::AttemptNote& note,
+                           const LlmTarget& target,
+                           std::string_view model);
     void begin_attempt_note();
     void end_attempt_note(const Error& error);
     void watch_reply();
     void end_trace();
-    std::string_view outgoing_traceparent(Arena& arena) const;
+    std::string_view outgoing_traceparent(trace::SpanId span, Arena& arena) const;
     // hedge.cc
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class Hedge;

@@ -120,6 +120,7 @@ coro::Task<Result<bool>> Exchange::turns_to_hedge(const Error& error) {
     if (!hedge_->has_answer()) {
         co_return false;
     }
+    end_attempt_note(error);
     forget_attempt();
     hedge_->hand_over();
     co_return true;
@@ -242,10 +243,10 @@ void Exchange::Hedge::settle(const Status& done) {
     } else {
         state_ = State::over;
         if (was_stopped) {
-            end_attempt({});  // Nothing was learned.
+            end_attempt({}, kStopped);  // Nothing was learned.
         } else {
             exchange_.record_.hedge = HedgeOutcome::failed;
-            end_attempt(outcome_of_failure(done.error(), refusal_));
+            end_attempt(outcome_of_failure(done.error(), refusal_), done.error());
         }
     }
     exchange_.signal().raise();
@@ -263,7 +264,7 @@ void Exchange::Hedge::stop(HedgeOutcome why) {
         case State::answered:
             exchange_.record_.hedge = why;
             state_ = State::over;
-            end_attempt({});
+            end_attempt({}, kStopped);
             break;
         case State::handed_over:
         case State::over:
@@ -273,7 +274,14 @@ void Exchange::Hedge::stop(HedgeOutcome why) {
 }
 
 // Nothing is left of it, least of all the beginning of an answer that somebody could go on with.
-void Exchange::Hedge::end_attempt(const balance::Outcome& outcome) {
+void Exchange::Hedge::end_attempt(const balance::Outcome& outcome, const Error& error) {
+    if (note_ != nullptr) {
+        trace::AttemptNote note = note_so_far();
+        note.error = error;
+        note.is_failed = error.source == ErrorSource::upstream;
+        note.ended = clock();
+        exchange_.record_.trace->add_beside(note);
+    }
     lease_.drop();
     pieces_.clear();
     balance::Outcome told = outcome;
@@ -312,6 +320,9 @@ void Exchange::Hedge::hand_over() {
     record.first_event = first_event_;
     record.retried = lease_begun_ - exchange_.first_attempt_;
     record.ended_in = Phase::first_byte;
+    if (note_ != nullptr) {
+        record.trace->go_on_with(note_so_far());
+    }
 }
 
 }  // namespace sluice::pipeline

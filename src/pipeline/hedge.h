@@ -30,6 +30,7 @@
 #include "pipeline/llm_target.h"
 #include "pipeline/translated.h"
 #include "providers/provider_error.h"
+#include "trace/notes.h"
 #include "upstream/key_ring.h"
 #include "upstream/patience.h"
 #include "upstream/upstream.h"
@@ -86,8 +87,10 @@ private:
     coro::Task<Status> await_first_event();
     Status look_at_head();
     void settle(const Status& done);
-    void end_attempt(const balance::Outcome& outcome);
+    void end_attempt(const balance::Outcome& outcome, const Error& error);
     std::string_view model() const;
+    void begin_note();
+    trace::AttemptNote note_so_far() const;
     Instant clock() const { return exchange_.clock(); }
 
     Exchange& exchange_;
@@ -108,6 +111,8 @@ private:
     size_t key_index_ = 0;
     upstream::Lease lease_;
     const providers::ProviderError* refusal_ = nullptr;
+    trace::AttemptNote* note_ = nullptr;  // In the arena; null without a trace.
+    bool is_reused_ = false;
     std::vector<http::BodyPiece> pieces_;
     Instant lease_begun_;
     Instant leased_;

@@ -162,6 +162,30 @@ Status Exchange::Hedge::make_out_translated() {
     return {};
 }
 
+// --- What its trace has of it.
+
+void Exchange::Hedge::begin_note() {
+    if (exchange_.record_.trace == nullptr) {
+        return;
+    }
+    note_ = &exchange_.client_.arena().make<trace::AttemptNote>();
+    exchange_.fill_attempt_note(*note_, *target_, model());
+    note_->began = clock();
+    note_->retry_reason = "hedge";
+}
+
+trace::AttemptNote Exchange::Hedge::note_so_far() const {
+    trace::AttemptNote note = *note_;
+    note.status = refusal_ == nullptr ? 0 : refusal_->upstream_status;
+    note.is_stream = exchange_.wants_stream_;
+    note.is_reused = is_reused_;
+    note.leased = leased_;
+    note.sent = sent_;
+    note.first_byte = first_byte_;
+    note.first_event = first_event_;
+    return note;
+}
+
 // --- The answer.
 
 coro::Task<Status> Exchange::Hedge::ask() {
@@ -169,6 +193,7 @@ coro::Task<Status> Exchange::Hedge::ask() {
         CO_TRY_VOID(co_await keeper->ensure(exchange_.services_.proactor, *this));
     }
     ++exchange_.record_.attempts;
+    begin_note();
     Status done = co_await try_once(false);
     const bool had_died = !done && lease_ && lease_->had_died_idle(done.error());
     if (had_died && target_->upstream->options().pool.idle_death_retries_max > 0) {
@@ -192,6 +217,7 @@ coro::Task<Status> Exchange::Hedge::try_once(bool fresh) {
     auto leased = co_await target_->upstream->lease(*this, fresh);
     CO_TRY(lease_, std::move(leased));
     leased_ = clock();
+    is_reused_ = lease_->exchanges() > 0;
     if (const std::optional<Error> stop = reason_to_stop()) {
         co_return fail(*stop);
     }
@@ -200,7 +226,8 @@ coro::Task<Status> Exchange::Hedge::try_once(bool fresh) {
                                                .translated = translated_.get(),
                                                .key = key_,
                                                .model = model(),
-                                               .body = body_}));
+                                               .body = body_,
+                                               .span = note_ == nullptr ? 0 : note_->span}));
     lease_->begin_request(exchange_.client_.head().method, std::move(head));
     SliceQueue whole;
     body_.share_all_to(whole);

@@ -306,6 +306,7 @@ void Exchange::forget_attempt() {
     }
     record_.reply_failed = false;
     record_.has_dialects = false;
+    record_.connection_reused = false;
     request_sent_whole_ = false;
     record_.is_stream = false;
     record_.events = 0;

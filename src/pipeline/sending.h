@@ -9,6 +9,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/llm_target.h"
 #include "pipeline/translated.h"
+#include "trace/context.h"
 #include "upstream/key_ring.h"
 
 namespace sluice::pipeline {
@@ -21,6 +22,7 @@ struct Exchange::Sending {
     const SliceQueue& body;        // As far as it is there; the whole of a translated one.
     http::BodyKind kind = http::BodyKind::length;
     uint64_t bytes_to_come = 0;  // Of one with a length, after `body`.
+    trace::SpanId span = 0;      // Of a trace; 0: that of the attempt that goes on.
 };
 
 }  // namespace sluice::pipeline

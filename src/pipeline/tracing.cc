@@ -46,18 +46,25 @@ void Exchange::begin_trace() {
         client_.arena(), own, parent ? parent->span : 0, parent.has_value());
 }
 
+// Who is asked, and for what.
+void Exchange::fill_attempt_note(trace::AttemptNote& note,
+                                 const LlmTarget& target,
+                                 std::string_view model) {
+    const http::BaseUrl& url = target.upstream->url();
+    note.span = trace::new_span_id(services_.prng);
+    note.upstream = target.name;
+    note.vendor = target.service->vendor().name;
+    note.model = model;
+    note.host = url.host;
+    note.port = url.port;
+}
+
 void Exchange::begin_attempt_note() {
     if (record_.trace == nullptr) {
         return;
     }
     trace::AttemptNote& note = record_.trace->begin_attempt();
-    const http::BaseUrl& url = target_->upstream->url();
-    note.span = trace::new_span_id(services_.prng);
-    note.upstream = target_->name;
-    note.vendor = target_->service->vendor().name;
-    note.model = model_for_upstream();
-    note.host = url.host;
-    note.port = url.port;
+    fill_attempt_note(note, *target_, model_for_upstream());
     note.began = record_.lease_begun;
     if (note.ordinal > 0) {
         note.retry_reason = retry_reason_name(record_.retry_reason);
@@ -105,15 +112,16 @@ void Exchange::end_trace() {
     }
 }
 
-// What the upstream is told of the trace: that its parent is this attempt. Empty without a trace.
-std::string_view Exchange::outgoing_traceparent(Arena& arena) const {
+// What the upstream is told of the trace: that its parent is this attempt, by its span; 0 is that
+// of the one that goes on. Empty without a trace.
+std::string_view Exchange::outgoing_traceparent(trace::SpanId span, Arena& arena) const {
     const trace::AttemptNote* const note =
         record_.trace == nullptr ? nullptr : record_.trace->open_attempt();
-    if (note == nullptr) {
+    if (note == nullptr && span == 0) {
         return {};
     }
     trace::Context context = record_.trace->own();
-    context.span = note->span;
+    context.span = span == 0 ? note->span : span;
     const auto text = trace::traceparent(context);
     return arena.copy({text.data(), text.size()});
 }

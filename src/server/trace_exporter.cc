@@ -172,6 +172,9 @@ coro::Task<void> TraceExporter::run() {
         std::string text;
         for (size_t spans = take_batch(text); spans > 0; spans = take_batch(text)) {
             co_await send(text, spans);
+            if (spans < options_.batch_spans_max && !is_stopping_) {
+                break;  // What has come meanwhile waits for others, as this did.
+            }
         }
         due_ = control_.proactor().now() + delay;
     }

@@ -79,6 +79,23 @@ public:
         attempt.ordinal = made_attempts_++;
         return attempt;
     }
+    // One that ran beside the last one, and is over; the last one stays that.
+    void add_beside(AttemptNote note) {
+        note.ordinal = made_attempts_++;
+        if (attempts_.empty() || attempts_.size() == kAttemptsMax) {
+            return;
+        }
+        const AttemptNote last = attempts_.back();
+        attempts_.back() = note;
+        attempts_.push_back(last);
+    }
+    // One that ran beside those that are over, and goes on in their place.
+    void go_on_with(const AttemptNote& note) {
+        AttemptNote& attempt = begin_attempt();
+        const uint16_t ordinal = attempt.ordinal;
+        attempt = note;
+        attempt.ordinal = ordinal;
+    }
     // Null when none goes on.
     AttemptNote* open_attempt() {
         const bool is_open = !attempts_.empty() && !attempts_.back().ended.is_set();

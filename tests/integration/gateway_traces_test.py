@@ -607,6 +607,19 @@ class TestExport(TraceCase):
         self.assertEqual(len(self.receiver.traces()), 16)
         self.assertGreater(len(self.receiver.requests), 2)
 
+    def test_a_slow_receiver_gets_no_smaller_batches(self):
+        def slow(connection, request):
+            time.sleep(0.02)  # A slow receiver is what is tested.
+            return accepts(connection, request)
+        self.start(traces="batch_delay_ms = 1000", answer=slow)
+        began = time.monotonic()
+        for _ in range(60):
+            self.ask()
+        elapsed = time.monotonic() - began
+        self.receiver.wait_for(60)
+        # One a second and no more, however long this machine takes.
+        self.assertLessEqual(len(self.receiver.requests), elapsed + 4)
+
     def test_what_is_left_is_sent_at_the_end(self):
         self.start(traces="batch_delay_ms = 60000")
         self.ask()
@@ -622,9 +635,65 @@ class TestExport(TraceCase):
         def silent(connection, request):
             done.wait(support.PATIENCE_S)
             return False
-        self.start(traces="batch_delay_ms = 60000\nflush_timeout_ms = 100", answer=silent)
+        self.start(traces="batch_delay_ms = 60000\nflush_timeout_ms = 100\ntimeout_ms = 60000",
+                   answer=silent)
         self.ask()
+        began = time.monotonic()
         self.stop()
+        self.assertLess(time.monotonic() - began, 10)
+
+
+def says_nothing(connection, request):
+    del request
+    connection.wait_for_end()
+    return False
+
+
+class HedgeTraces(TraceCase):
+    """The second of two upstreams is asked while the first one says nothing."""
+
+    def ask_both(self, first, second):
+        self.second = Upstream(second)
+        self.addCleanup(self.second.close)
+        self.start(first, config=(
+            '[pool.p]\ntargets = ["up", "second"]\nstrategy = "priority"\n'
+            'hedge = { enabled = true, percentile = 0, delay_ms_min = 50, budget_percent = 100 }\n'
+            '[llm.second]\nprovider = "openai_compatible"\ntype = "chat"\n'
+            f'base_url = "http://127.0.0.1:{self.second.port}/v1"\n{support.ONE_ATTEMPT}'
+            '[[route]]\npath_prefix = "/pool"\ntarget_llm = "p"\n'))
+        self.assertEqual(self.ask(path="/pool" + CHAT).status, 200)
+        spans = self.one_trace()
+        attempts = {span["server.port"]: span for span in self.of_kind(spans, CLIENT)}
+        self.assertEqual(set(attempts), {self.upstream.port, self.second.port})
+        return attempts[self.upstream.port], attempts[self.second.port]
+
+    def check(self, winner, loser, asked):
+        self.assertEqual(winner["gen_ai.usage.input_tokens"], 11)
+        self.assertEqual(winner["gen_ai.response.model"], "m-2026")
+        self.assertFalse(winner.is_error)
+        self.assertIsNone(loser["gen_ai.usage.input_tokens"])
+        self.assertIsNone(loser["gen_ai.response.model"])
+        for span, upstream in asked:
+            self.assertEqual(client_span_told(upstream.requests[0])[1], span.id)
+
+    def test_the_answer_is_of_the_one_that_has_given_it(self):
+        first, second = self.ask_both(says_nothing, answers)
+        self.check(second, first, ((first, self.upstream), (second, self.second)))
+        self.assertEqual(first["error.type"], "cancelled")
+        self.assertEqual(second["sluice.retry.reason"], "hedge")
+
+    def test_one_that_was_overtaken_has_a_span_too(self):
+        def slow(connection, request):
+            self.assertTrue(self.asked.wait(support.PATIENCE_S))
+            return answers(connection, request)
+
+        def second(connection, request):
+            self.asked.set()
+            return says_nothing(connection, request)
+        self.asked = threading.Event()
+        first, second = self.ask_both(slow, second)
+        self.check(first, second, ((first, self.upstream), (second, self.second)))
+        self.assertEqual(second["error.type"], "cancelled")
 
 
 if __name__ == "__main__":
