@@ -197,14 +197,15 @@ std::expected<RuntimeConfigPtr, std::string> make_runtime_config(
         return std::unexpected(std::move(prices.error()));
     }
     made->prices = std::make_shared<const providers::PriceTable>(std::move(*prices));
-    made->pools =
-        make_pools(made->config, *made->prices, running == nullptr ? nullptr : &running->pools,
-                   moment.now, random_seed());
     auto tables = access.load(made->config, moment);
     if (!tables) {
         return std::unexpected(tables.error());
     }
     made->access = *std::move(tables);
+    // They share what they know with the running ones, so nothing may fail after this.
+    made->pools =
+        make_pools(made->config, *made->prices, running == nullptr ? nullptr : &running->pools,
+                   moment.now, random_seed());
     return made;
 }
 
