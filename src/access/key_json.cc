@@ -390,7 +390,7 @@ KeyFileContent read_key_file(std::string_view text) {
     KeyFileContent content;
     const Result<const json::Value*> parsed = json::Value::parse(text, arena, ErrorSource::gateway);
     if (!parsed) {
-        content.errors.push_back(fmt::format("is not JSON: expected {}", parsed.error().where));
+        content.errors.push_back(fmt::format("is not JSON: {}", parsed.error().where));
         return content;
     }
     const json::Value& root = **parsed;
