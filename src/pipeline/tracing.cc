@@ -115,8 +115,10 @@ void Exchange::end_trace() {
 // What the upstream is told of the trace: that its parent is this attempt, by its span; 0 is that
 // of the one that goes on. Empty without a trace.
 std::string_view Exchange::outgoing_traceparent(trace::SpanId span, Arena& arena) const {
-    const trace::AttemptNote* const note =
-        record_.trace == nullptr ? nullptr : record_.trace->open_attempt();
+    if (record_.trace == nullptr) {
+        return {};
+    }
+    const trace::AttemptNote* const note = record_.trace->open_attempt();
     if (note == nullptr && span == 0) {
         return {};
     }
