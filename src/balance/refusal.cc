@@ -36,6 +36,7 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
     Lacking lacking;
     Instant back = Instant::never();
     auto nearest = Fitness::incapable;
+    bool may_free_up = false;  // At any moment; nobody knows when.
     for (size_t i = 0; i < targets_.size(); ++i) {
         const Target& target = targets_[i];
         const Screened screened =
@@ -48,6 +49,8 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
         }
         if (fitness >= Fitness::resting && screened.back > now) {
             back = std::min(back, screened.back);
+        } else if (fitness == Fitness::no_room) {
+            may_free_up = true;
         }
     }
     Selection selection;
@@ -75,7 +78,7 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
             break;
     }
     const bool may_return = selection.without >= Without::resting;
-    if (may_return && back != Instant::never()) {
+    if (may_return && !may_free_up && back != Instant::never()) {
         selection.retry_after = back - now;
     }
     return selection;

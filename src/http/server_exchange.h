@@ -109,7 +109,6 @@ public:
     }
     // From now on; null ends it.
     void set_tap(BodyTap* tap) { tap_ = tap; }
-    bool has_tap() const { return tap_ != nullptr; }
     void write_framed(SliceQueue&& framed) { stream_->write(std::move(framed)); }
     void finish_response();
     // The response ends here and must not look whole.

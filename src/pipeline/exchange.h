@@ -162,7 +162,10 @@ private:
     coro::Task<Status> rest(Duration wait);
     Status choose_key();
     bool turns_to_sibling();
-    bool note_key_trouble();
+    bool note_key_trouble(const LlmTarget& target,
+                          const upstream::Key* key,
+                          std::string_view model,
+                          const providers::ProviderError& refusal);
     std::optional<Duration> wait_before_retry(const Error& error, RetryReason& reason);
     void begin_retry(RetryReason reason);
     void forget_attempt();

@@ -144,7 +144,7 @@ bool Exchange::choose_among_left() {
             turn_to(*target);
             return true;
         }
-        choice_->set_aside();
+        choice_->set_aside(services_.proactor.now());
     }
 }
 

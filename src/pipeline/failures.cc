@@ -106,6 +106,9 @@ Outcome outcome_of_failure(const Error& error, const ProviderError* refusal) {
                 break;
         }
     }
+    if (refusal != nullptr && refusal->upstream_status != 0) {
+        outcome.prompt_tokens = outcome.output_tokens = 0;  // Nobody pays for being refused.
+    }
     if (refusal != nullptr && refusal->retry_after.ns() >= 0) {
         // Overloaded, but well: it says when it will be back.
         const bool is_overload = refusal->upstream_status == 503;

@@ -205,7 +205,7 @@ bool Exchange::Hedge::prepare() {
         return false;
     }
     if (!choose() || !make_out()) {
-        exchange_.choice_->set_second_aside(selection_);
+        exchange_.choice_->set_second_aside(selection_, exchange_.services_.proactor.now());
         pool.give_back_hedge(tokens);
         return false;
     }
@@ -246,10 +246,18 @@ void Exchange::Hedge::settle(const Status& done) {
             end_attempt({}, kStopped);  // Nothing was learned.
         } else {
             exchange_.record_.hedge = HedgeOutcome::failed;
-            end_attempt(outcome_of_failure(done.error(), refusal_), done.error());
+            end_attempt(outcome_of(done.error()), done.error());
         }
     }
     exchange_.signal().raise();
+}
+
+// Where the key was at fault and there are others, nothing was learned of the target.
+balance::Outcome Exchange::Hedge::outcome_of(const Error& error) const {
+    const bool is_of_key =
+        refusal_ != nullptr && exchange_.note_key_trouble(*target_, key_, model(), *refusal_);
+    return is_of_key && target_->service->keys().size() > 1 ? balance::Outcome()
+                                                            : outcome_of_failure(error, refusal_);
 }
 
 void Exchange::Hedge::stop(HedgeOutcome why) {

@@ -87,6 +87,7 @@ private:
     coro::Task<Status> await_first_event();
     Status look_at_head();
     void settle(const Status& done);
+    balance::Outcome outcome_of(const Error& error) const;
     void end_attempt(const balance::Outcome& outcome, const Error& error);
     std::string_view model() const;
     void begin_note();

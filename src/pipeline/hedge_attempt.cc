@@ -90,6 +90,7 @@ public:
         }
     }
     void end() {
+        is_over_ = true;
         if (watch_) {
             watch_->end();
         } else if (transcoder_) {
@@ -102,8 +103,11 @@ public:
         }
         return transcoder_ && !text_.has_text() && transcoder_->has_failed();
     }
+    // All of a short answer is as good as the beginning of a long one.
     bool is_there() const {
-        return seen_bytes_ > kBeginningBytesMax ||
+        const bool is_whole =
+            is_over_ && watch_ && watch_->events() > 0 && watch_->has_ended_properly();
+        return is_whole || seen_bytes_ > kBeginningBytesMax ||
                (watch_ ? watch_->events() >= events_min_ : text_.has_text());
     }
 
@@ -113,6 +117,7 @@ private:
     EventText text_;
     std::optional<providers::StreamTranscoder> transcoder_;
     size_t seen_bytes_ = 0;
+    bool is_over_ = false;
 };
 
 std::string_view Exchange::Hedge::model() const {

@@ -45,8 +45,8 @@ bool Exchange::keeps_request() const {
         return false;
     }
     const balance::FailOverOptions& options = route_->pool->pool->options().fail_over;
-    return options.mid_stream == balance::MidStream::restart && !client_.has_tap() &&
-           reply_filters().empty();
+    const bool is_read = chain_ != nullptr && chain_->needs().response_body;
+    return options.mid_stream == balance::MidStream::restart && !is_read && reply_filters().empty();
 }
 
 bool Exchange::has_told_part() const {

@@ -134,14 +134,17 @@ Status Exchange::choose_key() {
 }
 
 // Lets the key rest that the upstream did not like; true when it was the key's fault.
-bool Exchange::note_key_trouble() {
-    const KeyRing& keys = target_->service->keys();
-    const bool is_refused = refusal_->blame == Blame::credential;
-    if (key_ == nullptr || (!is_refused && refusal_->blame != Blame::throttle)) {
+bool Exchange::note_key_trouble(const LlmTarget& target,
+                                const upstream::Key* key,
+                                std::string_view model,
+                                const ProviderError& refusal) {
+    const KeyRing& keys = target.service->keys();
+    const bool is_refused = refusal.blame == Blame::credential;
+    if (key == nullptr || (!is_refused && refusal.blame != Blame::throttle)) {
         return false;
     }
     const Duration cooldown =
-        Duration::milliseconds(target_->upstream->options().retry.key_cooldown_ms);
+        Duration::milliseconds(target.upstream->options().retry.key_cooldown_ms);
     if (cooldown.ns() == 0) {
         return true;
     }
@@ -151,31 +154,30 @@ bool Exchange::note_key_trouble() {
         // Without another one there is nothing to gain: the upstream's own words tell more.
         if (!is_only_one) {
             // A key may be good for other models than the one that it is forbidden.
-            if (refusal_->status == 403) {
-                key_->record->rest_for(model_for_upstream(), now + cooldown,
-                                       KeyRecord::Why::refused);
+            if (refusal.status == 403) {
+                key->record->rest_for(model, now + cooldown, KeyRecord::Why::refused);
             } else {
-                key_->record->rest(now + cooldown);
+                key->record->rest(now + cooldown);
             }
-            services_.telemetry.on_key_rest(target_->name, "refused");
+            services_.telemetry.on_key_rest(target.name, "refused");
         }
         return true;
     }
-    Duration rest = refusal_->retry_after;
+    Duration rest = refusal.retry_after;
     if (rest.ns() < 0) {
         rest = is_only_one ? Duration() : kThrottleRest;
     }
     if (rest.ns() > 0) {
-        key_->record->rest_for(model_for_upstream(), now + std::min(rest, kThrottleRestMax),
-                               KeyRecord::Why::throttled);
-        services_.telemetry.on_key_rest(target_->name, "throttled");
+        key->record->rest_for(model, now + std::min(rest, kThrottleRestMax),
+                              KeyRecord::Why::throttled);
+        services_.telemetry.on_key_rest(target.name, "throttled");
     }
     return true;
 }
 
 // Takes another key, if there is one that can have the request at once.
 bool Exchange::turns_to_sibling() {
-    if (!note_key_trouble()) {
+    if (!note_key_trouble(*target_, key_, model_for_upstream(), *refusal_)) {
         return false;
     }
     keys_tried_ |= uint64_t{1} << key_index_;

@@ -110,9 +110,9 @@ const LlmTarget* TargetChoice::choose_second(balance::Selection& second, Instant
     return &pool_->targets[second.target];
 }
 
-void TargetChoice::set_second_aside(balance::Selection& second) {
+void TargetChoice::set_second_aside(balance::Selection& second, Instant now) {
     if (second.charge) {
-        second.charge = {};
+        second.charge.finish({.was_sent = false}, now);
         --attempts_;
     }
 }
@@ -126,10 +126,10 @@ void TargetChoice::end_second(balance::Selection& second,
     }
 }
 
-void TargetChoice::set_aside() {
+void TargetChoice::set_aside(Instant now) {
     if (charge()) {
         tried_.push_back(selection_.target);
-        selection_.charge = {};
+        charge().finish({.was_sent = false}, now);
     }
     --attempts_;
 }

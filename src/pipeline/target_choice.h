@@ -39,13 +39,13 @@ public:
     // The attempt is over. A target that has failed is not asked again, until forget().
     void end_attempt(const balance::Outcome& outcome, Instant now);
     // The target that was chosen cannot be asked at all, which is no attempt.
-    void set_aside();
+    void set_aside(Instant now);
     // Another target, for the same request at the same time: of the same pool, charged, and neither
     // the one that is asked now nor one that was. Null when there is none, or when it would be one
     // more than the rules allow; `second` holds the charge.
     const LlmTarget* choose_second(balance::Selection& second, Instant now, Prng& prng);
     // It cannot be asked, which is no attempt.
-    void set_second_aside(balance::Selection& second);
+    void set_second_aside(balance::Selection& second, Instant now);
     // It is over, and is not asked again.
     void end_second(balance::Selection& second, const balance::Outcome& outcome, Instant now);
     // It takes the place of the one that was asked before, whose attempt is over.

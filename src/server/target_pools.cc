@@ -22,7 +22,8 @@ namespace sluice::server {
 
 namespace {
 
-// Whether two requests of the same length could mean something different to its targets.
+// Whether two requests of the same length could mean something different to its targets, or to
+// their limits.
 bool is_particular(const balance::Pool& pool) {
     const std::span<const balance::Target> targets = pool.targets();
     if (targets.empty()) {
@@ -31,7 +32,7 @@ bool is_particular(const balance::Pool& pool) {
     const uint32_t all = targets.front().capabilities;
     return std::ranges::any_of(targets, [&](const balance::Target& target) {
         return target.capabilities != all || !target.options.lacks.empty() ||
-               target.options.context_tokens_max > 0;
+               target.options.context_tokens_max > 0 || target.options.tokens_per_minute_max > 0;
     });
 }
 

@@ -8,6 +8,7 @@ long as it can be used, so that every script says what happens when `a` does som
 import json
 import os
 import sys
+import tempfile
 import time
 import unittest
 
@@ -614,6 +615,93 @@ requests_per_minute_max = 2
         self.assertEqual(response.status, 503)
         self.assertTrue(20 <= int(response.field("retry-after")) <= 30, response.fields)
         self.assertEqual(self.seen("a"), 2)
+
+    def test_who_was_only_looked_at_has_used_nothing(self):
+        self.start(answers("from a"), answers("from b"), providers={"a": "anthropic"},
+                   pool=self.LIMITED + '[[pool.p.target]]\nllm = "b"\npriority = 1\n')
+        vectors = json.dumps({"model": "m", "input": "x"}).encode()
+        for _ in range(3):  # It has none, so that the other one is asked.
+            client = self.gateway.client()
+            client.post("/v1/embeddings", vectors)
+            self.assertEqual(client.read_response().status, 200)
+            client.close()
+        self.assertEqual((self.seen("a"), self.seen("b")), (0, 3))
+        self.ask()
+        self.assertEqual(self.seen("a"), 1)
+
+    def test_a_reload_that_fails_changes_no_limit(self):
+        self.start(answers("from a"), pool=self.LIMITED.replace("= 2", "= 100"))
+        with open(self.gateway.config_path, encoding="utf-8") as file:
+            text = file.read()
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as keys:
+            keys.write("no JSON")
+            keys.flush()
+            self.gateway.write_config(text.replace("= 100", "= 1") +
+                                      f'\n[keys]\nfile = "{keys.name}"\n')
+            self.gateway.signal(1)
+            support.wait_until(lambda: self.gateway.metric('reloads_total.*result="refused"') >= 1,
+                               "the reload was not refused")
+        self.assertEqual([self.ask().status for _ in range(3)], [200] * 3)
+
+
+class ScriptedHedges(PoolCase):
+    HEDGE = ('targets = ["a", "b"]\nstrategy = "priority"\n{more}\nhedge = {{ enabled = true, '
+             'percentile = 0, delay_ms_min = 50, budget_percent = 100 }}\n')
+
+    def outcomes(self, outcome):
+        return self.gateway.metric(f'sluice_hedges_total.*outcome="{outcome}"')
+
+    def test_all_of_a_short_answer_is_an_answer(self):
+        self.start(is_silent, answers("short"),
+                   pool=self.HEDGE.format(more="fail_over = { hold_events = 8 }"))
+        self.assertEqual(self.streamed(self.ask(STREAM)), "short")
+        support.wait_until(lambda: self.outcomes("won") == 1, "it has not won")
+        self.assertEqual(self.gateway.metric("sluice_target_faults_total"), 0)
+
+    def test_a_key_that_is_refused_rests_and_not_its_target(self):
+        def second(connection, request):
+            if request.field("authorization").endswith("of-the-second"):
+                return answers("from b")(connection, request)
+            return refuses("401 Unauthorized")(connection, request)
+
+        def slow(connection, request):
+            if self.seen("a") == 1:
+                support.wait_until(lambda: self.seen("b") == 1, "no hedge")
+                return answers("from a")(connection, request)
+            return is_silent(connection, request)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("first", "second"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(f"sk-of-the-{name}")
+            files = ", ".join(f'"{folder}/{name}"' for name in ("first", "second"))
+            self.LLM = PoolCase.LLM.replace('token_env = "TEST_UPSTREAM_KEY"',
+                                            f"token_files = [{files}]").replace(
+                                                "key_cooldown_ms = 0", "key_cooldown_ms = 60000")
+            self.start(slow, second, pool=self.HEDGE.format(more=""))
+        self.assertEqual(self.text_of(self.ask()), "from a")
+        self.assertEqual(self.text_of(self.ask()), "from b")
+        self.assertEqual(self.gateway.metric('sluice_target_pushbacks_total.*target="b"'), 0)
+
+
+class MidStream(PoolCase):
+    def begin_anew(self, more=""):
+        self.start(cut_after(chunk(delta("half"))), answers("whole"), more=more,
+                   pool='targets = ["a", "b"]\nstrategy = "priority"\n'
+                        'fail_over = { mid_stream = "restart" }\n')
+        response = self.ask(STREAM)
+        events = [e.removeprefix(b"data: ") for e in response.body.split(b"\n\n") if e]
+        self.assertEqual(events[-1], b"[DONE]")
+        marks = [i for i, e in enumerate(events[:-1])
+                 if json.loads(e).get("sluice") == {"restarted": True}]
+        self.assertEqual(len(marks), 1, events)
+        self.assertIn(b"half", b"".join(events[:marks[0]]))
+        self.assertIn(b"whole", b"".join(events[marks[0]:]))
+
+    def test_a_stream_that_breaks_off_begins_anew_behind_a_mark(self):
+        self.begin_anew()
+
+    def test_whoever_is_traced_gets_it_too(self):
+        self.begin_anew('[traces]\nendpoint = "http://127.0.0.1:9"\nsample_ratio = 1.0\n')
 
 
 class Strategies(PoolCase):

@@ -238,10 +238,24 @@ TEST(Pool, SaysWhenAProviderLetsTheNextOneThrough) {
     EXPECT_LE(none.retry_after, Duration::milliseconds(1'001));
     EXPECT_TRUE(pool->select({}, after_ms(1'001), prng));
     // One that was never sent has used nothing.
-    Selection unsent = pool->select({}, after_ms(3'000), prng);
+    Selection unsent = pool->select({}, after_ms(2'001), prng);
     ASSERT_TRUE(unsent);
-    unsent.charge.finish({.was_sent = false}, after_ms(3'000));
-    EXPECT_TRUE(pool->select({}, after_ms(3'000), prng));
+    unsent.charge.finish({.was_sent = false}, after_ms(2'001));
+    EXPECT_TRUE(pool->select({}, after_ms(2'001), prng));
+}
+
+TEST(Pool, NobodyKnowsWhenAFullTargetHasRoom) {
+    PoolOptions options = pool_options(Strategy::random, 2);
+    options.targets[0].concurrent_max = 1;
+    options.targets[1].requests_per_minute_max = 1;
+    const auto pool = make_pool(options);
+    Prng prng(1);
+    const Selection first = pool->select({}, kStart, prng);
+    const Selection second = pool->select({}, kStart, prng);
+    ASSERT_TRUE(first && second);
+    const Selection none = pool->select({}, kStart, prng);
+    EXPECT_EQ(none.without, Without::no_room);
+    EXPECT_EQ(none.retry_after, Duration()) << "it is worth waiting for the one that is full";
 }
 
 TEST(Pool, TokensOfAMinuteAreThoseThatWereUsed) {
