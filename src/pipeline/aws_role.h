@@ -32,7 +32,7 @@ private:
     // The body of an answer with status 200; all others are failures.
     coro::Task<Result<std::string>> ask(const Source& source, const FetchRequest& request);
 
-    const upstream::UpstreamOptions& options_;
+    const upstream::UpstreamOptions options_;
     providers::AwsCredentials credentials_;
     int64_t fetched_at_s_ = 0;  // Since 1970.
 };

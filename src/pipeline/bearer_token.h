@@ -32,7 +32,7 @@ private:
     Result<FetchRequest> ask_google(const Source& source, Arena& arena) const;
     FetchRequest ask_identity(const Source& source, Arena& arena) const;
 
-    const upstream::UpstreamOptions& options_;
+    const upstream::UpstreamOptions options_;
     Secret authorization_;
     int64_t renew_at_s_ = 0;  // Seconds since 1970.
     int64_t expires_at_s_ = 0;

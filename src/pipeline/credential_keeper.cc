@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/local_ptr.h"
 #include "base/result.h"
 #include "coro/signal.h"
 #include "coro/task.h"
 #include "net/proactor.h"
 #include "providers/credential_stage.h"
 #include "upstream/patience.h"
+#include "upstream/upstream.h"
 
 namespace sluice::pipeline {
 
@@ -73,7 +75,10 @@ Error CredentialKeeper::refused(const char* where) {
 coro::Task<Status> CredentialKeeper::ensure(net::Proactor& proactor, upstream::Patience& patience) {
     while (true) {
         const int64_t now = now_s(proactor);
-        const CredentialStage found = stage(now);
+        CredentialStage found = stage(now);
+        if (found == CredentialStage::fresh && is_doubted_) {
+            found = CredentialStage::ageing;
+        }
         if (found == CredentialStage::fresh) {
             co_return Status();
         }
@@ -109,10 +114,13 @@ coro::Task<Status> CredentialKeeper::renew_once(net::Proactor& proactor,
     }
     const Renewal renewal(is_renewing_, waiting_);
     outcome_.reset();
+    is_doubted_ = false;
     const int64_t now = now_s(proactor);
     next_try_s_ = now + kPauseS;
+    // A reload may name another one meanwhile.
+    const LocalPtr<upstream::Upstream> upstream = source_;
     const Source source = {
-        .proactor = proactor, .patience = patience, .upstream = *source_, .now_s = now};
+        .proactor = proactor, .patience = patience, .upstream = *upstream, .now_s = now};
     const Status done = co_await renew(source);
     if (done || !patience.reason_to_stop()) {
         outcome_ = done;

@@ -3,7 +3,7 @@
 //
 // While they are still good, the exchange that finds them old renews them and all others go on with
 // them; without good ones all wait for the fetch that is under way and share its outcome. Per
-// shard, part of the snapshot.
+// shard; snapshots share it as long as its upstream stays the same.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,10 @@
 
 namespace sluice::pipeline {
 
-class CredentialKeeper {
+class CredentialKeeper : public LocallyCounted {
 public:
     CredentialKeeper() = default;
     virtual ~CredentialKeeper() = default;
-    CredentialKeeper(const CredentialKeeper&) = delete;
-    CredentialKeeper& operator=(const CredentialKeeper&) = delete;
 
     // The upstream that hands them out.
     void use(LocalPtr<upstream::Upstream> source) { source_ = std::move(source); }
@@ -34,6 +32,8 @@ public:
     // Returns when there are credentials to go on with. Fails with `unauthorized` of the upstream
     // when there can be none, or with what fetching them fails with; the next call tries again.
     coro::Task<Status> ensure(net::Proactor& proactor, upstream::Patience& patience);
+    // Somebody was refused with them, although they are not old: they may have been revoked.
+    void doubt() { is_doubted_ = true; }
 
 protected:
     struct Source {
@@ -55,6 +55,7 @@ private:
     LocalPtr<upstream::Upstream> source_;
     int64_t next_try_s_ = 0;  // Ageing credentials are left alone until then.
     bool is_renewing_ = false;
+    bool is_doubted_ = false;
     // How the last fetch ended; nothing when the exchange that ran it gave it up.
     std::optional<Status> outcome_;
     std::vector<coro::Signal*> waiting_;

@@ -140,6 +140,10 @@ bool Exchange::note_key_trouble(const LlmTarget& target,
                                 const ProviderError& refusal) {
     const KeyRing& keys = target.service->keys();
     const bool is_refused = refusal.blame == Blame::credential;
+    if (CredentialKeeper* const fetched = target.service->credentials();
+        is_refused && fetched != nullptr) {
+        fetched->doubt();
+    }
     if (key == nullptr || (!is_refused && refusal.blame != Blame::throttle)) {
         return false;
     }

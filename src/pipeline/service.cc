@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -103,24 +102,35 @@ Vendor configured_vendor(const UpstreamOptions& options) {
     return vendor;
 }
 
-Service::Service(const UpstreamOptions& options, upstream::KeyRing& keys)
+Service::Service(const UpstreamOptions& options, upstream::KeyRing& keys, const Service* before)
     : options_(options),
       vendor_(configured_vendor(options)),
       price_prefixes_(providers::price_prefixes(vendor_.name)),
       keys_(keys),
       policy_(policy_of(options.vendor.unsupported_parameters)),
       asks_for_usage_(asks_streams_for_usage(options.vendor.stream_usage, vendor_)) {
-    const bool is_renewed = vendor_.auth == AuthScheme::google || vendor_.auth == AuthScheme::entra;
-    if (is_renewed && options.token.empty()) {
-        bearer_ = std::make_unique<BearerToken>(options);
-    }
     if (vendor_.auth == AuthScheme::sigv4 && options.token.empty()) {
-        if (options.vendor.role_source != upstream::RoleSource::none) {
-            aws_role_ = std::make_unique<AwsRole>(options);
-        }
         aws_.access_key_id = options.vendor.access_key_id;
         aws_.secret_access_key = options.vendor.secret_access_key;
         aws_.session_token = options.vendor.session_token;
+    }
+    if (before != nullptr && before->credentials() != nullptr && before->options() == options) {
+        bearer_ = before->bearer_;
+        aws_role_ = before->aws_role_;
+    } else {
+        make_keeper();
+    }
+}
+
+void Service::make_keeper() {
+    if (!options_.token.empty()) {
+        return;
+    }
+    if (vendor_.auth == AuthScheme::google || vendor_.auth == AuthScheme::entra) {
+        bearer_ = LocalPtr(new BearerToken(options_));
+    } else if (vendor_.auth == AuthScheme::sigv4 &&
+               options_.vendor.role_source != upstream::RoleSource::none) {
+        aws_role_ = LocalPtr(new AwsRole(options_));
     }
 }
 
@@ -205,7 +215,7 @@ void Service::each_field(const upstream::Key* key,
     }
     if (vendor_.auth == AuthScheme::header && key != nullptr) {
         add(vendor_.auth_name, key->token.reveal());
-    } else if (bearer_ != nullptr) {
+    } else if (bearer_) {
         add("authorization", bearer_->authorization());
     } else if (sends_bearer() && key != nullptr) {
         add("authorization", key->authorization.reveal());
@@ -256,7 +266,7 @@ void Service::add_signature(ArenaList<providers::HeaderLine>& to,
 
 template <class Add>
 void Service::each_signature_field(const Signing& signing, Arena& arena, const Add& add) const {
-    const providers::AwsCredentials& aws = aws_role_ != nullptr ? aws_role_->credentials() : aws_;
+    const providers::AwsCredentials& aws = aws_role_ ? aws_role_->credentials() : aws_;
     if (!aws.is_usable()) {
         return;
     }
@@ -279,7 +289,7 @@ void Service::each_signature_field(const Signing& signing, Arena& arena, const A
 }
 
 CredentialKeeper* Service::credentials() const {
-    if (bearer_ != nullptr) {
+    if (bearer_) {
         return bearer_.get();
     }
     return aws_role_.get();

@@ -5,13 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/arena.h"
 #include "base/arena_list.h"
+#include "base/local_ptr.h"
 #include "http/h1_writer.h"
 #include "http/header_map.h"
 #include "json/writer.h"
@@ -33,11 +33,15 @@ providers::Vendor configured_vendor(const upstream::UpstreamOptions& options);
 
 class Service {
 public:
-    // Both must outlive it; the snapshot does.
-    Service(const upstream::UpstreamOptions& options, upstream::KeyRing& keys);
+    // `options` and `keys` must outlive it, as the snapshot does. What `before`, which may be null,
+    // has fetched for the very same upstream stays good.
+    Service(const upstream::UpstreamOptions& options,
+            upstream::KeyRing& keys,
+            const Service* before = nullptr);
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
+    const upstream::UpstreamOptions& options() const { return options_; }
     const providers::Vendor& vendor() const { return vendor_; }
     // What a file of prices puts before the names of its models.
     std::span<const std::string_view> price_prefixes() const { return price_prefixes_; }
@@ -90,6 +94,7 @@ public:
     uint32_t reply_bytes_max() const { return options_.vendor.reply_bytes_max; }
 
 private:
+    void make_keeper();
     bool sends_bearer() const;
     template <class Add>
     void each_signature_field(const Signing& signing, Arena& arena, const Add& add) const;
@@ -102,8 +107,8 @@ private:
     providers::Vendor vendor_;
     std::span<const std::string_view> price_prefixes_;
     upstream::KeyRing& keys_;
-    std::unique_ptr<BearerToken> bearer_;
-    std::unique_ptr<AwsRole> aws_role_;
+    LocalPtr<BearerToken> bearer_;
+    LocalPtr<AwsRole> aws_role_;
     providers::AwsCredentials aws_;        // That do not end.
     mutable providers::SigV4Key aws_key_;  // Of the day.
     providers::UnsupportedPolicy policy_;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -45,6 +46,7 @@
 #include "pipeline/processor_resources.h"
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
+#include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/target_pool.h"
 #include "server/options.h"
@@ -136,25 +138,39 @@ LocalPtr<upstream::Upstream> Gateway::open(const upstream::UpstreamOptions& opti
                            : LocalPtr<upstream::Upstream>();
 }
 
+std::vector<std::unique_ptr<pipeline::Service>> Gateway::make_providers(
+    std::span<const LocalPtr<upstream::Upstream>> upstreams) {
+    std::unordered_map<std::string_view, const pipeline::Service*> running;
+    if (snapshot_) {
+        for (const std::unique_ptr<pipeline::Service>& service : snapshot_->services) {
+            running.emplace(service->options().name, service.get());
+        }
+    }
+    std::unordered_map<std::string_view, const LocalPtr<upstream::Upstream>*> by_name;
+    for (const LocalPtr<upstream::Upstream>& upstream : upstreams) {
+        by_name.emplace(upstream->options().name, &upstream);
+    }
+    std::vector<std::unique_ptr<pipeline::Service>> providers;
+    providers.reserve(upstreams.size());
+    for (size_t i = 0; i < upstreams.size(); ++i) {
+        const upstream::UpstreamOptions& options = config_->config.upstreams[i];
+        const auto before = running.find(options.name);
+        providers.push_back(std::make_unique<pipeline::Service>(
+            options, *config_->keys[i], before == running.end() ? nullptr : before->second));
+        const auto source = by_name.find(options.vendor.token_upstream);
+        if (source != by_name.end() && providers.back()->credentials() != nullptr) {
+            providers.back()->credentials()->use(*source->second);
+        }
+    }
+    return providers;
+}
+
 void Gateway::use(RuntimeConfigPtr runtime) {
     config_ = std::move(runtime);
     const config::Config& config = config_->config;
     const ServerOptions& server = config.server;
     std::vector<LocalPtr<upstream::Upstream>> upstreams = make_upstreams();
-    std::vector<std::unique_ptr<pipeline::Service>> providers;
-    providers.reserve(config.upstreams.size());
-    for (size_t i = 0; i < config.upstreams.size(); ++i) {
-        providers.push_back(
-            std::make_unique<pipeline::Service>(config.upstreams[i], *config_->keys[i]));
-    }
-    for (size_t i = 0; i < providers.size(); ++i) {
-        const std::string& source = config.upstreams[i].vendor.token_upstream;
-        for (size_t j = 0; !source.empty() && j < upstreams.size(); ++j) {
-            if (config.upstreams[j].name == source && providers[i]->credentials() != nullptr) {
-                providers[i]->credentials()->use(upstreams[j]);
-            }
-        }
-    }
+    std::vector<std::unique_ptr<pipeline::Service>> providers = make_providers(upstreams);
     std::vector<pipeline::Route> routes;
     std::vector<pipeline::LlmTarget> llms;
     llms.reserve(upstreams.size());

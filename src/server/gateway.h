@@ -23,6 +23,7 @@
 #include "pipeline/exchange.h"
 #include "pipeline/processor_resources.h"
 #include "pipeline/remote_hosts.h"
+#include "pipeline/service.h"
 #include "pipeline/signature_cache.h"
 #include "pipeline/snapshot.h"
 #include "server/runtime_config.h"
@@ -80,6 +81,9 @@ private:
     void answer_preflight(http::ServerExchange& exchange);
     coro::Task<void> answer_metrics(http::ServerExchange& exchange);
     std::vector<LocalPtr<upstream::Upstream>> make_upstreams();
+    // One for each of these.
+    std::vector<std::unique_ptr<pipeline::Service>> make_providers(
+        std::span<const LocalPtr<upstream::Upstream>> upstreams);
     void forget_levels(std::string_view upstream);
     void replace_upstreams(std::vector<LocalPtr<upstream::Upstream>> upstreams);
     LocalPtr<upstream::Upstream> make_upstream(const upstream::UpstreamOptions& options,

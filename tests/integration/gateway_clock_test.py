@@ -20,6 +20,20 @@ LIBRARY = (glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") or [None])[0]
 JUMPS = ("+1h", "-1h", "+0", "-1h", "+1h", "+0")
 
 
+def clock_by(path):
+    """The environment in which a program's wall clock is off by what the file says."""
+    if LIBRARY is None:
+        return {}
+    return {"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
+def set_clock(path, offset):
+    with open(path + ".new", "w", encoding="ascii") as file:
+        file.write(offset + "\n")
+    os.replace(path + ".new", path)
+
+
 class ClockTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream()
@@ -30,15 +44,11 @@ class ClockTest(WatchedCase):
         config = config_for(self.upstream.port, **settings)
         self.file = os.path.join(os.environ.get("TMPDIR", "/var/tmp"), f"faketime-{os.getpid()}")
         self.jump("+0")
-        self.gateway = Gateway(config, {
-            "LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": self.file, "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+        self.gateway = Gateway(config, clock_by(self.file))
         return self.gateway.client()
 
     def jump(self, offset):
-        with open(self.file + ".new", "w", encoding="ascii") as file:
-            file.write(offset + "\n")
-        os.replace(self.file + ".new", self.file)
+        set_clock(self.file, offset)
 
     def tearDown(self):
         self.upstream.close()

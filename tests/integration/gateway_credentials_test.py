@@ -6,6 +6,7 @@ Python's hmac, a service account's assertion with the openssl command line.
 
 import base64
 import calendar
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -19,6 +20,7 @@ import unittest
 import urllib.parse
 
 import gateway_support as support
+from gateway_clock_test import LIBRARY, clock_by, set_clock
 from tls_support import openssl
 import vector_server
 from secret_watch import WATCH, WatchedCase
@@ -150,9 +152,11 @@ class GoogleTest(WatchedCase):
             json.dump({"type": "service_account", "project_id": "p-1", "private_key_id": "k-1",
                        "private_key": self.key, "client_email": ACCOUNT,
                        "token_uri": self.token_url}, file)
+        self.set_clock(0)
         self.gateway = support.Gateway(config_for(
             "vertex", f"http://127.0.0.1:{self.upstream.port}/v1",
-            f'location = "europe-west1"\ncredentials_file = "{self.path("account.json")}"'))
+            f'location = "europe-west1"\ncredentials_file = "{self.path("account.json")}"'),
+            clock_by(self.path("clock")))
 
     def tearDown(self):
         log = self.gateway.read_log() + self.gateway.read_access()
@@ -162,6 +166,10 @@ class GoogleTest(WatchedCase):
         self.assertEqual(self.upstream.errors, [])
         self.assertNotIn("ya29.", log)
         self.assertNotIn(self.key.splitlines()[1], log)
+
+    def set_clock(self, ahead_s):
+        self.ahead_s = ahead_s
+        set_clock(self.path("clock"), f"+{ahead_s}s")
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -178,7 +186,7 @@ class GoogleTest(WatchedCase):
                           for part in signed.split("."))
         assert header == {"alg": "RS256", "typ": "JWT", "kid": "k-1"}, header
         assert (claims["iss"], claims["aud"]) == (ACCOUNT, self.token_url), claims
-        assert abs(claims["iat"] - time.time()) < 60, claims
+        assert abs(claims["iat"] - time.time() - self.ahead_s) < 60, claims
         assert 0 < claims["exp"] - claims["iat"] <= 3600, claims
 
     def ask(self):
@@ -201,6 +209,32 @@ class GoogleTest(WatchedCase):
         for request in self.upstream.requests:
             self.assertEqual(request.field("authorization"), "Bearer ya29.token-1")
             self.assertIn("/projects/p-1/locations/europe-west1/", request.line)
+
+    def test_a_reload_leaves_a_token_as_it_is(self):
+        self.assertEqual(self.ask().status, 200)
+        with open(self.gateway.config_path, encoding="utf-8") as file:
+            text = file.read()
+        self.gateway.write_config(text + "[llm.new]\nprovider = \"vllm\"\n")
+        self.gateway.signal(1)
+        support.wait_until(lambda: self.gateway.metric('reloads_total.*result="ok"') == 1,
+                           "it is not reloaded")
+        self.assertEqual(self.ask().status, 200)
+        self.assertEqual(self.upstream.tokens_given, 1)
+
+    @unittest.skipUnless(LIBRARY, "libfaketime is not installed")
+    def test_a_token_that_the_upstream_refuses_is_renewed(self):
+        good = self.upstream.reply
+        self.assertEqual(self.ask().status, 200)
+        self.upstream.set_reply(dataclasses.replace(good, status=401))
+        for _ in range(2):  # It has only just come, so there would hardly be a better one.
+            self.assertGreaterEqual(self.ask().status, 400)
+        self.assertEqual(self.upstream.tokens_given, 1)
+        self.set_clock(120)
+        self.upstream.set_reply(good)
+        for _ in range(2):
+            self.assertEqual(self.ask().status, 200)
+            self.assertEqual(self.upstream.requests[-1].field("authorization"),
+                             "Bearer ya29.token-2")
 
     def test_a_token_about_to_end_is_renewed(self):
         self.upstream.lifetime_s = 20  # Less than what is kept in hand.
