@@ -42,13 +42,8 @@ std::unexpected<std::string> wrong(const char* name, std::string_view why) {
 
 // Keys go unencrypted to the machine itself and to the agents of AWS only.
 bool may_be_plain(const http::BaseUrl& url) {
-    if (url.host_kind == http::HostKind::name) {
-        return equals_ignoring_case(url.host, "localhost");
-    }
-    constexpr std::string_view kAgents[] = {"::1", "169.254.170.2", "169.254.170.23",
-                                            "fd00:ec2::23"};
-    const bool is_loopback = url.host_kind == http::HostKind::ipv4 && url.host.starts_with("127.");
-    return is_loopback || std::ranges::find(kAgents, url.host) != std::end(kAgents);
+    constexpr std::string_view kAgents[] = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23"};
+    return url.is_loopback() || std::ranges::find(kAgents, url.host) != std::end(kAgents);
 }
 
 bool is_visible(std::string_view text) {

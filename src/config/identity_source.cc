@@ -56,9 +56,7 @@ std::expected<std::string, std::string> url_of(const Environment& environment,
 // An application's secret goes to a service of the network, never in the clear.
 bool may_have_secret(std::string_view url) {
     const auto parsed = http::parse_base_url(url);
-    return parsed &&
-           (parsed->is_https() || parsed->host == "localhost" ||
-            (parsed->host_kind == http::HostKind::ipv4 && parsed->host.starts_with("127.")));
+    return parsed && (parsed->is_https() || parsed->is_loopback());
 }
 
 std::expected<Secret, std::string> secret_of(const Environment& environment, const char* name) {

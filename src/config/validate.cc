@@ -78,12 +78,6 @@ std::string route_path(size_t index) {
     return fmt::format("route[{}]", index);
 }
 
-// Whether the URL's host is this machine.
-bool is_loopback(const http::BaseUrl& url) {
-    return url.host == "localhost" || url.host == "::1" ||
-           (url.host_kind == http::HostKind::ipv4 && url.host.starts_with("127."));
-}
-
 // A model that both routes name in the same words; "" when there is none.
 std::string_view shared_model(const RouteOptions& a, const RouteOptions& b) {
     const auto names = [](const RouteOptions& route) {
@@ -221,7 +215,7 @@ void Validator::upstream(const UpstreamOptions& upstream) {
     }
     const bool has_key = upstream.names_keys();
     const Result<http::BaseUrl> url = http::parse_base_url(upstream.base_url);
-    if (has_key && url && !url->is_https() && !is_loopback(*url)) {
+    if (has_key && url && !url->is_https() && !url->is_loopback()) {
         warning(path + ".base_url",
                 "the key travels unencrypted over http; expected https outside a trusted network");
     }
@@ -240,7 +234,7 @@ void Validator::traces() {
     const trace::TraceOptions& traces = config_.traces;
     const Result<http::BaseUrl> url = http::parse_base_url(traces.endpoint);
     client_files("traces", traces.tls);
-    if (url && !url->is_https() && !traces.header_envs.empty() && !is_loopback(*url)) {
+    if (url && !url->is_https() && !traces.header_envs.empty() && !url->is_loopback()) {
         warning("traces.endpoint",
                 "secret headers travel unencrypted over http; expected https outside a trusted "
                 "network");

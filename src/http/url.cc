@@ -186,6 +186,12 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
     return url;
 }
 
+bool BaseUrl::is_loopback() const {
+    return host_kind == HostKind::name
+               ? equals_ignoring_case(host, "localhost")
+               : host == "::1" || (host_kind == HostKind::ipv4 && host.starts_with("127."));
+}
+
 std::optional<Authority> parse_authority(std::string_view text) {
     Authority authority;
     std::string_view after_host;

@@ -36,6 +36,8 @@ struct BaseUrl {
     std::string_view path_prefix;  // "" or "/v1": begins with a slash and does not end with one.
 
     bool is_https() const { return scheme == Scheme::https; }
+    // Whether the host is this machine, as far as its text tells.
+    bool is_loopback() const;
 };
 
 // Error::where is a whole clause for the user, for example "user names and passwords are not
