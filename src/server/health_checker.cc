@@ -131,8 +131,8 @@ HealthChecker::SubjectPtr HealthChecker::make_subject(const LocalPtr<pipeline::S
 }
 
 // Another one behind the same address has failed nothing yet.
-std::string_view HealthChecker::instance_of(const Subject& subject) {
-    return subject.target->upstream->options().instance;
+bool HealthChecker::is_same(const Subject& a, const Subject& b) {
+    return a.target->upstream->options().instance == b.target->upstream->options().instance;
 }
 
 void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
@@ -159,17 +159,24 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
             subject->states.push_back(state);
         }
     }
-    std::map<std::pair<std::string_view, std::string_view>, const Subject*> known;
+    std::map<std::pair<std::string_view, std::string_view>, SubjectPtr> known;
     for (const SubjectPtr& old : before) {
-        known.emplace(std::pair(old->pool, old->llm), old.get());
+        known.emplace(std::pair(old->pool, old->llm), old);
         old->is_retired = true;
     }
     for (const SubjectPtr& subject : subjects_) {
         const auto old = known.find(std::pair(subject->pool, subject->llm));
-        if (old != known.end() && instance_of(*old->second) == instance_of(*subject)) {
-            subject->due = std::min(old->second->due, subject->due);
-            subject->failures = old->second->failures;
-            subject->successes = old->second->successes;
+        if (old == known.end() || !is_same(*old->second, *subject)) {
+            continue;
+        }
+        subject->due = std::min(old->second->due, subject->due);
+        subject->failures = old->second->failures;
+        subject->successes = old->second->successes;
+        // A check that takes longer than the next change of members would never end otherwise.
+        if (old->second->is_running && old->second->options == subject->options &&
+            old->second->target->upstream.get() == subject->target->upstream.get()) {
+            subject->is_running = true;
+            old->second->next = subject;
         }
     }
     arm();
@@ -221,6 +228,9 @@ coro::Task<void> HealthChecker::check(SubjectPtr subject) {
         Patience patience(*this);
         running_.push_back(patience);
         const Result<pipeline::FetchedReply> reply = co_await ask(*subject, patience);
+        while (subject->next) {
+            subject = subject->next;
+        }
         if (!subject->is_retired && !is_stopped_) {
             conclude(*subject, reply, shard_.proactor().now() - began);
         }

@@ -58,11 +58,12 @@ private:
         uint32_t successes = 0;
         bool is_running = false;
         bool is_retired = false;
+        LocalPtr<Subject> next;  // Who takes its place, and what its check under way says.
     };
     using SubjectPtr = LocalPtr<Subject>;
 
     static void on_timer(net::Timer& timer);
-    static std::string_view instance_of(const Subject& subject);
+    static bool is_same(const Subject& a, const Subject& b);
     void look();
     void arm();
     SubjectPtr make_subject(const LocalPtr<pipeline::Snapshot>& snapshot,
