@@ -155,9 +155,6 @@ coro::Task<AdminAnswer> answer_add_target(AdminCall& call) {
     if (problem.empty()) {
         problem = why_unfit(call.backend.config(), added);
     }
-    if (problem.empty() && pool->targets().size() >= Pool::kTargetsMax) {
-        problem = "the pool has as many targets as it can have";
-    }
     if (!problem.empty()) {
         co_return admin_error(400, "invalid_target", problem);
     }
@@ -178,6 +175,9 @@ coro::Task<AdminAnswer> answer_add_target(AdminCall& call) {
     // What the configuration or a source has comes back as they have it.
     if (!has_target(call.backend.config(), next, pool_name, name)) {
         next.added.push_back(std::move(added));
+    }
+    if (!has_target(call.backend.config(), next, pool_name, name)) {
+        co_return admin_error(400, "invalid_target", "the pool has as many targets as it can have");
     }
     call.backend.change_members(std::move(next));
     SLUICE_LOG(info, "admin", "a target was added", {"pool", pool_name}, {"target", name});

@@ -11,6 +11,7 @@
 #include "balance/options.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/member_file.h"
 #include "server/dns_source.h"
 #include "server/file_source.h"
 #include "server/kubernetes_source.h"
@@ -98,6 +99,10 @@ bool Discovery::is_idle() const {
 
 // Of those with one address the first by instance stays.
 void Discovery::on_members(const std::string& pool, std::vector<balance::Member> members) {
+    // Names in DNS may be anything.
+    std::erase_if(members, [](const balance::Member& member) {
+        return !config::is_member_address(member.address);
+    });
     std::ranges::sort(members, [](const balance::Member& a, const balance::Member& b) {
         return a.address != b.address ? a.address < b.address : a.instance < b.instance;
     });

@@ -212,13 +212,15 @@ coro::Task<KubernetesSource::Next> KubernetesSource::watch() {
     co_return was_short ? Next::wait : Next::watch;
 }
 
-// Events are lines. What came together is told together.
+// Events are lines. What came together is told together. After one that cannot be taken only a list
+// tells what is.
 Status KubernetesSource::on_piece(std::string_view piece) {
     bool has_changed = false;
     while (!piece.empty()) {
         const size_t end = piece.find('\n');
         line_ += piece.substr(0, end);
         if (line_.size() > kEventBytesMax) {
+            slices_.forget_version();
             return fail({.kind = ErrorKind::body_too_large,
                          .source = ErrorSource::upstream,
                          .where = "an event of a watch is too large"});
@@ -231,9 +233,13 @@ Status KubernetesSource::on_piece(std::string_view piece) {
         if (line.empty()) {
             continue;
         }
-        TRY(const EndpointSlices::Event event, slices_.take_event(line));
-        has_changed = has_changed || event == EndpointSlices::Event::changed;
-        if (event == EndpointSlices::Event::expired) {
+        const Result<EndpointSlices::Event> event = slices_.take_event(line);
+        if (!event) {
+            slices_.forget_version();
+            return fail(event.error());
+        }
+        has_changed = has_changed || *event == EndpointSlices::Event::changed;
+        if (*event == EndpointSlices::Event::expired) {
             has_expired_ = true;
             return fail({.kind = ErrorKind::closed_early,
                          .source = ErrorSource::upstream,

@@ -38,6 +38,8 @@ public:
 
     void run() {
         for (PoolOptions& pool : config_.pools) {
+            std::erase_if(pool.targets,
+                          [&](const TargetOptions& target) { return is_removed(pool, target); });
             std::unordered_set<std::string> names;
             for (const TargetOptions& target : pool.targets) {
                 names.insert(target_name(target.llm, target.model));
@@ -53,16 +55,17 @@ public:
                     add(pool, names, added.target, {.address = added.address});
                 }
             }
-            std::erase_if(pool.targets, [&](const TargetOptions& target) {
-                return std::ranges::any_of(members_.removed, [&](const RemovedTarget& removed) {
-                    return removed.pool == pool.name && removed.instance == target.instance &&
-                           removed.name == target_name(target.llm, target.model);
-                });
-            });
         }
     }
 
 private:
+    bool is_removed(const PoolOptions& pool, const TargetOptions& target) const {
+        return std::ranges::any_of(members_.removed, [&](const RemovedTarget& removed) {
+            return removed.pool == pool.name && removed.instance == target.instance &&
+                   removed.name == target_name(target.llm, target.model);
+        });
+    }
+
     void add(PoolOptions& pool,
              std::unordered_set<std::string>& names,
              TargetOptions target,
@@ -77,7 +80,8 @@ private:
         if (!member.address.empty()) {
             target.llm = member_llm(target.llm, member.address);
         }
-        if (!names.insert(target_name(target.llm, target.model)).second) {
+        if (is_removed(pool, target) ||
+            !names.insert(target_name(target.llm, target.model)).second) {
             return;
         }
         if (!member.address.empty()) {

@@ -89,6 +89,10 @@ std::shared_ptr<RuntimeConfig> begin_config(std::shared_ptr<const config::Config
     made->loaded = std::move(loaded);
     made->members = std::move(members);
     made->config = *made->loaded;
+    // A pool that comes back later finds out anew who belongs to it.
+    std::erase_if(made->members.found, [&](const auto& found) {
+        return made->loaded->find_pool(found.first) == nullptr;
+    });
     add_members(made->config, made->members);
     return made;
 }

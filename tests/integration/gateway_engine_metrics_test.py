@@ -13,7 +13,7 @@ import unittest
 import gateway_support as support
 from gateway_members_test import MembersCase
 from gateway_support import CHAT
-from gateway_targets_test import STREAM
+from pool_support import STREAM
 
 BUSY = (b"# TYPE vllm:num_requests_running gauge\n"
         b'vllm:num_requests_running{model_name="m"} 40.0\n'

@@ -94,7 +94,8 @@ class ApiServer:
                 if event == "cut":
                     handler.close_connection = True
                     return
-                line = json.dumps(event).encode() + b"\n"
+                several = event if isinstance(event, list) else [event]
+                line = b"".join(json.dumps(one).encode() + b"\n" for one in several)
                 for part in (line[:7], line[7:]):  # Events come in any pieces.
                     handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
                     handler.wfile.flush()
@@ -219,6 +220,18 @@ class Kubernetes(MembersCase):
         self.put("b", tell=False)  # Missed.
         self.api.send(self.api.error(410))
         self.wait_for_targets("a", "b")
+        self.assertGreaterEqual(self.api.lists, 2)
+
+    def test_what_comes_before_an_event_that_is_none_is_not_lost(self):
+        self.begin()
+        self.wait_for_watch()
+        self.put("a", tell=False)
+        with self.api.lock:
+            known = {"type": "ADDED", "object": self.api.slices["llm-a"]}
+            self.api.watches, watches = [], self.api.watches
+        for events in watches:
+            events.put([known, self.api.error(500)])
+        self.wait_for_targets("a")
         self.assertGreaterEqual(self.api.lists, 2)
 
     def test_while_the_api_is_away_who_was_there_stays(self):

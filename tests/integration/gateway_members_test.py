@@ -8,7 +8,6 @@ known of it.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,11 +16,10 @@ import unittest
 import gateway_dns_test as dns
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk
-from gateway_targets_test import BODY, STREAM, delta, reply
-from secret_watch import WatchedCase
+from pool_support import BODY, STREAM, PooledCase, delta, reply
 
 
-class MembersCase(WatchedCase):
+class MembersCase(PooledCase):
     SHARDS = 2
     LLM = """
 [llm.engine]
@@ -42,8 +40,7 @@ timeouts = {{ first_byte_ms = 5000, connect_ms = 400 }}
             + f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n',
             prefix=prefix)
         self.addCleanup(self.end)
-        lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
-        self.admin_port = int(lines[0].rsplit(":", 1)[1])
+        self.find_admin_port()
 
     def make_peers(self, names):
         return {name: Upstream(self.script(name)) for name in names}
@@ -72,34 +69,6 @@ timeouts = {{ first_byte_ms = 5000, connect_ms = 400 }}
     def member(self, name):
         return f"engine@{self.address(name)}"
 
-    def ask(self, body=BODY):
-        client = self.gateway.client()
-        client.post(CHAT, body)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def text_of(self, response):
-        self.assertEqual(response.status, 200, response.body)
-        return json.loads(response.body)["choices"][0]["message"]["content"]
-
-    def seen(self, name):
-        return len([r for r in self.peers[name].requests if r.line.startswith("POST ")])
-
-    def admin(self, method, path, body=None):
-        data = b"" if body is None else json.dumps(body).encode()
-        client = support.Client(self.admin_port)
-        client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                    f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def targets(self):
-        answer = self.admin("GET", "/v1/targets")
-        self.assertEqual(answer.status, 200, answer.body)
-        return {t["name"]: t for t in json.loads(answer.body)["pools"][0]["targets"]}
-
     def wait_for_targets(self, *names):
         wanted = {self.member(name) for name in names}
         support.wait_until(lambda: set(self.targets()) == wanted,
@@ -118,13 +87,6 @@ timeouts = {{ first_byte_ms = 5000, connect_ms = 400 }}
         self.assertTrue(json.loads(answer.body)["in_force"])
         return json.loads(answer.body)
 
-    def sluice(self, *arguments, code=0):
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-        ended = subprocess.run(
-            [support.SLUICE, "targets", *arguments, "--admin", f"127.0.0.1:{self.admin_port}"],
-            env=environ, capture_output=True, timeout=support.PATIENCE_S, check=False)
-        self.assertEqual(ended.returncode, code, ended.stderr)
-        return (ended.stdout + ended.stderr).decode()
 
 
 class ByHand(MembersCase):
@@ -223,11 +185,11 @@ class ByHand(MembersCase):
     def test_the_command_line(self):
         self.start(self.POOL)
         self.assertIn(f"{self.member('a')}: active, weight 3",
-                      self.sluice("add", "p", self.address("a"), "--weight", "3"))
+                      self.sluice_targets("add", "p", self.address("a"), "--weight", "3"))
         self.assertEqual(self.text_of(self.ask()), "from a")
         self.assertIn("has a target of that name",
-                      self.sluice("add", "p", self.address("a"), code=1))
-        self.assertEqual(self.sluice("remove", f"p/{self.member('a')}"),
+                      self.sluice_targets("add", "p", self.address("a"), code=1))
+        self.assertEqual(self.sluice_targets("remove", f"p/{self.member('a')}"),
                          f"{self.member('a')}: removed\n")
         self.assertEqual(self.targets(), {})
 
@@ -376,8 +338,23 @@ class ByFile(MembersCase):
         self.gateway.write_config(text)
         self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
         support.wait_until(lambda: set(self.targets()) == {"engine"}, "it is still there")
+
+    def test_a_pool_that_comes_back_finds_out_anew(self):
+        self.start(self.pool())
+        self.write([self.address("a")])
+        self.wait_for_targets("a")
+        text = self.gateway_config()
+        without = text.replace("[pool.p]", "[pool.q]").replace('target_llm = "p"',
+                                                              'target_llm = "q"')
+        self.gateway.write_config(without.replace(self.path, self.path + ".none"))
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        self.assertEqual(self.targets(), {})
+        os.remove(self.path)
+        self.gateway.write_config(text)
+        self.assertEqual(self.admin("POST", "/v1/reload").status, 200)
+        self.assertEqual(self.targets(), {})
         self.write([self.address("b")])
-        self.assertEqual(set(self.targets()), {"engine"})
+        self.wait_for_targets("b")
 
 
 @unittest.skipUnless(dns.is_allowed(), "port 53 or mount namespaces are not allowed here")
@@ -443,7 +420,8 @@ class ByName(MembersCase):
         self.HOSTS = {"a": "127-0-0-1.example", "b": "127-0-0-2.example"}
         self.assertEqual(self.ask().status, 503)
         self.result = (0, 1, [(0, 7, self.peers["a"].port, self.HOSTS["a"]),
-                              (2, 0, self.peers["b"].port, self.HOSTS["b"])])
+                              (2, 0, self.peers["b"].port, self.HOSTS["b"]),
+                              (0, 1, 0, self.HOSTS["a"])])  # No port.
         self.wait_for_targets("a", "b")
         told = self.targets()
         self.assertEqual(told[self.member("a")]["weight"], 7)

@@ -14,25 +14,7 @@ import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, event
-
-BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
-STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
-
-
-def reply(text, prompt=3, completion=2):
-    return json.dumps({
-        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text},
-                     "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": completion,
-                  "total_tokens": prompt + completion}}).encode()
-
-
-def delta(text, finish=None):
-    return event(json.dumps({
-        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}).encode())
-
+from pool_support import BODY, STREAM, PooledCase, delta, reply
 
 def answers(text):
     """Answers either way, as it is asked."""
@@ -72,7 +54,7 @@ BROKEN = refuses("500 Oops")
 STREAMED_ERROR = event(b'{"error":{"message":"out of memory","type":"server_error"}}')
 
 
-class PoolCase(unittest.TestCase):
+class PoolCase(PooledCase):
     LLM = """
 [llm.{name}]
 provider = "{provider}"
@@ -115,17 +97,6 @@ timeouts = {{ first_byte_ms = 400, silence_ms = 400, connect_ms = 400 }}
         for name, peer in self.peers.items():
             self.assertEqual(peer.errors, [], name)
 
-    def ask(self, body=BODY, fields=()):
-        client = self.gateway.client()
-        client.post(CHAT, body, fields)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def text_of(self, response):
-        self.assertEqual(response.status, 200, response.body)
-        return json.loads(response.body)["choices"][0]["message"]["content"]
-
     def streamed(self, response):
         """The texts of a whole stream, each event of which must be well-formed."""
         self.assertEqual(response.status, 200, response.body)
@@ -135,9 +106,6 @@ timeouts = {{ first_byte_ms = 400, silence_ms = 400, connect_ms = 400 }}
         for one in events[:-1]:
             texts.append(json.loads(one.removeprefix(b"data: "))["choices"][0]["delta"]["content"])
         return "".join(texts)
-
-    def seen(self, name):
-        return len(self.peers[name].requests)
 
     def fail_overs(self):
         return self.gateway.metric(r'^sluice_retries_total.*reason="fail_over"')

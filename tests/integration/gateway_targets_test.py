@@ -13,28 +13,10 @@ import time
 import unittest
 
 import gateway_support as support
-from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk, event
-from secret_watch import WatchedCase
+from gateway_support import CHAT, DONE, STREAM_HEAD, Gateway, Upstream, chunk
+from pool_support import STREAM, PooledCase, delta, reply
 
-BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
-STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
-
-
-def reply(text):
-    return json.dumps({
-        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text},
-                     "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}).encode()
-
-
-def delta(text):
-    return event(json.dumps({
-        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}).encode())
-
-
-class TargetsCase(WatchedCase):
+class TargetsCase(PooledCase):
     SHARDS = 2
     LLM = """
 [llm.{name}]
@@ -58,8 +40,7 @@ timeouts = {{ first_byte_ms = 2000, connect_ms = 400 }}
         text += f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n'
         self.gateway = Gateway(text)
         self.addCleanup(self.end)
-        lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
-        self.admin_port = int(lines[0].rsplit(":", 1)[1])
+        self.find_admin_port()
 
     def script(self, name):
         def answer(connection, request):
@@ -93,50 +74,16 @@ timeouts = {{ first_byte_ms = 2000, connect_ms = 400 }}
             peer.close()
             self.assertEqual(peer.errors, [], name)
 
-    def ask(self, body=BODY):
-        client = self.gateway.client()
-        client.post(CHAT, body)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def text_of(self, response):
-        self.assertEqual(response.status, 200, response.body)
-        return json.loads(response.body)["choices"][0]["message"]["content"]
-
     def checks(self, name):
         return [r for r in self.peers[name].requests if r.line.startswith("GET ")]
 
-    def seen(self, name):
-        return len([r for r in self.peers[name].requests if r.line.startswith("POST ")])
-
-    def admin(self, method, path, body=b""):
-        client = support.Client(self.admin_port)
-        client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                    f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def targets(self):
-        answer = self.admin("GET", "/v1/targets")
-        self.assertEqual(answer.status, 200, answer.body)
-        return {t["name"]: t for t in json.loads(answer.body)["pools"][0]["targets"]}
-
     def change(self, target, **what):
-        answer = self.admin("PATCH", f"/v1/targets/p/{target}", json.dumps(what).encode())
+        answer = self.admin("PATCH", f"/v1/targets/p/{target}", what)
         self.assertEqual(answer.status, 200, answer.body)
         changed = json.loads(answer.body)
         self.assertTrue(changed["in_force"])
         return changed["target"]
 
-    def sluice(self, *arguments, code=0):
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-        ended = subprocess.run(
-            [support.SLUICE, "targets", *arguments, "--admin", f"127.0.0.1:{self.admin_port}"],
-            env=environ, capture_output=True, timeout=support.PATIENCE_S, check=False)
-        self.assertEqual(ended.returncode, code, ended.stderr)
-        return (ended.stdout + ended.stderr).decode()
 
 
 class Changes(TargetsCase):
@@ -203,10 +150,10 @@ class Changes(TargetsCase):
 
     def test_what_makes_no_sense_is_refused(self):
         self.start('targets = ["a", "b"]\n')
-        self.assertEqual(self.admin("PATCH", "/v1/targets/p/c", b'{"weight":1}').status, 404)
-        self.assertEqual(self.admin("PATCH", "/v1/targets/q/a", b'{"weight":1}').status, 404)
-        self.assertEqual(self.admin("PATCH", "/v1/targets/p/a", b'{"mode":"x"}').status, 400)
-        self.assertEqual(self.admin("PUT", "/v1/targets/p/a", b"{}").status, 405)
+        self.assertEqual(self.admin("PATCH", "/v1/targets/p/c", {"weight": 1}).status, 404)
+        self.assertEqual(self.admin("PATCH", "/v1/targets/q/a", {"weight": 1}).status, 404)
+        self.assertEqual(self.admin("PATCH", "/v1/targets/p/a", {"mode": "x"}).status, 400)
+        self.assertEqual(self.admin("PUT", "/v1/targets/p/a", {}).status, 405)
 
 
 class Health(TargetsCase):
@@ -362,17 +309,18 @@ class Metrics(TargetsCase):
 class Command(TargetsCase):
     def test_the_table_and_the_verbs(self):
         self.start('targets = ["a/gpt-x", "b"]\nstrategy = "priority"\n')
-        self.assertEqual(self.sluice("p/a/gpt-x", "drain"), "a/gpt-x: drained, weight 1\n")
+        self.assertEqual(self.sluice_targets("p/a/gpt-x", "drain"), "a/gpt-x: drained, weight 1\n")
         self.assertEqual(self.text_of(self.ask()), "from b")
-        table = self.sluice()
+        table = self.sluice_targets()
         self.assertIn("pool p, priority, 1 of 2 in service\n", table)
         self.assertIn("a/gpt-x                        drained ", table)
-        self.assertEqual(json.loads(self.sluice("--json"))["pools"][0]["name"], "p")
-        self.assertEqual(self.sluice("p/b", "weight", "7"), "b: active, weight 7\n")
-        self.assertEqual(self.sluice("p/a/gpt-x", "activate"), "a/gpt-x: active, weight 1\n")
+        self.assertEqual(json.loads(self.sluice_targets("--json"))["pools"][0]["name"], "p")
+        self.assertEqual(self.sluice_targets("p/b", "weight", "7"), "b: active, weight 7\n")
+        self.assertEqual(self.sluice_targets("p/a/gpt-x", "activate"),
+                         "a/gpt-x: active, weight 1\n")
         self.assertEqual(self.text_of(self.ask()), "from a")
-        self.assertIn("there is no such target", self.sluice("p/x", "drain", code=1))
-        self.assertIn("expected POOL/TARGET", self.sluice("p", "drain", code=2))
+        self.assertIn("there is no such target", self.sluice_targets("p/x", "drain", code=1))
+        self.assertIn("expected POOL/TARGET", self.sluice_targets("p", "drain", code=2))
 
     def test_watching(self):
         self.start('targets = ["a", "b"]\n')

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@
 
 #include "balance/member.h"
 #include "balance/options.h"
+#include "balance/pool.h"
 #include "config/config.h"
 #include "unit/config/helpers.h"
 #include "upstream/options.h"
@@ -102,6 +104,20 @@ TEST(Membership, RemovesByNameAndInstance) {
     members = with_found(members, "p", "engine", "m", {{.address = "a:1", .instance = "two"}});
     EXPECT_THAT(members.removed, ElementsAre(RemovedTarget{"p", "spare", ""}));
     EXPECT_TRUE(has_target(loaded(), members, "p", "engine@a:1/m"));
+}
+
+TEST(Membership, WhatIsRemovedMakesRoom) {
+    std::vector<balance::Member> members(balance::Pool::kTargetsMax);
+    for (size_t i = 0; i < members.size(); ++i) {
+        members[i].address = "a:" + std::to_string(1 + i);
+    }
+    Membership full = found(std::move(members));
+    full.removed = {{"p", "spare", ""}};
+    EXPECT_TRUE(has_target(loaded(), full, "p", "engine@a:4096/m"));
+    full.added = {{.pool = "p", .target = {.llm = "engine", .model = "m"}, .address = "b:1"}};
+    EXPECT_FALSE(has_target(loaded(), full, "p", "engine@b:1/m")) << "there is no room";
+    full.removed.push_back({"p", "engine@a:7/m", ""});
+    EXPECT_TRUE(has_target(loaded(), full, "p", "engine@b:1/m"));
 }
 
 TEST(Membership, RemembersWhatWasRemovedForAsLongAsItIsFound) {
