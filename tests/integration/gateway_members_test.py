@@ -171,6 +171,21 @@ class ByHand(MembersCase):
         self.assertEqual(answer.status, 201, answer.body)
         self.assertIn("engine", self.targets())
 
+    def test_a_silent_one_is_found_dead_although_members_come_and_go(self):
+        def is_silent(connection, request):
+            connection.wait_for_end()
+            return False
+        self.script = lambda name: is_silent
+        self.start(self.POOL + 'health = { check = "all", interval_ms = 100, timeout_ms = 600, '
+                   'failures_max = 1 }\n')
+        self.add("a")
+
+        def is_dead():
+            self.add("b")
+            self.remove(self.member("b"))
+            return not self.targets()[self.member("a")]["health"]["healthy"]
+        support.wait_until(is_dead, "it is taken for healthy")
+
     def test_series_are_those_of_the_llm(self):
         self.start(self.POOL)
         for name in ("a", "b"):
