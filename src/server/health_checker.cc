@@ -159,13 +159,14 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
             subject->states.push_back(state);
         }
     }
-    std::map<std::pair<std::string_view, std::string_view>, SubjectPtr> known;
+    using PoolAndLlm = std::pair<std::string_view, std::string_view>;
+    std::map<PoolAndLlm, SubjectPtr> known;
     for (const SubjectPtr& old : before) {
-        known.emplace(std::pair(old->pool, old->llm), old);
+        known.emplace(PoolAndLlm(old->pool, old->llm), old);
         old->is_retired = true;
     }
     for (const SubjectPtr& subject : subjects_) {
-        const auto old = known.find(std::pair(subject->pool, subject->llm));
+        const auto old = known.find(PoolAndLlm(subject->pool, subject->llm));
         if (old == known.end() || !is_same(*old->second, *subject)) {
             continue;
         }
