@@ -129,6 +129,7 @@ struct QueueOptions {
 enum class MidStream : uint8_t {
     error,    // The client is told.
     restart,  // Another target answers from the beginning, behind an event that says so.
+    go_on,    // Another target goes on where the text broke off.
 };
 
 // Failures of a target after which another one is asked.

@@ -252,7 +252,8 @@ inline constexpr auto kFamilies = std::to_array<MetricFamily>({
             {"route", "upstream", "phase"}),
     counter("sluice_retries_total",
             "Requests that were sent again, by the reason: idle_death, connect, status, throttled, "
-            "reply, key_refused, key_throttled, fail_over, restart.",
+            "reply, key_refused, key_throttled, fail_over, restart, "
+            "continuation.",
             {"route", "upstream", "reason"}),
     counter("sluice_retries_denied_total",
             "Requests that were not sent again because the budget for retries was used up.",

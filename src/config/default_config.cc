@@ -27,6 +27,10 @@ path_prefix = "/v1/responses"
 target_llm = "simulated"
 
 [[route]]
+path_prefix = "/v1/messages"
+target_llm = "simulated"
+
+[[route]]
 path_prefix = "/v1/models"
 target_llm = "simulated"
 )toml";
@@ -52,6 +56,10 @@ target_llm = "openai"
 
 [[route]]
 path_prefix = "/v1/responses"
+target_llm = "openai"
+
+[[route]]
+path_prefix = "/v1/messages"
 target_llm = "openai"
 
 [[route]]

@@ -71,6 +71,9 @@ constexpr Feature kFeatures[] = {
     {"count_tokens", "count", "It counts the tokens of a prompt; else they are estimated."},
     {"responses", "responses", "`/responses`, relayed."},
     {"completions", "completions", "`/completions`, relayed."},
+    {"prefill", "prefill",
+     "It goes on with an answer whose beginning it is given; see "
+     "[BALANCING.md](BALANCING.md#streams-that-break-off-inside)."},
 };
 
 struct NamedText {
@@ -102,6 +105,9 @@ constexpr NamedText kQuirkTexts[] = {
     {"tgi_request", "`response_format` takes the form of Text Generation Inference."},
     {"returns_old_reasoning", "Reasoning of earlier turns goes back as well."},
     {"ids_repeat", "Ids of replies are replaced, as they come again."},
+    {"continue_final_message",
+     "The beginning of an answer is gone on with by `continue_final_message`."},
+    {"prefix_flag", "The beginning of an answer says `\"prefix\": true`."},
 };
 
 std::string_view quirk_text(std::string_view name) {

@@ -20,7 +20,7 @@ struct ChoiceNames<balance::Strategy> {
 
 template <>
 struct ChoiceNames<balance::MidStream> {
-    static constexpr std::string_view kNames[] = {"error", "restart"};
+    static constexpr std::string_view kNames[] = {"error", "restart", "continue"};
 };
 
 template <>
@@ -125,7 +125,9 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         "fail_over.mid_stream",
         "What becomes of a stream that breaks off after part of it was passed on: error tells the "
         "client; restart lets another target answer from the beginning, behind an event that says "
-        "so (chat completions and completions only; docs/BALANCING.md has its form)."),
+        "so (chat completions and completions only; docs/BALANCING.md has its form); continue "
+        "gives the text so far to another target that can go on with it (capability prefill), and "
+        "the client sees one answer."),
     setting<&PoolOptions::breaker, &BreakerOptions::enabled>(
         "breaker.enabled", "Keeps requests away from a target that fails."),
     setting<&PoolOptions::breaker, &BreakerOptions::failures_max>("breaker.failures_max",

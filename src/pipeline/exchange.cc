@@ -28,6 +28,7 @@
 #include "json/unescape.h"
 #include "pipeline/chain.h"
 #include "pipeline/client_call.h"
+#include "pipeline/continuation.h"  // IWYU pragma: keep, it is behind a pointer
 #include "pipeline/cors.h"
 #include "pipeline/exchange_cost.h"
 #include "pipeline/exchange_record.h"
@@ -302,7 +303,8 @@ coro::Task<Status> Exchange::ask_target() {
 
 // It does not speak the client's API, or what it says must be read on the way.
 bool Exchange::must_translate(const LlmTarget& target) const {
-    return !target.service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_));
+    return !target.service->relays(call_) || (!reply_filters().empty() && has_reply_text(call_)) ||
+           continues_streams();
 }
 
 void Exchange::note_dialects() {

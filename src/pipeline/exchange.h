@@ -71,6 +71,7 @@ struct VirtualKey;
 namespace sluice::pipeline {
 
 class ChainRun;
+class Continuation;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class ReplyFacts;
 enum class FailureClass : uint8_t;
@@ -207,6 +208,7 @@ private:
     bool has_told_part() const;
     bool may_begin_anew(const Error& error);
     bool begins_anew(FailureClass failure);
+    bool continues_streams() const;
     void mark_restart();
     void tell_in_stream(const Error& error);
     // dispatch.cc
@@ -231,6 +233,7 @@ private:
     bool take_context(Translated& translated, const providers::ChatRequest& request) const;
     void replace_body(Slice body);
     Error keep_refusal(const Error& error);
+    Status answer_with_count(const providers::ChatRequest& request);
     // fetch_remote.cc
     coro::Task<Result<const providers::ChatRequest*>> fetch_remote(
         const providers::ChatRequest& request,
@@ -252,6 +255,7 @@ private:
                                      ListedModels& listed);
     Result<const access::VirtualKey*> who_asks_for_models(std::span<const Route* const> routes);
     // transcode.cc
+    std::span<providers::ReplyFilter* const> stream_filters() const;
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
     class Transcoding;
     coro::Task<Status> transcode_stream();
@@ -277,6 +281,8 @@ private:
     // simulate.cc
     coro::Task<Status> simulate();
     coro::Task<Status> simulate_stream(providers::SimulatedAnswer& answer);
+    Result<bool> ask_simulator_as_chat();
+    Status answer_as_message(std::string_view chat);
     coro::Task<Status> think(Duration time);
     Status answer_with_models(int64_t now_s);
     Status answer_with_json(uint16_t status, std::string_view text);
@@ -335,6 +341,7 @@ private:
     const Refused* refused_ = nullptr;  // The error response itself, where it may go on as it is.
     std::unique_ptr<TargetChoice> choice_;  // When its route leads to a pool.
     std::unique_ptr<Hedge> hedge_;          // When that may ask a second target at the same time.
+    std::unique_ptr<Continuation> continuation_;  // When its stream may be gone on with.
     ClientCall call_;
     json::Field model_field_;             // Where the model stands, when its name is to be changed.
     const upstream::Key* key_ = nullptr;  // Of this attempt; lives as long as the snapshot.

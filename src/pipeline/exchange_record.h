@@ -33,9 +33,10 @@ enum class RetryReason : uint8_t {
     key_refused,    // With another key: this one was refused,
     key_throttled,  // or is to rest.
     fail_over,      // At another target.
-    restart,        // Likewise, after part of an answer had gone to the client.
+    restart,        // Likewise, after part of an answer had gone to the client,
+    continuation,   // or to go on with that part.
 };
-inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::restart) + 1;
+inline constexpr size_t kRetryReasons = static_cast<size_t>(RetryReason::continuation) + 1;
 std::string_view retry_reason_name(RetryReason reason);
 
 // What guards have done about an exchange's texts: matches by action, and the rule of the first.

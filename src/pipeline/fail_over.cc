@@ -140,7 +140,11 @@ bool Exchange::choose_among_left() {
         if (target == nullptr) {
             return false;
         }
-        if (target->upstream->options().is_simulated() || target->service->can_serve(call_)) {
+        const bool can_go_on = target->service->vendor().capabilities.prefill;
+        const bool can_serve = target->upstream->options().is_simulated()
+                                   ? !has_told_part()
+                                   : target->service->can_serve(call_);
+        if (can_serve && (can_go_on || continuation_ == nullptr || !has_told_part())) {
             turn_to(*target);
             return true;
         }

@@ -50,8 +50,6 @@ namespace sluice::pipeline {
 
 namespace {
 
-// What the longest wrapping around a request's own bytes takes.
-constexpr size_t kWrappingBytes = 1024;
 // So much without the end of an event is an answer, too.
 constexpr size_t kBeginningBytesMax = size_t{256} * 1024;
 

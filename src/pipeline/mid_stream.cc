@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "http/server_exchange.h"
 #include "json/unescape.h"
+#include "pipeline/continuation.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/failures.h"
@@ -29,6 +30,8 @@ namespace sluice::pipeline {
 
 namespace {
 
+constexpr std::string_view kCutCode = "stream_truncated";
+
 // Streams of chunks that stand for themselves. The other dialects count their events, and have no
 // way to begin twice.
 bool can_begin_twice(const ClientCall& call) {
@@ -41,12 +44,22 @@ bool can_begin_twice(const ClientCall& call) {
 // Whether its request may be needed after part of the answer was told. Whoever looks at answers
 // (caches, guards) must not see two of them as one.
 bool Exchange::keeps_request() const {
+    if (continuation_ != nullptr) {
+        return true;
+    }
     if (choice_ == nullptr || !wants_stream_ || !can_begin_twice(call_)) {
         return false;
     }
     const balance::FailOverOptions& options = route_->pool->pool->options().fail_over;
     const bool is_read = chain_ != nullptr && chain_->needs().response_body;
     return options.mid_stream == balance::MidStream::restart && !is_read && reply_filters().empty();
+}
+
+// Whether another target may go on with a stream. Guards would read each part as the whole.
+bool Exchange::continues_streams() const {
+    return choice_ != nullptr && wants_stream_ && call_.is_known &&
+           call_.operation == providers::Operation::chat && reply_filters().empty() &&
+           route_->pool->pool->options().fail_over.mid_stream == balance::MidStream::go_on;
 }
 
 bool Exchange::has_told_part() const {
@@ -57,7 +70,8 @@ bool Exchange::has_told_part() const {
 // once; otherwise it is told when nothing does.
 bool Exchange::may_begin_anew(const Error& error) {
     const bool may = error.source == ErrorSource::upstream && has_told_part() &&
-                     intake_ != nullptr && keeps_request() && !reason_to_stop();
+                     intake_ != nullptr && keeps_request() && !reason_to_stop() &&
+                     (continuation_ == nullptr || continuation_->can_continue());
     owes_error_ = owes_error_ || may;
     return may;
 }
@@ -81,7 +95,10 @@ bool Exchange::begins_anew(FailureClass failure) {
     if (part.usage.is_known) {
         record_.extra_usages = &client_.arena().make<ExtraUsage>(part);
     }
-    begin_retry(RetryReason::restart);
+    if (continuation_ != nullptr) {
+        continuation_->keep(std::move(translated_));
+    }
+    begin_retry(continuation_ == nullptr ? RetryReason::restart : RetryReason::continuation);
     make_out_anew();
     return true;
 }
@@ -90,6 +107,9 @@ bool Exchange::begins_anew(FailureClass failure) {
 // it: what came before it is void, and the answer begins.
 void Exchange::mark_restart() {
     owes_error_ = false;
+    if (continuation_ != nullptr) {
+        return;  // One answer.
+    }
     const bool is_chat = call_.dialect == providers::Dialect::chat;
     const int64_t now_s = services_.proactor.ring().wall_clock_ns() / 1'000'000'000;
     std::string event = "data: {\"id\":\"";
@@ -104,9 +124,18 @@ void Exchange::mark_restart() {
 
 // The event that says that the stream broke off.
 void Exchange::tell_in_stream(const Error& error) {
+    const bool is_cut = error.kind == ErrorKind::closed_early || error.kind == ErrorKind::reset;
+    if (continuation_ != nullptr) {
+        providers::ProviderError told = provider_error_for(error, {}, client_.arena());
+        told = refusal_ != nullptr ? *refusal_ : told;
+        told.code = is_cut ? kCutCode : told.code;
+        continuation_->give_up(told);
+        client_.write_body(continuation_->output().take());
+        return;
+    }
     ErrorAnswer answer = answer_for(error);
-    if (error.kind == ErrorKind::closed_early || error.kind == ErrorKind::reset) {
-        answer.code = "stream_truncated";
+    if (is_cut) {
+        answer.code = kCutCode;
     }
     const std::string event = error_event(answer, error_message(error, {}), Terminator::done);
     client_.write_body(Slice::copy_of(event));

@@ -70,6 +70,8 @@ std::string_view retry_reason_name(RetryReason reason) {
             return "fail_over";
         case RetryReason::restart:
             return "restart";
+        case RetryReason::continuation:
+            return "continuation";
     }
     return "";
 }

@@ -2,12 +2,15 @@
 //
 // Takes the place of dispatch and relay for upstreams with provider = "simulated", so that a
 // gateway without a key answers at once, and everything around an upstream can be tried.
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/arena.h"
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/slice.h"
@@ -18,13 +21,21 @@
 #include "http/header_names.h"
 #include "http/server_exchange.h"
 #include "http/types.h"
+#include "json/tree.h"
+#include "json/writer.h"
 #include "net/deadline.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/output_text.h"
 #include "pipeline/request_intake.h"
+#include "pipeline/translated.h"
 #include "pipeline/usage_chunk.h"
+#include "providers/canonical.h"
+#include "providers/dialect.h"
+#include "providers/provider_error.h"
 #include "providers/simulated_llm.h"
 #include "providers/simulated_request.h"
+#include "providers/transcoder.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
@@ -36,6 +47,31 @@ using providers::SimulatedAnswer;
 using providers::SimulatedPace;
 
 constexpr std::string_view kModelsPath = "/models";
+
+// Events of a chat completion as those of a message.
+class MessageEvents {
+public:
+    MessageEvents(const Translated& translated, Arena& arena)
+        : transcoder_(*translated.client,
+                      *translated.upstream,
+                      translated.target,
+                      translated.context,
+                      text_,
+                      arena) {}
+    void write(std::string_view events, bool is_last, http::ServerExchange& client) {
+        transcoder_.feed(events);
+        if (is_last) {
+            transcoder_.end();
+        }
+        if (text_.has_text()) {
+            client.write_body(text_.take());
+        }
+    }
+
+private:
+    EventText text_;
+    providers::StreamTranscoder transcoder_;
+};
 
 Usage usage_of(const SimulatedAnswer& answer) {
     return {.prompt_tokens = answer.usage().prompt_tokens,
@@ -52,16 +88,25 @@ coro::Task<Status> Exchange::simulate() {
         co_return answer_with_models(now_s);
     }
     providers::SimulatedEndpoint endpoint{};
-    if (!providers::simulated_endpoint_of(record_.path, endpoint) ||
+    const bool is_messages = call_.is_known && call_.dialect == providers::Dialect::messages;
+    if ((!is_messages && !providers::simulated_endpoint_of(record_.path, endpoint)) ||
         client_.head().method != http::Method::post) {
         co_return fail({.kind = ErrorKind::no_route, .source = ErrorSource::client});
     }
     const upstream::SimulatorOptions& options = target_->upstream->options().simulator;
+    if (is_messages) {
+        CO_TRY(const bool is_answered, ask_simulator_as_chat());
+        if (is_answered) {
+            co_return Status();
+        }
+    }
     const std::string body = intake_->held().to_string();
     CO_TRY(auto texts, providers::read_simulated_request(endpoint, body, services_.document,
                                                          client_.request_arena()));
-    strips_usage_ = wants_stream_ && !texts.request.include_usage && hides_usage();
-    texts.request.include_usage = texts.request.include_usage || strips_usage_;
+    if (!is_messages) {
+        strips_usage_ = wants_stream_ && !texts.request.include_usage && hides_usage();
+    }
+    texts.request.include_usage = texts.request.include_usage || strips_usage_ || is_messages;
     SimulatedAnswer answer(texts.request, {.tokens = options.tokens,
                                            .embedding_dimensions = options.embedding_dimensions,
                                            .created_s = now_s,
@@ -80,7 +125,42 @@ coro::Task<Status> Exchange::simulate() {
     record_.first_byte = clock();
     std::string text;
     answer.append_body(text);
-    co_return answer_with_json(200, text);
+    co_return is_messages ? answer_as_message(text) : answer_with_json(200, text);
+}
+
+// The simulator speaks OpenAI's API; clients of Anthropic's are translated for. True when the
+// answer is there already.
+Result<bool> Exchange::ask_simulator_as_chat() {
+    TRY(const json::Value* const body, begin_translation());
+    Translated& translated = *translated_;
+    const auto request = translated.client->decode_request(*body, translated.translation);
+    if (!request) {
+        return fail(keep_refusal(request.error()));
+    }
+    if (call_.operation == providers::Operation::count_tokens) {
+        TRY_VOID(answer_with_count(**request));
+        return true;
+    }
+    take_context(translated, **request);
+    keep_context();
+    BodyText encoded(body->raw().size() + kWrappingBytes);
+    TRY_VOID(translated.upstream->encode_request(**request, translated.target,
+                                                 translated.translation, encoded));
+    replace_body(encoded.take());
+    return false;
+}
+
+Status Exchange::answer_as_message(std::string_view chat) {
+    std::string text;
+    json::StringText output(text);
+    providers::Usage usage;
+    providers::ProviderError failure;
+    const bool is_said = providers::transcode_whole(*translated_->client, *translated_->upstream,
+                                                    translated_->target, translated_->context, chat,
+                                                    output, client_.arena(), usage, failure);
+    SLUICE_ASSERT(is_said);
+    output.finish();
+    return answer_with_json(200, text);
 }
 
 // Waits as a model would; ends early when the client leaves.
@@ -109,6 +189,10 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
     let_go_of_request();
     record_.responded = clock();
     record_.ended_in = Phase::relay;
+    std::optional<MessageEvents> as_message;
+    if (translated_ != nullptr) {
+        as_message.emplace(*translated_, client_.arena());
+    }
     std::string events;
     while (answer.has_event()) {
         events.clear();
@@ -116,7 +200,9 @@ coro::Task<Status> Exchange::simulate_stream(SimulatedAnswer& answer) {
             answer.append_event(events);
             ++record_.events;
         } while (answer.has_event() && answer.pace() == SimulatedPace::at_once);
-        if (strips_usage_ && may_hold_usage(events)) {
+        if (as_message) {
+            as_message->write(events, !answer.has_event(), client_);
+        } else if (strips_usage_ && may_hold_usage(events)) {
             write_without_usage(client_, events);
         } else {
             client_.write_body(Slice::copy_of(events));

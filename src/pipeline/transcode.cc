@@ -21,6 +21,7 @@
 #include "http/header_names.h"
 #include "http/server_exchange.h"
 #include "net/deadline.h"
+#include "pipeline/continuation.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/forward_headers.h"
@@ -182,18 +183,27 @@ coro::Task<Status> Exchange::transcode_whole() {
     co_return Status();
 }
 
+std::span<providers::ReplyFilter* const> Exchange::stream_filters() const {
+    return continuation_ == nullptr ? reply_filters() : continuation_->as_filters();
+}
+
 // One stream: what has arrived goes through the transcoder, what that says goes to the client.
 class Exchange::Transcoding final : public StreamProbe {
 public:
     explicit Transcoding(Exchange& exchange)
         : exchange_(exchange),
+          text_(exchange.continuation_ == nullptr ? own_text_ : exchange.continuation_->output()),
           transcoder_(*exchange.translated_->client,
                       *exchange.translated_->upstream,
                       exchange.translated_->target,
                       exchange.translated_->context,
                       text_,
                       exchange.client_.arena(),
-                      exchange.reply_filters()) {}
+                      exchange.stream_filters()) {
+        if (exchange.continuation_ != nullptr) {
+            exchange.continuation_->attach();
+        }
+    }
 
     // Takes what was received before it was there.
     Status begin_with(std::span<const http::BodyPiece> pieces) {
@@ -230,7 +240,11 @@ public:
         if (error.kind == ErrorKind::closed_early || error.kind == ErrorKind::reset) {
             failure.code = "stream_truncated";
         }
-        transcoder_.fail_with(failure);
+        if (exchange_.continuation_ != nullptr && transcoder_.has_started()) {
+            exchange_.continuation_->give_up(failure);
+        } else {
+            transcoder_.fail_with(failure);
+        }
         if (is_head_sent_ && text_.has_text()) {
             exchange_.client_.write_body(text_.take());
         } else if (is_head_sent_) {
@@ -238,6 +252,12 @@ public:
                                                               exchange_.record_.request_id, text_);
             exchange_.client_.write_body(text_.take());
         }
+    }
+
+    // What the reply itself says, which was held back.
+    void pass_failure_on() {
+        exchange_.continuation_->give_up(transcoder_.failure());
+        exchange_.client_.write_body(text_.take());
     }
 
     // Something that says nothing, so that a connection stays alive or shows that it is dead.
@@ -302,7 +322,8 @@ private:
     }
 
     Exchange& exchange_;
-    EventText text_;
+    EventText own_text_;
+    EventText& text_;
     providers::StreamTranscoder transcoder_;
     bool is_head_sent_ = false;
 };
@@ -327,6 +348,13 @@ coro::Task<Status> Exchange::transcode_stream() {
             transcoding.break_off(done.error());
         }
         co_return done;
+    }
+    if (continuation_ != nullptr && continuation_->holds_error()) {
+        refusal_ = &client_.arena().make<providers::ProviderError>(transcoder.failure());
+        if (!may_begin_anew(kUpstreamRefused)) {
+            transcoding.pass_failure_on();
+        }
+        co_return fail(kUpstreamRefused);
     }
     if (transcoder.has_failed()) {
         const Error why = transcoder.has_refused() ? kBlocked : kUpstreamRefused;

@@ -15,6 +15,7 @@
 #include "coro/task.h"
 #include "http/header_names.h"
 #include "json/tree.h"
+#include "pipeline/continuation.h"
 #include "pipeline/exchange.h"
 #include "pipeline/fetch_remote.h"
 #include "pipeline/llm_target.h"
@@ -36,9 +37,6 @@ namespace sluice::pipeline {
 namespace {
 
 using providers::Operation;
-
-// What the longest wrapping around a request's own bytes takes.
-constexpr size_t kWrappingBytes = 1024;
 
 }  // namespace
 
@@ -119,20 +117,31 @@ coro::Task<Status> Exchange::translate() {
         co_return fail(keep_refusal(request.error()));
     }
     if (call_.operation == Operation::count_tokens) {
-        const std::string tokens = std::to_string(providers::estimate_prompt_tokens(**request));
-        const std::string text = "{\"input_tokens\":" + tokens + "}";
-        co_return answer_with_json(200, text);
+        co_return answer_with_count(**request);
     }
     strips_usage_ = take_context(translated, **request);
-    CO_TRY_VOID(co_await encode_for_upstream(**request, body->raw().size()));
+    const providers::ChatRequest* asked = *request;
+    if (continues_streams() && has_told_part()) {
+        asked = &continuation_->continued(**request, client_.request_arena());
+    } else if (continues_streams() && Continuation::can_follow(**request)) {
+        continuation_ = std::make_unique<Continuation>();
+    }
+    CO_TRY_VOID(co_await encode_for_upstream(*asked, body->raw().size()));
     co_return co_await ask_translated();
+}
+
+Status Exchange::answer_with_count(const providers::ChatRequest& request) {
+    const std::string tokens = std::to_string(providers::estimate_prompt_tokens(request));
+    const std::string text = "{\"input_tokens\":" + tokens + "}";
+    return answer_with_json(200, text);
 }
 
 // Anthropic's API on both sides, though another cloud hosts it: nothing is lost that nobody here
 // knows. Filters of the reply want to read and write it.
 bool Exchange::passes_on_messages(const LlmTarget& target) const {
     return call_.operation == Operation::chat && call_.dialect == providers::Dialect::messages &&
-           !target.service->vendor().hosted_version.empty() && reply_filters().empty();
+           !target.service->vendor().hosted_version.empty() && reply_filters().empty() &&
+           !continues_streams();
 }
 
 Slice Exchange::hosted_request(Translated& translated, const json::Value& body) {

@@ -1,6 +1,7 @@
 // What an exchange keeps while its request speaks another dialect than its upstream.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -13,6 +14,9 @@
 #include "providers/vendor.h"
 
 namespace sluice::pipeline {
+
+// What the longest wrapping around a request's own bytes takes.
+inline constexpr size_t kWrappingBytes = 1024;
 
 struct Translated {
     Translated(Arena& arena, providers::UnsupportedPolicy policy, const TenantSignatures& of_calls)

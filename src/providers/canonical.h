@@ -143,6 +143,9 @@ struct ChatRequest {
     std::string_view metadata = {};    // JSON
     std::string_view logit_bias = {};  // JSON
 
+    // The last message is the beginning of the answer, which the model is to go on with.
+    bool continues_answer = false;
+
     // What the reply repeats of the request (Responses): members of its object, in the arena.
     std::string_view echo = {};
 

@@ -30,6 +30,7 @@ constexpr auto kMembers = std::to_array<Member>({
     &Capabilities::count_tokens,
     &Capabilities::responses,
     &Capabilities::completions,
+    &Capabilities::prefill,
 });
 
 constexpr auto kNames = std::to_array<std::string_view>({
@@ -50,6 +51,7 @@ constexpr auto kNames = std::to_array<std::string_view>({
     "count_tokens",
     "responses",
     "completions",
+    "prefill",
 });
 
 static_assert(kMembers.size() == kNames.size() && kMembers.size() == sizeof(Capabilities));

@@ -283,6 +283,10 @@ Status MessageWriter::write(const Message& message, size_t index, bool is_curren
         writer_.key("tool_call_id").text(id.raw);
     }
     TRY_VOID(write_extensions(message));
+    const bool is_last = index + 1 == body_.request.messages.size();
+    if (is_last && body_.request.continues_answer && has(Quirk::prefix_flag)) {
+        writer_.key("prefix").boolean(true);
+    }
     writer_.end_object();
     return {};
 }

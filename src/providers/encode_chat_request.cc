@@ -161,6 +161,13 @@ void put_stream(ChatBody& body) {
     }
 }
 
+void put_continuation(ChatBody& body) {
+    if (body.request.continues_answer && body.target.has(Quirk::continue_final_message)) {
+        body.writer.key("continue_final_message").boolean(true);
+        body.writer.key("add_generation_prompt").boolean(false);
+    }
+}
+
 Status put_labels(ChatBody& body) {
     const ChatRequest& request = body.request;
     TRY_VOID(put_text(body, "user", request.user));
@@ -229,6 +236,7 @@ Status encode_chat_request(const ChatRequest& request,
     TRY_VOID(encode_chat_tools(body));
     TRY_VOID(encode_chat_reasoning(body));
     put_stream(body);
+    put_continuation(body);
     TRY_VOID(put_labels(body));
     TRY_VOID(put_others(body));
     body.writer.end_object();

@@ -86,6 +86,10 @@ enum class Quirk : uint32_t {
     returns_old_reasoning = 1U << 20,
     // Replies have ids that come again: the client gets one of ours.
     ids_repeat = 1U << 21,
+    // An answer is gone on with by continue_final_message, without a prompt for a new one.
+    continue_final_message = 1U << 22,
+    // An answer is gone on with where its message says "prefix": true.
+    prefix_flag = 1U << 23,
 };
 
 using Quirks = uint32_t;
@@ -115,6 +119,7 @@ struct Capabilities {
     bool count_tokens = false;
     bool responses = false;    // OpenAI's Responses API
     bool completions = false;  // OpenAI's legacy completions
+    bool prefill = false;      // Goes on with an answer whose beginning it is given.
 
     bool operator==(const Capabilities&) const = default;
 };

@@ -22,7 +22,7 @@ extern constinit const Vendor kDeepSeek = {
     .path = openai_path,
     .quirks = Quirk::normalize_replies | Quirk::max_tokens_only | Quirk::no_developer_role |
               Quirk::no_openai_extras | Quirk::no_strict_tools | Quirk::known_fields_only |
-              Quirk::thinking_switch | Quirk::returns_reasoning_content,
+              Quirk::thinking_switch | Quirk::returns_reasoning_content | Quirk::prefix_flag,
     .capabilities = {.vision = false,
                      .image_urls = false,
                      .json_schema = false,

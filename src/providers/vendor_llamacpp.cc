@@ -14,7 +14,7 @@ extern constinit const Vendor kLlamaCpp = {
     .quirks = Quirk::normalize_replies | Quirk::max_tokens_only | Quirk::no_developer_role |
               Quirk::no_openai_extras | Quirk::no_strict_tools | Quirk::returns_reasoning_content |
               Quirk::template_thinking | Quirk::three_efforts,
-    .capabilities = {.embeddings = true, .responses = true, .completions = true},
+    .capabilities = {.embeddings = true, .responses = true, .completions = true, .prefill = true},
     .health_path = "/health",
 };
 

@@ -24,8 +24,9 @@ extern constinit const Vendor kMistral = {
     .path = openai_path,
     .quirks = Quirk::normalize_replies | Quirk::no_stream_options | Quirk::max_tokens_only |
               Quirk::no_developer_role | Quirk::no_openai_extras | Quirk::tool_choice_any |
-              Quirk::nine_letter_tool_ids | Quirk::random_seed | Quirk::known_fields_only,
-    .capabilities = {.audio = true, .logprobs = false, .embeddings = true},
+              Quirk::nine_letter_tool_ids | Quirk::random_seed | Quirk::known_fields_only |
+              Quirk::prefix_flag,
+    .capabilities = {.audio = true, .logprobs = false, .embeddings = true, .prefill = true},
     .own_fields = kOwnFields,
     .dropped_fields = kDroppedFields,
 };

@@ -94,6 +94,8 @@ constexpr std::pair<std::string_view, Quirk> kQuirkNames[] = {
     {"tgi_request", Quirk::tgi_request},
     {"returns_old_reasoning", Quirk::returns_old_reasoning},
     {"ids_repeat", Quirk::ids_repeat},
+    {"continue_final_message", Quirk::continue_final_message},
+    {"prefix_flag", Quirk::prefix_flag},
 };
 
 }  // namespace

@@ -13,8 +13,12 @@ extern constinit const Vendor kVLlm = {
     .path = openai_path,
     .quirks = Quirk::normalize_replies | Quirk::max_tokens_only | Quirk::no_developer_role |
               Quirk::no_openai_extras | Quirk::no_strict_tools | Quirk::returns_reasoning |
-              Quirk::template_thinking | Quirk::three_efforts,
-    .capabilities = {.audio = true, .embeddings = true, .responses = true, .completions = true},
+              Quirk::template_thinking | Quirk::three_efforts | Quirk::continue_final_message,
+    .capabilities = {.audio = true,
+                     .embeddings = true,
+                     .responses = true,
+                     .completions = true,
+                     .prefill = true},
     .health_path = "/health",
 };
 

@@ -284,7 +284,17 @@ class MidStream(PoolCase):
         return [e.removeprefix(b"data: ") for e in response.body.split(b"\n\n") if e]
 
     def test_another_target_begins_anew(self):
-        self.start(cut_after(chunk(delta("half"))), answers("from b"), pool=self.RESTART)
+        self.begin_anew()
+        self.log("upstream=b pool=p")
+        self.log("part_upstream=a")
+        self.log("attempts=2 retry_reason=restart")
+
+    def test_whoever_is_traced_gets_it_too(self):
+        self.begin_anew('[traces]\nendpoint = "http://127.0.0.1:9"\nsample_ratio = 1.0\n')
+
+    def begin_anew(self, more=""):
+        self.start(cut_after(chunk(delta("half"))), answers("from b"), pool=self.RESTART,
+                   more=more)
         response = self.ask(STREAM)
         events = self.events_of(response)
         self.assertEqual(events[-1], b"[DONE]")
@@ -296,9 +306,6 @@ class MidStream(PoolCase):
         self.assertEqual("".join(texts), "from b")
         self.assertEqual((self.seen("a"), self.seen("b")), (1, 1))
         self.assertEqual(self.peers["b"].requests[0].body, STREAM)
-        self.log("upstream=b pool=p")
-        self.log("part_upstream=a")
-        self.log("attempts=2 retry_reason=restart")
 
     def test_without_another_target_the_client_is_told(self):
         self.start(cut_after(chunk(delta("half"))), pool=(
@@ -649,27 +656,6 @@ class ScriptedHedges(PoolCase):
         self.assertEqual(self.text_of(self.ask()), "from a")
         self.assertEqual(self.text_of(self.ask()), "from b")
         self.assertEqual(self.gateway.metric('sluice_target_pushbacks_total.*target="b"'), 0)
-
-
-class MidStream(PoolCase):
-    def begin_anew(self, more=""):
-        self.start(cut_after(chunk(delta("half"))), answers("whole"), more=more,
-                   pool='targets = ["a", "b"]\nstrategy = "priority"\n'
-                        'fail_over = { mid_stream = "restart" }\n')
-        response = self.ask(STREAM)
-        events = [e.removeprefix(b"data: ") for e in response.body.split(b"\n\n") if e]
-        self.assertEqual(events[-1], b"[DONE]")
-        marks = [i for i, e in enumerate(events[:-1])
-                 if json.loads(e).get("sluice") == {"restarted": True}]
-        self.assertEqual(len(marks), 1, events)
-        self.assertIn(b"half", b"".join(events[:marks[0]]))
-        self.assertIn(b"whole", b"".join(events[marks[0]:]))
-
-    def test_a_stream_that_breaks_off_begins_anew_behind_a_mark(self):
-        self.begin_anew()
-
-    def test_whoever_is_traced_gets_it_too(self):
-        self.begin_anew('[traces]\nendpoint = "http://127.0.0.1:9"\nsample_ratio = 1.0\n')
 
 
 class Strategies(PoolCase):

@@ -48,8 +48,12 @@ def node(folder, script, environment):
 
 
 def config_for(mock_port, vectors_port):
-    """Routes /mock and /relay to llm-mock, the others to the vectors, each as its own service."""
-    text = '[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n'
+    """Routes /simulated to the simulator, /mock and /relay to llm-mock, the others to the vectors,
+    each as its own service."""
+    text = ('[server]\nhost = "127.0.0.1"\nport = 0\nshards = 1\n'
+            '\n[llm.simulated]\nprovider = "simulated"\nsimulator.inter_token_time_ms = 0\n'
+            'simulator.time_to_first_token_ms = 0\n'
+            '\n[[route]]\npath_prefix = "/simulated"\ntarget_llm = "simulated"\n')
     for name, provider, port, base in (
             ("mock", "openai_compatible", mock_port, "/v1"),
             ("relay", "openai", mock_port, "/v1"),

@@ -120,6 +120,31 @@ TEST_F(MidStreamStory, ATargetThatGoesSilentIsReplaced) {
     expect_nothing_held();
 }
 
+TEST_F(MidStreamStory, AnotherTargetGoesOnWithTheText) {
+    config_.pools.front().fail_over.mid_stream = balance::MidStream::go_on;
+    for (upstream::UpstreamOptions& upstream : config_.upstreams) {
+        upstream.vendor.supports = {"prefill"};
+    }
+    llm().timeouts.silence_ms = 500;
+    for (const Ending ending : {Ending::reset, Ending::close, Ending::stall}) {
+        if (gateway_ == nullptr) {
+            start_pool(breaks("llm", ending), streams("other"));
+        } else {
+            start(breaks("llm", ending));
+        }
+        const std::string body = ask();
+        EXPECT_TRUE(is_whole_);
+        EXPECT_FALSE(body.contains("error")) << body;
+        EXPECT_LT(body.find("llm"), body.find("other")) << body;
+        EXPECT_TRUE(body.ends_with(kDone)) << body;
+        EXPECT_TRUE(other_->requests().back()->message.body.contains(
+            R"({"role":"assistant","content":"llm"})"));
+    }
+    EXPECT_EQ(gateway_->metric("sluice_retries_total", "continuation"), 3);
+    EXPECT_EQ(gateway_->metric("sluice_errors_total"), 0);
+    expect_nothing_held();
+}
+
 TEST_F(MidStreamStory, ByDefaultTheClientIsTold) {
     config_.pools.front().fail_over.mid_stream = balance::MidStream::error;
     start_pool(breaks("llm", Ending::reset), streams("other"));

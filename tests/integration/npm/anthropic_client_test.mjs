@@ -48,6 +48,26 @@ test("a whole answer", async () => {
   assert.match(answer._request_id, /^req_/);
 });
 
+test("the simulator in the gateway answers, too", async () => {
+  const simulated = clientOf("simulated");
+  const whole = await simulated.messages.create(request);
+  assert.equal(whole.content[0].type, "text");
+  assert.equal(whole.stop_reason, "max_tokens");
+  assert.equal(whole.usage.output_tokens, 12);
+  const final = await simulated.messages.stream(request).finalMessage();
+  assert.equal(final.content[0].text, whole.content[0].text);
+  assert.deepEqual(final.usage.output_tokens, 12);
+  const called = await simulated.messages
+    .stream({ ...request, max_tokens: 99, tools: [weather], tool_choice: { type: "any" } })
+    .finalMessage();
+  assert.equal(called.stop_reason, "tool_use");
+  assert.equal(called.content.at(-1).name, "get_weather");
+  const count = await simulated.messages.countTokens({ model: "m", messages });
+  assert.ok(count.input_tokens > 0);
+  const nobody = { ...request, messages: [{ role: "nobody", content: "Hi" }] };
+  await assert.rejects(simulated.messages.create(nobody), Anthropic.BadRequestError);
+});
+
 test("the stream helper puts the same message together", async () => {
   const whole = await mock.messages.create(request);
   const runner = mock.messages.stream(request);

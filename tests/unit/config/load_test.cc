@@ -390,7 +390,7 @@ TEST(Load, ServesTheSimulatorWithoutAKey) {
         EXPECT_EQ(route.target_llm, "simulated");
     }
     EXPECT_THAT(paths, ElementsAre("/v1/chat/completions", "/v1/completions", "/v1/embeddings",
-                                   "/v1/responses", "/v1/models"));
+                                   "/v1/responses", "/v1/messages", "/v1/models"));
 }
 
 TEST(Load, ServesOpenAiWithAKey) {

@@ -51,6 +51,7 @@ constexpr Evidence kEvidence[] = {
     {"reasoning", R"("reasoning_effort")", R"("reasoning_content")"},
     {"logprobs", R"("logprobs":true)"},
     {"many_choices", R"("n":2)"},
+    {"prefill", R"("role":"assistant")"},
 };
 
 std::string without_blanks(std::string_view text) {
@@ -155,7 +156,8 @@ void check_embeddings(const Embedding& exchange, const Vendor& vendor) {
 void check_chat(const VectorCase& file, const Vendor& vendor) {
     const Value& request = file["request"];
     const std::string model = file.text(request["model"]);
-    const RequestTrial sent = encode_chat_for(vendor, model, request.raw());
+    const RequestTrial sent =
+        encode_chat_for(vendor, model, request.raw(), file["continues"].is_true());
     EXPECT_EQ(sent.refusal, "");
     EXPECT_EQ(difference(file["upstream"], sent.body, Extras::refused), "") << "SENT " << sent.body;
     EXPECT_EQ(sent.dropped, file.text(file["dropped"]));

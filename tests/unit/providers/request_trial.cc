@@ -66,7 +66,10 @@ std::string RequestTrial::member(std::string_view key) const {
     return tree ? std::string((**tree)[key].raw()) : "";
 }
 
-RequestTrial encode_chat_for(const Vendor& vendor, std::string_view model, std::string_view chat) {
+RequestTrial encode_chat_for(const Vendor& vendor,
+                             std::string_view model,
+                             std::string_view chat,
+                             bool continues_answer) {
     Arena arena;
     Translation translation(arena);
     RequestTrial trial;
@@ -77,8 +80,10 @@ RequestTrial encode_chat_for(const Vendor& vendor, std::string_view model, std::
     const Target target = {
         .vendor = &vendor, .model = model, .is_stream = (**tree)["stream"].is_true()};
     json::StringText output(trial.body);
+    ChatRequest asked = **request;
+    asked.continues_answer = continues_answer;
     const Status done =
-        upstream_dialect(vendor.dialect)->encode_request(**request, target, translation, output);
+        upstream_dialect(vendor.dialect)->encode_request(asked, target, translation, output);
     if (!done) {
         trial.refusal = std::string(translation.refused_param()) + " " +
                         std::string(translation.refused_code());

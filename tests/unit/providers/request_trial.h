@@ -20,7 +20,11 @@ struct RequestTrial {
     std::string member(std::string_view key) const;
 };
 
-RequestTrial encode_chat_for(const Vendor& vendor, std::string_view model, std::string_view chat);
+// `continues_answer`: its last message is the beginning of the answer.
+RequestTrial encode_chat_for(const Vendor& vendor,
+                             std::string_view model,
+                             std::string_view chat,
+                             bool continues_answer = false);
 
 struct FailureTrial {
     uint16_t status = 0;
