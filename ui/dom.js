@@ -13,6 +13,8 @@ export function h(tag, attributes = {}, ...children) {
       for (const [event, listener] of Object.entries(value)) {
         element.addEventListener(event, listener);
       }
+    } else if (name === 'example') {
+      element.setAttribute('placeholder', value); // tidy:allow(word) what HTML calls an example
     } else if (name === 'value') {
       element.value = value;
     } else {

@@ -15,7 +15,7 @@ const PERIODS = ['hour', 'day', 'week', 'month', 'total'];
 
 const text = (value, more = {}) => h('input', {type: 'text', autocomplete: 'off', value, ...more});
 const number = (value, more = {}) => h('input', {type: 'number', min: '0', step: '1',
-  placeholder: 'no limit', value: value ?? '', ...more});
+  example: 'no limit', value: value ?? '', ...more});
 const list = (input) => input.value.split(/[\s,]+/).filter(Boolean);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -23,9 +23,9 @@ function inputsOf(key) {
   return {
     name: text(key?.name ?? '', {required: true, maxlength: '128'}),
     tenant: text(key?.tenant ?? ''),
-    models: text((key?.models ?? []).join(', '), {placeholder: 'all models'}),
+    models: text((key?.models ?? []).join(', '), {example: 'all models'}),
     limits: new Map(LIMITS.map(([name]) => [name, number(key?.limits[name])])),
-    usd: number(key?.budget.usd, {step: 'any', placeholder: 'no budget'}),
+    usd: number(key?.budget.usd, {step: 'any', example: 'no budget'}),
     period: h('select', {}, PERIODS.map((p) => h('option', {value: p,
       selected: p === (key?.budget.period ?? 'month')}, p))),
     expires: h('input', {type: 'datetime-local', value: localTime(key?.expires_at)}),
@@ -95,8 +95,10 @@ function changed(before, after) {
 
 function fieldsOf(inputs) {
   return h('div', {class: 'form-grid'},
-    field('Name', inputs.name, '(without spaces)'), field('Tenant', inputs.tenant, '(none if empty)'),
-    h('div', {class: 'both'}, field('Models', inputs.models, '(with commas between; gpt-* takes all that begin so)')),
+    field('Name', inputs.name, '(without spaces)'),
+    field('Tenant', inputs.tenant, '(none if empty)'),
+    h('div', {class: 'both'}, field('Models', inputs.models,
+      '(with commas between; gpt-* takes all that begin so)')),
     LIMITS.map(([name, label]) => field(label, inputs.limits.get(name))),
     field('Expires', inputs.expires, '(never if empty)'),
     field('Budget in dollars', inputs.usd), field('Budget period', inputs.period),

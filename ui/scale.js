@@ -3,7 +3,8 @@
 
 const TIME_STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
-// From 0 to at least `max`, in about `wanted` steps; of bytes, in steps that are round in KiB, MiB …
+// From 0 to at least `max`, in about `wanted` steps; of bytes, in steps that are round in KiB or
+// MiB.
 export function niceScale(max, wanted, isBytes = false) {
   if (!(max > 0)) {
     return {top: 1, ticks: [0, 1]};

@@ -24,9 +24,9 @@ const TILES = [
 ];
 
 function purgeForm(refresh) {
-  const model = h('input', {type: 'text', placeholder: 'gpt-4o', autocomplete: 'off'});
-  const tenant = h('input', {type: 'text', placeholder: 'research', autocomplete: 'off'});
-  const digest = h('input', {type: 'text', placeholder: '64 hexadecimal digits', class: 'mono',
+  const model = h('input', {type: 'text', example: 'gpt-4o', autocomplete: 'off'});
+  const tenant = h('input', {type: 'text', example: 'research', autocomplete: 'off'});
+  const digest = h('input', {type: 'text', example: '64 hexadecimal digits', class: 'mono',
     autocomplete: 'off', maxlength: '64'});
   const purge = async (scope) => {
     const words = (answer) => `${format.count(answer.removed)} removed${

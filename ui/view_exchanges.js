@@ -75,7 +75,7 @@ export const exchangesView = {
     let show = 'all';
     let scale = 'shared';
     let whole = 1;
-    const search = h('input', {type: 'search', class: 'search', placeholder: 'Model, target, key…',
+    const search = h('input', {type: 'search', class: 'search', example: 'Model, target, key…',
       'aria-label': 'Show only exchanges with these words', on: {input: () => view.updateAnew()}});
     // An exchange does not change any more; its bar does, with the scale.
     const bar = (exchange) => {

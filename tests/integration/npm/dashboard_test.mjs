@@ -6,7 +6,8 @@ import path from 'node:path';
 import {after, before, test} from 'node:test';
 import {chromium} from 'playwright-core';
 
-const {ADMIN_URL, GATEWAY_URL, TEST_ADMIN_TOKEN, TEST_CLIENT_KEY, CHROMIUM, ARTEFACTS} = process.env;
+const {ADMIN_URL, GATEWAY_URL, TEST_ADMIN_TOKEN, TEST_CLIENT_KEY} = process.env;
+const {CHROMIUM, ARTEFACTS} = process.env;
 const PATIENCE_MS = 20000;
 
 let browser = null;
