@@ -31,7 +31,7 @@ export class LineChart {
       swatch.style.background = `var(--${s.colour})`;
       return h('li', {}, swatch, s.name, this.values[i]);
     }));
-    this.element = h('section', {class: 'panel', 'aria-label': title},
+    this.element = h('section', {class: 'panel chart', 'aria-label': title},
       h('div', {class: 'panel-head'}, h('h2', {}, title), h('span', {class: 'note'}, note), legend),
       h('div', {class: 'chart-body'}, this.canvas, this.tip));
     this.#listen();

@@ -5,6 +5,10 @@
 const POINTS_MAX = 1000;
 // Percentiles of a single poll would jump about: they are of this long, at least.
 const WINDOW_S = 10;
+// Two answers that are closer say nothing of a rate; with a longer pause between them, they are of
+// no one period.
+const APART_MIN_S = 1;
+const APART_MAX_S = 12;
 
 // name: the count and the buckets of a histogram that were added since `before`.
 function added(now, before) {
@@ -63,12 +67,15 @@ export class Live {
 
   // One poll. A gateway that was started again counts from zero.
   push(stats, histograms, at = Date.now()) {
-    const before = this.answers.at(-1);
-    if (before && stats.uptime_seconds < before.stats.uptime_seconds) {
-      this.answers = [];
-    }
     this.stats = stats;
     this.histograms = histograms;
+    const before = this.answers.at(-1)?.stats.uptime_seconds ?? 0;
+    const apart = stats.uptime_seconds - before;
+    if (apart < 0 || apart > APART_MAX_S) {
+      this.answers = [];
+    } else if (apart < APART_MIN_S) {
+      return;
+    }
     this.answers.push({at, stats, histograms});
     if (this.answers.length < 2) {
       return;

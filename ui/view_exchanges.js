@@ -10,10 +10,12 @@ const LIMIT = 100;
 const SHOWS = [['all', 'All'], ['failed', 'Failed'], ['streams', 'Streams']];
 const SCALES = [['shared', 'Same scale'], ['own', 'Each its own']];
 
-const isFailed = (e) => e.status >= 400 || e.error !== null;
+// As the gateway counts: not what its client left.
+const isLeft = (e) => e.status === 499 || e.error?.kind === 'cancelled';
+const isFailed = (e) => !isLeft(e) && (e.status >= 400 || e.error !== null);
 
 function statusTone(exchange) {
-  if (exchange.status === 499) {
+  if (isLeft(exchange)) {
     return 'warn';
   }
   return isFailed(exchange) ? 'bad' : '';

@@ -1,5 +1,5 @@
-// Limits: what is left of every limit and budget, the fullest first. From GET /v1/limits; a key is
-// shown by its name, which GET /v1/keys knows.
+// Limits: what is left of every limit and budget. From GET /v1/limits; a key is shown by its name,
+// which GET /v1/keys knows.
 import {api} from './api.js';
 import {h, panel, setAttribute, setClass, setText, setWidth} from './dom.js';
 import * as format from './format.js';

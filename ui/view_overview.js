@@ -143,7 +143,8 @@ export const overviewView = {
       draw();
     }));
     host.append(tiles.element, h('div', {class: 'charts'}, charts.map((c) => c.element)),
-      h('div', {class: 'two'}, phases.element, upstreams.element), shards.element);
+      h('div', {class: 'two'}, phases.element,
+        h('div', {class: 'stack'}, upstreams.element, shards.element)));
     return {
       async poll() {
         status = await api.get('v1/status');

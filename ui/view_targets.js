@@ -7,7 +7,7 @@ import * as format from './format.js';
 
 // state → how the tile looks, and the words for it.
 const STATES = {
-  ok: ['good', 'Healthy'],
+  ok: ['good', 'In service'],
   drained: ['', 'Drained'],
   forced_open: ['bad', 'Forced open'],
   unhealthy: ['bad', 'Unhealthy'],
@@ -18,13 +18,15 @@ const STATES = {
   starting: ['warn', 'Starting'],
 };
 
+// label, text, and whether it is bad.
 const FACTS = [
   ['In flight', (t) => format.count(t.in_flight.requests)],
   ['Requests/s', (t) => format.rate(t.rate)],
   ['TTFT p50', (t) => format.duration(t.recent?.p50)],
-  ['Failing', (t) => format.percent(t.failure_average)],
+  ['Failing', (t) => format.percent(t.failure_average), (t) => t.failure_average > 0.1],
   ['Breaker', (t) => t.breaker.state.replace('_', ' ')],
-  ['Check', (t) => (t.health.checked_at ? (t.health.healthy ? 'passes' : 'fails') : 'none')],
+  ['Check', (t) => (t.health.checked_at ? (t.health.healthy ? 'passes' : 'fails') : 'none'),
+    (t) => !t.health.healthy],
   ['Per token', (t) => (t.ms_per_token > 0 ? format.milliseconds(t.ms_per_token) : format.NONE)],
   ['Faults', (t) => format.compact(t.totals.faults)],
 ];
@@ -90,7 +92,10 @@ class TargetTile {
     setText(this.badge, words);
     const parts = [`priority ${target.priority}`, ...target.labels];
     setText(this.sub, parts.join(' · '));
-    FACTS.forEach(([, of], i) => setText(this.facts[i], of(target)));
+    FACTS.forEach(([, of, tone], i) => {
+      setText(this.facts[i], of(target));
+      setClass(this.facts[i], tone?.(target) ? 'text-bad' : '');
+    });
     setText(this.words, wordsOf(target));
     setAttribute(this.words, 'title', wordsOf(target));
     setText(this.drain, this.isActive ? 'Drain' : 'Activate');

@@ -14,14 +14,14 @@ export const PHASES = [
 ];
 const NAMES = new Map(PHASES);
 
-// [{name, from, to}] in milliseconds; what did not happen is left out.
+// [{name, from, to, label}] in milliseconds; what did not happen is left out.
 export function phasesOf(exchange) {
   const o = exchange.offsets_ms;
   const end = o.ended ?? 0;
   const found = [];
-  const add = (name, from, to) => {
+  const add = (name, from, to, label = NAMES.get(name)) => {
     if (from !== null && to !== null && to > from) {
-      found.push({name, from, to});
+      found.push({name, from, to, label});
     }
   };
   add('receive', 0, o.received ?? end);
@@ -37,7 +37,7 @@ export function phasesOf(exchange) {
   add('gateway', o.received, own);
   add('retried', own, o.lease_begun);
   add('connect', o.lease_begun, o.leased ?? end);
-  add('gateway', o.leased, o.sent);
+  add('gateway', o.leased, o.sent, 'Send the request');
   add('wait', o.sent, o.first_byte ?? end);
   add('token', o.first_byte, o.first_event);
   const begun = o.first_event ?? o.first_byte;
@@ -48,7 +48,7 @@ export function phasesOf(exchange) {
 // A bar; `whole` is the time that its full length stands for.
 export function fallBar(exchange, whole) {
   const phases = phasesOf(exchange);
-  const text = phases.map((p) => `${NAMES.get(p.name)} ${format.milliseconds(p.to - p.from)}`);
+  const text = phases.map((p) => `${p.label} ${format.milliseconds(p.to - p.from)}`);
   return h('span', {class: 'fall', role: 'img', 'aria-label': text.join(', '),
     title: text.join('\n')}, phases.map((phase) => piece(phase, whole)));
 }
@@ -68,7 +68,7 @@ export function fallSteps(exchange) {
     return h('p', {class: 'faint'}, 'Its times are not known.');
   }
   return h('div', {class: 'steps'}, phases.flatMap((phase) => [
-    h('span', {class: 'muted'}, NAMES.get(phase.name)),
+    h('span', {class: 'muted'}, phase.label),
     h('span', {class: 'fall'}, piece(phase, whole)),
     h('span', {class: 'num'}, format.milliseconds(phase.to - phase.from))]));
 }

@@ -130,7 +130,7 @@ step('shows exchanges with their phases', async () => {
 step('drains a target', async () => {
   await show('Targets');
   const tile = page.getByRole('article', {name: 'two'});
-  await tile.getByText('Healthy').waitFor();
+  await tile.getByText('In service').waitFor();
   await tile.getByRole('button', {name: 'Drain two'}).click();
   await tile.getByText('Drained', {exact: true}).waitFor();
   const mode = async () => (await admin('/v1/targets?pool=chat')).pools[0].targets
@@ -138,7 +138,7 @@ step('drains a target', async () => {
   assert.strictEqual(await mode(), 'drained');
   await picture('targets');
   await tile.getByRole('button', {name: 'Activate two'}).click();
-  await tile.getByText('Healthy').waitFor();
+  await tile.getByText('In service').waitFor();
   assert.strictEqual(await mode(), 'active');
   expectNoErrors();
 });
