@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import sys
 import unittest
@@ -14,6 +15,7 @@ from gateway_support import CHAT
 
 CLIENT_KEY = "sk-dashboard-0123456789-0123456789"
 BUILD = ""
+TESTS = pathlib.Path(__file__).resolve().parent
 CONTENT = "sesame-content-4711"
 POOL = """
 [llm.two]
@@ -159,6 +161,20 @@ class ExchangesTest(AdminCase):
             self.assertEqual(self.refusal("GET", path), (401, "unauthorized"))
             answer = self.ask("GET", path, [("Authorization", f"Bearer {TOKEN}")])
             self.assertEqual(answer.status, 200)
+
+
+class ModulesTest(unittest.TestCase):
+    def test_what_they_compute(self):
+        if shutil.which("node") is None:
+            self.skipTest("there is no node")
+        with support.tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "ui"))
+            for file in (TESTS.parents[1] / "ui").glob("*.js"):
+                shutil.copy(file, os.path.join(folder, "ui"))
+            script = "dashboard_units_test.mjs"
+            for name in (script, "package.json"):
+                shutil.copy(TESTS / "npm" / name, folder)
+            self.assertEqual(npm_support.node(folder, script, {}), 0)
 
 
 class BrowserTest(AdminCase):
