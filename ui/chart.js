@@ -111,8 +111,11 @@ export class LineChart {
     for (const series of this.series) {
       this.#line(series);
     }
+    const hasValue = this.points.some((p) => this.series.some((s) => s.of(p) !== null));
     if (this.points.length < 2) {
       this.#word('Collecting the first values');
+    } else if (!hasValue) {
+      this.#word('No values in this time');
     }
     this.#cursorLine();
   }

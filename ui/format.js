@@ -28,7 +28,7 @@ export function rate(value) {
   if (!known(value)) {
     return NONE;
   }
-  if (value >= 1000) {
+  if (value >= 1000 || value === 0) {
     return compact(value);
   }
   return value.toFixed(value >= 100 ? 0 : 1);

@@ -145,7 +145,8 @@ export const exchangesView = {
           (show === 'all' || (show === 'failed' ? isFailed(e) : e.stream)));
         whole = Math.max(1, ...shown.map((e) => e.offsets_ms.ended ?? 0));
         setText(made.note, answer.recent_exchanges_max === 0 ? 'none are kept'
-          : `${shown.length} of the last ${answer.exchanges.length}`);
+          : answer.exchanges.length === 0 ? ''
+            : `${shown.length} of the last ${answer.exchanges.length}`);
         table.update(shown);
       },
     };

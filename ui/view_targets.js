@@ -71,6 +71,7 @@ class TargetTile {
     this.close = button('Force close', () => this.#setMode('forced_closed'),
       {label: named('Force close')});
     this.weight = h('input', {type: 'number', min: '0', max: '10000', step: '1',
+      title: '0 is the weight of the configuration',
       'aria-label': `Weight of ${target.name}; 0 is that of the configuration`,
       on: {change: () => this.#setWeight()}});
     this.element = h('article', {class: 'target', 'aria-label': target.name},
@@ -178,9 +179,9 @@ export const targetsView = {
   subtitle: 'Health and load of every pool',
   mount(host, {live, refresh}) {
     const panels = new Map();
-    const nothing = empty('There is no pool',
+    const nothing = h('section', {class: 'panel'}, empty('There is no pool',
       'Routes of this gateway name their upstream directly. With [pool.NAME] in the ' +
-      'configuration, several targets stand behind one name and appear here.');
+      'configuration, several targets stand behind one name and appear here.'));
     let answer = null;
     return {
       async poll() {

@@ -19,7 +19,6 @@
 #include "base/metric_families.h"
 #include "base/metrics.h"
 #include "base/time.h"
-#include "http/types.h"
 #include "json/tree.h"
 #include "pipeline/exchange_record.h"
 #include "server/admin_api.h"
