@@ -189,7 +189,13 @@ class BrowserTest(AdminCase):
         self.gateway = support.Gateway(
             support.config_for(self.upstream.port, more='[admin]\nlisten = "127.0.0.1:0"\n'
                                f'token_env = "TEST_ADMIN_TOKEN"\n{more}'), secrets)
-        environment = {**secrets, "CHROMIUM": chromium, "ADMIN_URL": self.admin_line(),
+        # Another one, whose API asks for no token.
+        with_token, address = self.gateway, self.admin_line()
+        self.start()
+        self.addCleanup(self.gateway.stop)
+        open_address, self.gateway = self.admin_line(), with_token
+        environment = {**secrets, "CHROMIUM": chromium, "ADMIN_URL": address,
+                       "OPEN_ADMIN_URL": open_address,
                        "GATEWAY_URL": f"http://127.0.0.1:{self.gateway.port}",
                        "ARTEFACTS": os.path.join(BUILD, "meson-logs")}
         script = "dashboard_test.mjs"

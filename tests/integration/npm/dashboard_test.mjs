@@ -7,7 +7,7 @@ import {after, before, test} from 'node:test';
 import {chromium} from 'playwright-core';
 
 const {ADMIN_URL, GATEWAY_URL, TEST_ADMIN_TOKEN, TEST_CLIENT_KEY} = process.env;
-const {CHROMIUM, ARTEFACTS} = process.env;
+const {CHROMIUM, ARTEFACTS, OPEN_ADMIN_URL} = process.env;
 const PATIENCE_MS = 20000;
 
 let browser = null;
@@ -93,6 +93,8 @@ step('lets in who has the token, for this tab alone', async () => {
   assert.strictEqual(await page.evaluate(() => sessionStorage.length), 1);
   assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage))).includes(TEST_ADMIN_TOKEN));
   assert.strictEqual(await page.evaluate(() => document.cookie), '');
+  await page.reload();
+  await page.getByRole('heading', {level: 1, name: 'Overview'}).waitFor();
   expectNoErrors();
 });
 
@@ -189,4 +191,12 @@ step('says when the connection is lost, and goes on', async () => {
 
 step('has asked nobody but the gateway', async () => {
   assert.deepStrictEqual([...requested], [ADMIN_URL]);
+});
+
+step('goes straight in where no token is needed', async () => {
+  const other = await browser.newPage();
+  await other.goto(`${OPEN_ADMIN_URL}/ui#keys`);
+  await other.getByRole('heading', {level: 1, name: 'Keys'}).waitFor();
+  await other.getByText('There are no keys').waitFor();
+  assert.strictEqual(await other.evaluate(() => sessionStorage.length), 0);
 });

@@ -1,9 +1,11 @@
 // What the dashboard computes, without a browser: rates and percentiles of a period, phases of an
-// exchange, axes, and how figures are written. dashboard_test.py puts the modules of ui/ beside it.
+// exchange, axes, how figures are written; and when it polls. dashboard_test.py puts the modules of
+// ui/ beside it.
 import assert from 'node:assert';
 import {test} from 'node:test';
 import * as format from './ui/format.js';
 import {Live, quantile} from './ui/live.js';
+import {Poller} from './ui/poller.js';
 import {nearest, niceScale} from './ui/scale.js';
 import {phasesOf} from './ui/waterfall.js';
 
@@ -112,4 +114,102 @@ test('figures have their units', () => {
   assert.deepStrictEqual(['0.0', '20.0', '1.50 ms', '1.00 s', '0 ms', '100'].map(format.tick),
     ['0', '20', '1.50 ms', '1 s', '0', '100']);
   assert.strictEqual(format.bytes(1536), '1.5 KiB');
+});
+
+// As much of a browser's document as the poller looks at.
+function fakeDocument() {
+  const listeners = [];
+  globalThis.document = {visibilityState: 'visible',
+    addEventListener: (name, listener) => listeners.push(listener)};
+  return (state) => {
+    globalThis.document.visibilityState = state;
+    listeners.forEach((listener) => listener());
+  };
+}
+
+// Timers that go off when the test lets time pass.
+function fakeTimers(context) {
+  const {setTimeout, clearTimeout} = globalThis;
+  context.after(() => Object.assign(globalThis, {setTimeout, clearTimeout}));
+  const due = new Map();
+  let now = 0;
+  let last = 0;
+  globalThis.setTimeout = (run, ms) => {
+    last += 1;
+    due.set(last, {at: now + ms, run});
+    return last;
+  };
+  globalThis.clearTimeout = (id) => due.delete(id);
+  return async (ms) => {
+    now += ms;
+    for (const [id, timer] of [...due]) {
+      if (timer.at <= now) {
+        due.delete(id);
+        timer.run();
+      }
+    }
+    await settle();
+  };
+}
+
+// Lets what was promised come to pass.
+const settle = () => new Promise((resolve) => {
+  setImmediate(resolve);
+});
+
+test('polls go on every two seconds, but not while nobody looks', async (context) => {
+  const pass = fakeTimers(context);
+  const show = fakeDocument();
+  const states = [];
+  let polls = 0;
+  const poller = new Poller(async () => {
+    polls += 1;
+  }, (state) => states.push(state));
+  poller.start();
+  await settle();
+  assert.strictEqual(polls, 1);
+  await pass(1999);
+  assert.strictEqual(polls, 1);
+  await pass(1);
+  assert.strictEqual(polls, 2);
+  show('hidden');
+  await pass(60000);
+  assert.strictEqual(polls, 2);
+  show('visible');
+  await settle();
+  assert.strictEqual(polls, 3);
+  poller.pause(true);
+  await pass(60000);
+  assert.strictEqual(polls, 3);
+  assert.strictEqual(states.at(-1), 'paused');
+  poller.pause(false);
+  await settle();
+  assert.strictEqual(polls, 4);
+  assert.strictEqual(states.at(-1), 'live');
+  poller.stop();
+  await pass(60000);
+  assert.strictEqual(polls, 4);
+});
+
+test('a gateway that does not answer is asked less and less often', async (context) => {
+  const pass = fakeTimers(context);
+  fakeDocument();
+  const waits = [];
+  let isLost = true;
+  const poller = new Poller(async () => {
+    if (isLost) {
+      throw new Error('gone');
+    }
+  }, (state, seconds) => waits.push(state === 'lost' ? seconds : state));
+  poller.start();
+  await settle();
+  for (let i = 0; i < 4; i += 1) {
+    await pass(waits.at(-1) * 1e3);
+  }
+  assert.deepStrictEqual(waits, [2, 4, 8, 15, 15]);
+  isLost = false;
+  poller.now();
+  await settle();
+  assert.strictEqual(waits.at(-1), 'live');
+  poller.stop();
 });
