@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 // A count with one writer: a plain add would tear for readers, a locked one costs for nothing.
 class Count {
@@ -32,4 +32,4 @@ struct alignas(64) Counters {
     Count answer_bytes;
 };
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit
