@@ -11,6 +11,7 @@ class Count {
 public:
     void add(uint64_t by = 1) { value_.store(get() + by, std::memory_order_relaxed); }
     void subtract(uint64_t by = 1) { value_.store(get() - by, std::memory_order_relaxed); }
+    void set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
     uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
 private:

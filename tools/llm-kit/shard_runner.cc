@@ -19,7 +19,6 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "llm-kit/machine.h"
-#include "net/options.h"
 #include "net/proactor.h"
 #include "net/ring.h"
 #include "net/shard.h"

@@ -17,7 +17,6 @@
 #include "base/time.h"
 #include "coro/task.h"
 #include "http/options.h"
-#include "http/server_connection.h"
 #include "http/server_exchange.h"
 #include "http/types.h"
 #include "llm-kit/answer_cache.h"
