@@ -54,8 +54,8 @@ constexpr Duration kAnswerTime = Duration::milliseconds(20);
 const llm_kit::FaultSpec kNoFault;
 
 const net::TlsContext& no_tls() {
-    static const net::TlsContext none;
-    return none;
+    static const net::TlsContext kNone;
+    return kNone;
 }
 
 // Chat completions and completions of OpenAI's API.
