@@ -113,7 +113,7 @@ SCRIPTS = {
         lambda c, r: throttled(f"Retry-After: {date_in(60)}")(c, r), asks=3, asked=(1, 3), **WHOLE),
     "429 with Retry-After in milliseconds": Script(throttled("Retry-After-Ms: 60000"), asks=3,
                                                    asked=(1, 3), **WHOLE),
-    "429 that lasts": Script([throttled("Retry-After: 30")] * 3, asks=10, asked=(1, 10), **STREAMED),
+    "429 that lasts": Script(throttled("Retry-After: 30"), asks=10, asked=(1, 10), **STREAMED),
     "one 500": Script([BROKEN, serves("a")]),
     "503": Script(refuses("503 Service Unavailable"), **WHOLE),
     "reset": Script(resets),
@@ -144,7 +144,8 @@ class FaultScripts(PoolCase, WatchedCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.ledger = os.path.join(folder.name, "usage.db")
-        self.start(script.a, script.b, script.c, more=f'[ledger]\npath = "{self.ledger}"\nbatch_interval_ms = 10\n',
+        self.start(script.a, script.b, script.c,
+                   more=f'[ledger]\npath = "{self.ledger}"\nbatch_interval_ms = 10\n',
                    pool=f'targets = ["a", "b"]\nstrategy = "priority"\n{script.pool}')
 
     def rows(self, count):
