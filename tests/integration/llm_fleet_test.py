@@ -3,15 +3,16 @@ the fleet that it serves, alone and behind the gateway."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree
 
+import fleet_support
 import gateway_support as support
-from gateway_support import CHAT, PATIENCE_S, Client, Gateway
+from fleet_support import LONG, Fleet, cached_of, question
+from gateway_support import CHAT, Client, Gateway
 from secret_watch import WatchedCase
 
 BUILD = ""
@@ -80,74 +81,6 @@ class ReplayTest(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (
                 2, "", f'llm-fleet: {path}:21: "input_length" must be a number of tokens, 1 or more'
                        "\n"))
-
-
-class Fleet:
-    """A running `llm-fleet serve`, a hundred times as fast as engines are."""
-
-    def __init__(self, *options, workers=2):
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "llm-fleet"), "serve", "--quiet", "--port", "0", "--speed", "100",
-             "--workers", str(workers), *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors)
-        line = self.process.stdout.readline().decode()
-        if not line.startswith("llm-fleet listens on "):
-            raise RuntimeError("llm-fleet did not start")
-        self.ports = [int(address.rsplit(":", 1)[1]) for address in line.split()[3:]]
-
-    def get(self, worker, path):
-        client = Client(self.ports[worker])
-        client.send(f"GET {path} HTTP/1.1\r\nHost: m\r\n\r\n".encode())
-        response = client.read_response()
-        client.close()
-        return response
-
-    def post(self, worker, path, body):
-        client = Client(self.ports[worker])
-        client.post(path, body if isinstance(body, bytes) else json.dumps(body).encode())
-        return client
-
-    def answer(self, worker, path, body):
-        client = self.post(worker, path, body)
-        response = client.read_response()
-        client.close()
-        return response
-
-    def stats(self, worker):
-        return json.loads(self.get(worker, "/mock/stats").body)
-
-    def wait_for(self, worker, condition, what):
-        support.wait_until(lambda: condition(self.stats(worker)), what)
-
-    def set_fault(self, worker, text):
-        response = self.answer(worker, "/mock/fault", text.encode())
-        assert response.status == 200, response.body
-
-    def metric(self, worker, name):
-        lines = self.get(worker, "/metrics").body.decode().splitlines()
-        found = [line for line in lines if line.startswith(f"vllm:{name}{{")]
-        return float(found[0].rsplit(" ", 1)[1])
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE_S)
-        self.process.stdout.close()
-        self.errors.seek(0)
-        said = self.errors.read().decode()
-        self.errors.close()
-        return code, said
-
-
-def question(text, **more):
-    return {"model": "m", "max_tokens": 4, "messages": [{"role": "user", "content": text}], **more}
-
-
-def cached_of(response):
-    return json.loads(response.body)["usage"]["prompt_tokens_details"]["cached_tokens"]
-
-
-LONG = "a prompt of some length " * 100
 
 
 class ServeTest(unittest.TestCase):
@@ -259,13 +192,7 @@ class ServedFaultTest(unittest.TestCase):
         self.fleet.set_fault(0, "kind=restart,until=20s")
         client.wait_for_end()
         client.close()
-
-        def is_back():
-            try:
-                return self.fleet.get(0, "/health").status == 200
-            except OSError:
-                return False
-        support.wait_until(is_back, "it does not come back")
+        self.fleet.wait_for_restart(0)
         self.assertEqual(cached_of(self.fleet.answer(0, CHAT, question(LONG))), 0)
         self.assertEqual(cached_of(self.fleet.answer(0, CHAT, question(LONG))), 576)
 
@@ -448,6 +375,6 @@ class CommandLineTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    BUILD = sys.argv.pop(1)
+    BUILD = fleet_support.BUILD = sys.argv.pop(1)
     support.SLUICE = os.path.join(BUILD, "sluice")
     unittest.main(warnings="ignore")

@@ -173,6 +173,7 @@ bool ServedWorker::pass_edge(Scheduled& scheduled) {
         worker_.begin(fault, at);
         if (fault.kind == FaultKind::restart) {
             is_door_shut_ = true;
+            counters_.restarts.add();
             door_.close_door();
         }
         scheduled.next = scheduled.end;

@@ -30,6 +30,7 @@ struct WorkerCounters : llm_kit::Counters {
     llm_kit::Count prompt_tokens;  // Of calls that have got their first token.
     llm_kit::Count cached_tokens;  // Of these.
     llm_kit::Count answer_tokens;
+    llm_kit::Count restarts;
     llm_kit::Count waiting;
     llm_kit::Count running;
 };

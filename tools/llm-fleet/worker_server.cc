@@ -286,12 +286,12 @@ std::string WorkerServer::stats_json() const {
         "{{\"worker\": {}, \"connections\": {}, \"open_connections\": {}, \"requests\": {}, "
         "\"in_flight\": {}, \"aborted\": {}, \"faults\": {}, \"prompt_tokens\": {}, "
         "\"cached_tokens\": {}, \"answer_tokens\": {}, \"running\": {}, \"waiting\": {}, "
-        "\"kv_tokens\": {}, \"preemptions\": {}, \"faults_in_force\": \"{}\"}}\n",
+        "\"kv_tokens\": {}, \"preemptions\": {}, \"restarts\": {}, \"faults_in_force\": \"{}\"}}\n",
         index_, counters_.connections.get(), counters_.open_connections.get(),
         counters_.requests.get(), counters_.in_flight.get(), counters_.aborted.get(),
         counters_.faults.get(), counters_.prompt_tokens.get(), counters_.cached_tokens.get(),
         counters_.answer_tokens.get(), load.running, load.waiting, load.kv_tokens, load.preemptions,
-        worker_.faults_in_force());
+        counters_.restarts.get(), worker_.faults_in_force());
 }
 
 }  // namespace sluice::llm_fleet
