@@ -120,6 +120,28 @@ void select_of_many(benchmark::State& state, Strategy strategy) {
     state.counters["p99_ns"] = static_cast<double>(took_ns[took_ns.size() * 99 / 100]);
 }
 
+// Nobody asks the same twice: every choice reads and writes places of the index that were used last
+// long ago. What it costs after millions of prompts is what it cost at first, as nothing grows; run
+// it with --benchmark_min_time=30 for ten millions.
+void select_of_strangers(benchmark::State& state) {
+    const auto pool = make_pool(Strategy::prefix_affinity, 16);
+    Prng prng(3);
+    Prng text(11);
+    Instant now = kStart + Duration::seconds(1);
+    std::vector<uint64_t> blocks(kBlocks);
+    const uint64_t before = allocation_count();
+    for (auto _ : state) {
+        for (uint64_t& block : blocks) {
+            block = text.next();
+        }
+        const Selection selection = pool->select(
+            {.prompt_tokens = 2'000, .output_tokens = 200, .blocks = blocks}, now, prng);
+        benchmark::DoNotOptimize(selection.target);
+        now = now + Duration::microseconds(10);
+    }
+    report(state, before);
+}
+
 void whole_request(benchmark::State& state) {
     const auto pool = make_pool(Strategy::latency_weighted, 16);
     Prng prng(3);
@@ -184,6 +206,7 @@ void register_all() {
     benchmark::RegisterBenchmark("select_of_16_by_two", select_and_release,
                                  Strategy::latency_weighted, size_t{16})
         ->Threads(2);
+    benchmark::RegisterBenchmark("select_of_16_strangers", select_of_strangers);
     benchmark::RegisterBenchmark("whole_request", whole_request);
     benchmark::RegisterBenchmark("nobody", nobody)->Arg(16)->Arg(4'000);
     benchmark::RegisterBenchmark("hash_prompt", hash_prompt)->Arg(8'192)->Arg(409'600);

@@ -331,7 +331,8 @@ void Relay::break_off(const Error& error) {
         answer.code = "stream_truncated";
     }
     std::string event = broke_an_event_ ? "\n\n" : "";
-    event += error_event(answer, error_message(error, {}), terminator_);
+    event += error_event(answer, error_message(error, {}), terminator_,
+                         watch_.events() + (broke_an_event_ ? 1 : 0));
     client_.write_body(Slice::copy_of(event));
 }
 

@@ -1,6 +1,7 @@
 // One switch for status, type and code; one for the words.
 #include "pipeline/respond_error.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -203,7 +204,10 @@ std::string error_body(const ErrorAnswer& answer, std::string_view message) {
     return body;
 }
 
-std::string error_event(const ErrorAnswer& answer, std::string_view message, Terminator protocol) {
+std::string error_event(const ErrorAnswer& answer,
+                        std::string_view message,
+                        Terminator protocol,
+                        uint64_t events_before) {
     if (protocol == Terminator::messages) {
         std::string event;
         json::StringText output(event);
@@ -223,7 +227,9 @@ std::string error_event(const ErrorAnswer& answer, std::string_view message, Ter
     append_member(event, "code", answer.code);
     event += ',';
     append_member(event, "message", message);
-    event += ",\"param\":null}\n\n";
+    event += ",\"param\":null,\"sequence_number\":";
+    append_decimal(event, events_before);
+    event += "}\n\n";
     return event;
 }
 

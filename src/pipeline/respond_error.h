@@ -36,7 +36,11 @@ const providers::ClientDialect& error_dialect(providers::Dialect dialect);
 // {"error":{"message":…,"type":…,"param":…,"code":…}}
 std::string error_body(const ErrorAnswer& answer, std::string_view message);
 
-// The event that ends a stream which cannot be completed, in the form of its protocol.
-std::string error_event(const ErrorAnswer& answer, std::string_view message, Terminator protocol);
+// The event that ends a stream which cannot be completed, in the form of its protocol. So many came
+// before it: Responses number theirs from 0.
+std::string error_event(const ErrorAnswer& answer,
+                        std::string_view message,
+                        Terminator protocol,
+                        uint64_t events_before = 0);
 
 }  // namespace sluice::pipeline

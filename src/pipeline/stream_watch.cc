@@ -210,17 +210,16 @@ uint32_t StreamWatch::see(std::string_view bytes) {
         const std::string_view rest = bytes.substr(at);
         const http::SseFramer::Step step = framer_.feed(rest);
         at += step.consumed;
+        bool has_data = false;
         if (step.event_end && is_at_start_) {
-            judge_event(rest.substr(0, step.consumed));
+            has_data = judge_event(rest.substr(0, step.consumed));
         } else {
             keep_head(rest.substr(0, step.consumed));
-            if (step.event_end) {
-                judge_kept_event();
-            }
+            has_data = step.event_end && judge_kept_event();
         }
         is_at_start_ = step.event_end;
         if (step.event_end) {
-            ++events_;
+            events_ += has_data ? 1 : 0;
             complete = at;
         }
     }
@@ -256,14 +255,15 @@ void StreamWatch::keep_head(std::string_view bytes) {
     head_bytes_ = static_cast<uint8_t>(head_bytes_ + count);
 }
 
-void StreamWatch::judge_kept_event() {
-    judge_event({head_.data(), head_bytes_});
+bool StreamWatch::judge_kept_event() {
+    const bool has_data = judge_event({head_.data(), head_bytes_});
     head_bytes_ = 0;
+    return has_data;
 }
 
 // Its name or its first line of data says what an event is. Without data it is none: where the name
 // is all that came, the stream was cut.
-void StreamWatch::judge_event(std::string_view event) {
+bool StreamWatch::judge_event(std::string_view event) {
     const bool is_longer = event.size() >= kEventHeadBytes;
     std::string_view name;
     while (!event.empty() && !event.starts_with(kData)) {
@@ -275,9 +275,11 @@ void StreamWatch::judge_event(std::string_view event) {
     if (!event.empty()) {
         judge_data(line_value(event, kData));
     }
-    if ((!event.empty() || is_longer) && !last_line_is_cut_) {
+    const bool has_data = !event.empty() || is_longer;
+    if (has_data && !last_line_is_cut_) {
         judge_name(name);
     }
+    return has_data;
 }
 
 void StreamWatch::judge_data(std::string_view data) {

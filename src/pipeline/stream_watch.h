@@ -58,6 +58,7 @@ public:
     void end();
 
     bool is_event_stream() const { return is_event_stream_; }
+    // Comments alone are none: they say that somebody is there, and no more.
     uint64_t events() const { return events_; }
     bool at_boundary() const { return framer_.at_boundary(); }
     // The stream may end here without anything missing.
@@ -86,8 +87,9 @@ private:
     }
     void look_for_usage(std::string_view bytes);
     void keep_head(std::string_view bytes);
-    void judge_kept_event();
-    void judge_event(std::string_view event);
+    // Whether it has data.
+    bool judge_kept_event();
+    bool judge_event(std::string_view event);
     void judge_data(std::string_view data);
     void judge_name(std::string_view name);
 

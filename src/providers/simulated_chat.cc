@@ -158,8 +158,10 @@ void SimulatedAnswer::append_chat_usage(std::string& out) const {
     append_number(out, usage_.completion_tokens);
     out += ",\"total_tokens\":";
     append_number(out, usage_.total_tokens());
+    out += ",\"prompt_tokens_details\":{\"cached_tokens\":";
+    append_number(out, usage_.cached_tokens);
     out +=
-        ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
+        ",\"audio_tokens\":0},"
         "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
         "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}";
 }

@@ -127,6 +127,7 @@ SimulatedAnswer::SimulatedAnswer(const SimulatedRequest& request, const Simulate
       tool_arguments_(arguments_for(request)),
       input_hashes_(hashes_of(request.inputs)) {
     usage_.prompt_tokens = request.prompt.tokens();
+    usage_.cached_tokens = std::min(settings.cached_tokens, usage_.prompt_tokens);
     if (endpoint_ == SimulatedEndpoint::embeddings) {
         return;
     }

@@ -63,12 +63,14 @@ struct SimulatedRequest {
 struct SimulatedSettings {
     uint32_t tokens = 64;  // Length of an answer, unless the request allows fewer.
     uint32_t embedding_dimensions = 256;
-    int64_t created_s = 0;  // Seconds since 1970, for `created`.
-    uint64_t id_seed = 0;   // Makes the ids of equal requests differ.
+    int64_t created_s = 0;       // Seconds since 1970, for `created`.
+    uint64_t id_seed = 0;        // Makes the ids of equal requests differ.
+    uint32_t cached_tokens = 0;  // What the usage says of the prompt; the whole of it at most.
 };
 
 struct SimulatedUsage {
     uint32_t prompt_tokens = 0;
+    uint32_t cached_tokens = 0;  // Of the prompt.
     uint32_t completion_tokens = 0;
     uint32_t total_tokens() const { return prompt_tokens + completion_tokens; }
 };

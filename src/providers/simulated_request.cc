@@ -66,12 +66,14 @@ std::unexpected<Error> bad_simulated_field(const char* where) {
     return fail({.kind = ErrorKind::invalid_field, .source = ErrorSource::client, .where = where});
 }
 
-// Adds a text, or every text part of a list of parts, at `path`.
-void add_simulated_prompt(const Document& document, const std::string& path, PromptMeter& prompt) {
+void visit_simulated_prompt(const Document& document,
+                            const std::string& path,
+                            TextVisitor visit,
+                            void* to) {
     const ValueType type = document.type(path.c_str());
     if (type == ValueType::string) {
         if (const Result<std::string_view> text = document.string(path.c_str())) {
-            prompt.add(*text);
+            visit(to, *text);
         }
         return;
     }
@@ -82,15 +84,21 @@ void add_simulated_prompt(const Document& document, const std::string& path, Pro
     for (size_t i = 0; i < count; ++i) {
         const std::string part = path + "/" + std::to_string(i);
         if (document.type(part.c_str()) == ValueType::string) {
-            add_simulated_prompt(document, part, prompt);
+            visit_simulated_prompt(document, part, visit, to);
         } else if (const std::string text = part + "/text"; document.has(text.c_str())) {
-            add_simulated_prompt(document, text, prompt);
+            visit_simulated_prompt(document, text, visit, to);
         } else if (const std::string content = part + "/content"; document.has(content.c_str())) {
-            add_simulated_prompt(document, content, prompt);
+            visit_simulated_prompt(document, content, visit, to);
         } else if (const std::string parts = part + "/parts"; document.has(parts.c_str())) {
-            add_simulated_prompt(document, parts, prompt);
+            visit_simulated_prompt(document, parts, visit, to);
         }
     }
+}
+
+void add_simulated_prompt(const Document& document, const std::string& path, PromptMeter& prompt) {
+    visit_simulated_prompt(
+        document, path,
+        [](void* to, std::string_view text) { static_cast<PromptMeter*>(to)->add(text); }, &prompt);
 }
 
 Result<std::optional<uint32_t>> read_simulated_count(const Document& document,

@@ -37,8 +37,14 @@ Result<SimulatedRequestTexts> read_simulated_request(SimulatedEndpoint endpoint,
 
 // --- Parts of it, for requests of other dialects.
 
-// Adds the texts at a path: a text, or a list of texts, of objects with a `text`, or of those with
-// such a list in turn.
+// Calls for the texts at a path, in order: a text, or a list of texts, of objects with a `text`, or
+// of those with such a list in turn.
+using TextVisitor = void (*)(void* to, std::string_view text);
+void visit_simulated_prompt(const json::Document& document,
+                            const std::string& path,
+                            TextVisitor visit,
+                            void* to);
+// Adds them.
 void add_simulated_prompt(const json::Document& document,
                           const std::string& path,
                           PromptMeter& prompt);

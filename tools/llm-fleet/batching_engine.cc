@@ -9,7 +9,6 @@
 #include "base/time.h"
 #include "llm-fleet/engine.h"
 #include "llm-fleet/simple_engine.h"
-#include "llm-fleet/trace.h"
 
 namespace sluice::llm_fleet {
 
@@ -73,8 +72,8 @@ EngineLoad BatchingEngine::load() const {
 }
 
 uint32_t BatchingEngine::weight_of(const Job& job, uint32_t block) const {
-    const uint32_t begin = block * kTraceBlockTokens;
-    const uint32_t tokens = std::min(kTraceBlockTokens, job.input_tokens - begin);
+    const uint32_t begin = block * job.tokens_per_block;
+    const uint32_t tokens = std::min(job.tokens_per_block, job.input_tokens - begin);
     return tokens - tokens % options_.block_tokens;
 }
 
@@ -195,6 +194,8 @@ void BatchingEngine::end_step(Instant at, std::vector<EngineEvent>& events) {
         ++sequence.generated;
         if (sequence.generated == 1) {
             tell(EngineEvent::Kind::first_token, sequence);
+        } else if (options_.tells_tokens) {
+            tell(EngineEvent::Kind::token, sequence);
         }
         if (sequence.is_over()) {
             tell(EngineEvent::Kind::finished, sequence);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "llm-fleet/trace.h"
 
 namespace sluice::llm_fleet {
 
@@ -37,6 +38,8 @@ struct EngineOptions {
     uint32_t chunk_tokens = 2'048;
     uint32_t running_max = 256;
     uint32_t block_tokens = 512;
+    // Only `batching`: tells each token, not only the first and the last.
+    bool tells_tokens = false;
 };
 
 struct Job {
@@ -44,11 +47,13 @@ struct Job {
     std::span<const uint64_t> blocks;
     uint32_t input_tokens = 0;
     uint32_t output_tokens = 0;
+    uint32_t tokens_per_block = kTraceBlockTokens;
 };
 
 struct EngineEvent {
     enum class Kind : uint8_t {
         first_token,
+        token,  // One of the others.
         finished,
         refused,  // It can never fit.
     };

@@ -1,4 +1,5 @@
-// llm-fleet: the command, the trace, one run for each strategy, the report, the exit status.
+// llm-fleet: which command; for a replay the trace, one run for each strategy and the report; the
+// exit status.
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -14,6 +15,8 @@
 #include "llm-fleet/options.h"
 #include "llm-fleet/plot.h"
 #include "llm-fleet/report.h"
+#include "llm-fleet/serve.h"
+#include "llm-fleet/serve_options.h"
 #include "llm-fleet/simulation.h"
 #include "llm-fleet/trace.h"
 #include "llm-kit/command_line.h"
@@ -23,6 +26,8 @@ namespace {
 
 constexpr int kExitLedger = 1;
 constexpr int kExitUsage = 2;
+constexpr std::string_view kReplay = "replay";
+constexpr std::string_view kServe = "serve";
 constexpr std::string_view kMadePrefix = "made:";
 // A run that takes longer than this says how far it is, this often.
 constexpr double kProgressEveryS = 1;
@@ -109,21 +114,48 @@ int replay(const ReplayOptions& options) {
     return 0;
 }
 
-int main_of(std::span<char* const> arguments) {
-    ReplayOptions options;
-    llm_kit::CommandLine line = describe_replay(options);
+int run_replay(ReplayOptions& options) {
+    if (const std::string wrong = complete_replay(options); !wrong.empty()) {
+        return complain(wrong);
+    }
+    return replay(options);
+}
+
+int run_serve(ServeOptions& options) {
+    std::string wrong = complete_serve(options);
+    if (wrong.empty()) {
+        wrong = serve(options);
+    }
+    return wrong.empty() ? 0 : complain(wrong);
+}
+
+template <typename Options>
+struct Command {
+    llm_kit::CommandLine (*describe)(Options& options);
+    int (*run)(Options& options);
+};
+
+template <typename Options>
+int obey(std::span<char* const> arguments, const Command<Options>& command) {
+    Options options;
+    llm_kit::CommandLine line = command.describe(options);
     std::vector<std::string_view> operands;
     const auto outcome = line.parse(arguments, operands);
     if (const auto code = line.settle(outcome, kExitUsage)) {
         return *code;
     }
-    if (operands.size() != 1 || operands[0] != "replay") {
-        return complain("the command must be replay; --help explains");
+    if (operands.size() != 1 || (operands[0] != kReplay && operands[0] != kServe)) {
+        return complain("the command must be replay or serve; --help explains");
     }
-    if (const std::string wrong = complete_replay(options); !wrong.empty()) {
-        return complain(wrong);
+    return command.run(options);
+}
+
+int main_of(std::span<char* const> arguments) {
+    const bool serves = arguments.size() > 1 && arguments[1] == kServe;
+    if (serves) {
+        return obey<ServeOptions>(arguments, {.describe = describe_serve, .run = run_serve});
     }
-    return replay(options);
+    return obey<ReplayOptions>(arguments, {.describe = describe_replay, .run = run_replay});
 }
 
 }  // namespace

@@ -88,21 +88,7 @@ void describe_fleet(CommandLine& line, ReplayOptions& options) {
                        [&](size_t i) { run.engine.kind = static_cast<EngineKind>(i); }, "simple"},
                 "simple: prompts one after the other, answers beside them. batching: steps over a "
                 "batch, where prompts slow answers and memory runs out.");
-    line.option("--cache-tokens", "N", Custom{[&](std::string_view text) {
-                    return read_cache(run.engine.cache_tokens, text);
-                }},
-                "Of prompts that a server keeps, or inf; batching also works in it. Default: "
-                "524288.");
-    line.option("--prefill-rate", "N", &run.engine.prefill_tokens_per_s,
-                "Tokens a second that are not in the cache.");
-    line.option("--decode-ms", "MS", &run.engine.decode_ms, "Time of one output token,");
-    line.option("--decode-ms-per-stream", "MS", &run.engine.decode_ms_per_stream,
-                "and more for each stream under way.");
-    line.option("--chunk-tokens", "N", &run.engine.chunk_tokens,
-                "batching: tokens of a step, at most.");
-    line.option("--running-max", "N", &run.engine.running_max, "batching: requests under way.");
-    line.option("--block-tokens", "N", &run.engine.block_tokens,
-                "batching: granularity of the cache, 1 to 512.");
+    describe_engine(line, run.engine);
     line.option("--fault", "SPEC", Custom{[&](std::string_view text) {
                     Fault fault;
                     std::string wrong = read_fault(text, fault);
@@ -111,7 +97,7 @@ void describe_fleet(CommandLine& line, ReplayOptions& options) {
                 }},
                 "May be given often: worker=N,kind=KIND,from=TIME,until=TIME with times like 90s "
                 "or 5m after the beginning. Kinds:");
-    line.lines(fault_reference());
+    line.lines(fault_reference(FaultUse::replayed));
 }
 
 void describe_gateway(CommandLine& line, ReplayOptions& options) {
@@ -169,6 +155,24 @@ void describe_output(CommandLine& line, ReplayOptions& options) {
 
 }  // namespace
 
+void describe_engine(CommandLine& line, EngineOptions& engine) {
+    line.option("--cache-tokens", "N", Custom{[&](std::string_view text) {
+                    return read_cache(engine.cache_tokens, text);
+                }},
+                "Of prompts that a server keeps, or inf; batching also works in it. Default: "
+                "524288.");
+    line.option("--prefill-rate", "N", &engine.prefill_tokens_per_s,
+                "Tokens a second that are not in the cache.");
+    line.option("--decode-ms", "MS", &engine.decode_ms, "Time of one output token,");
+    line.option("--decode-ms-per-stream", "MS", &engine.decode_ms_per_stream,
+                "and more for each stream under way.");
+    line.option("--chunk-tokens", "N", &engine.chunk_tokens,
+                "batching: tokens of a step, at most.");
+    line.option("--running-max", "N", &engine.running_max, "batching: requests under way.");
+    line.option("--block-tokens", "N", &engine.block_tokens,
+                "batching: granularity of the cache, 1 to 512.");
+}
+
 CommandLine describe_replay(ReplayOptions& options) {
     CommandLine line("llm-fleet", "runs the gateway's balancing against simulated servers",
                      "replay --trace FILE [options]");
@@ -182,6 +186,17 @@ CommandLine describe_replay(ReplayOptions& options) {
     describe_gateway(line, options);
     describe_output(line, options);
     return line;
+}
+
+std::string check_engine(const EngineOptions& engine) {
+    if (engine.prefill_tokens_per_s <= 0) {
+        return "--prefill-rate must be above 0";
+    }
+    if (engine.block_tokens == 0 || engine.block_tokens > 512 || engine.chunk_tokens == 0 ||
+        engine.running_max == 0) {
+        return "--block-tokens must be 1 to 512, --chunk-tokens and --running-max at least 1";
+    }
+    return {};
 }
 
 std::string complete_replay(ReplayOptions& options) {
@@ -198,12 +213,11 @@ std::string complete_replay(ReplayOptions& options) {
     if (run.shards == 0 || run.shards > 1'024) {
         return "--shards must be 1 to 1024";
     }
-    if (run.speed <= 0 || run.engine.prefill_tokens_per_s <= 0) {
-        return "--speed and --prefill-rate must be above 0";
+    if (run.speed <= 0) {
+        return "--speed must be above 0";
     }
-    if (run.engine.block_tokens == 0 || run.engine.block_tokens > 512 ||
-        run.engine.chunk_tokens == 0 || run.engine.running_max == 0) {
-        return "--block-tokens must be 1 to 512, --chunk-tokens and --running-max at least 1";
+    if (std::string wrong = check_engine(run.engine); !wrong.empty()) {
+        return wrong;
     }
     if (run.estimate_error < 0 || run.estimate_error >= 1 || run.leave_fraction > 1) {
         return "--estimate-error must be below 1, --leave-fraction at most 1";

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm-fleet/engine.h"
 #include "llm-fleet/measures.h"
 #include "llm-fleet/run_options.h"
 #include "llm-kit/command_line.h"
@@ -22,6 +23,12 @@ struct ReplayOptions {
     bool is_json = false;
     bool is_quiet = false;  // No progress.
 };
+
+// What both commands say of a server. `engine` outlives the command line.
+void describe_engine(llm_kit::CommandLine& line, EngineOptions& engine);
+
+// Returns what is wrong with it, or nothing.
+std::string check_engine(const EngineOptions& engine);
 
 // `options` outlives the command line, which points into it.
 llm_kit::CommandLine describe_replay(ReplayOptions& options);

@@ -30,6 +30,8 @@ void Simulation::run_worker(uint32_t index) {
             case EngineEvent::Kind::first_token:
                 begin_stream(event);
                 break;
+            case EngineEvent::Kind::token:
+                break;  // Is not asked for.
             case EngineEvent::Kind::finished:
                 finish_stream(event);
                 break;

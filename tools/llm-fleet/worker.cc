@@ -48,6 +48,8 @@ void Worker::begin(const Fault& fault, Instant now) {
         case FaultKind::join:
         case FaultKind::leave:
             break;  // Matters of the fleet.
+        case FaultKind::answer:
+            break;  // Of who speaks for it.
     }
 }
 
@@ -73,6 +75,7 @@ void Worker::end(const Fault& fault, Instant now) {
             break;
         case FaultKind::join:
         case FaultKind::leave:
+        case FaultKind::answer:
             break;
     }
 }

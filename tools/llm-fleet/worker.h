@@ -20,6 +20,8 @@ public:
 
     // Whether it takes a request at all; else the caller has its error within a millisecond.
     bool takes_requests() const { return !is_failing_ && !is_down_; }
+    // Whether it refuses connections.
+    bool is_down() const { return is_down_; }
     bool is_hanging() const { return hangs_since_.is_set(); }
     Instant hangs_since() const { return hangs_since_; }
 

@@ -186,8 +186,10 @@ Answer finish(SimulatedRequest& request, Wire wire, const AnswerOptions& options
     if (!options.model.empty()) {
         request.model = options.model;
     }
-    Answer answer =
-        build(request, {.tokens = options.tokens, .created_s = kCreatedS}, options, wire);
+    Answer answer = build(
+        request,
+        {.tokens = options.tokens, .created_s = kCreatedS, .cached_tokens = options.cached_tokens},
+        options, wire);
     if (options.has_own_ids) {
         find_blanks(answer, request, options);
     }
@@ -240,14 +242,14 @@ Result<Answer> make_answer(const ModelCall& call,
                            std::string_view body,
                            uint64_t body_bytes,
                            const AnswerOptions& options) {
-    if (body_bytes > kInspectedBytesMax) {
+    if (body_bytes > kInspectedBytesMax && !options.reads_all) {
         return answer_large(call, body, options);
     }
     if (call.wire != Wire::openai) {
         return answer_in_form(call, body, options);
     }
     Arena arena;
-    json::Document document;
+    json::Document document({.text_bytes_max = std::max(kInspectedBytesMax, body.size())});
     TRY(providers::SimulatedRequestTexts texts,
         providers::read_simulated_request(call.endpoint, body, document, arena));
     return finish(texts.request, call.wire, options);

@@ -27,6 +27,10 @@ struct AnswerOptions {
     bool stamped = false;
     // Ids and times are those of another program (the gateway's embedded simulator): blanks.
     bool has_own_ids = false;
+    // What the usage says; only in OpenAI's dialect.
+    uint32_t cached_tokens = 0;
+    // Reads a large body as carefully as a small one. All of it must be there.
+    bool reads_all = false;
     // Replaces the model of the request, as a gateway does for an alias.
     std::string_view model;
 };

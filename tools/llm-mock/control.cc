@@ -15,20 +15,21 @@
 #include <fmt/format.h>
 
 #include "base/time.h"
-#include "llm-mock/counters.h"
-#include "llm-mock/fault.h"
+#include "llm-kit/counters.h"
+#include "llm-kit/fault.h"
+#include "llm-kit/player.h"
 #include "llm-mock/options.h"
 
 namespace sluice::llm_mock {
 
 Control::Control(const MockOptions& options) : options_(options), fault_(options.fault) {
     for (uint32_t i = 0; i < options.shards; ++i) {
-        counters_.push_back(std::make_unique<Counters>());
+        counters_.push_back(std::make_unique<llm_kit::Counters>());
     }
 }
 
 bool Control::set_fault(std::string_view text, std::string& wrong) {
-    const std::optional<FaultSpec> fault = parse_fault(text, wrong);
+    const std::optional<llm_kit::FaultSpec> fault = llm_kit::parse_fault(text, wrong);
     if (fault) {
         const std::lock_guard lock(mutex_);
         fault_ = *fault;
@@ -37,12 +38,13 @@ bool Control::set_fault(std::string_view text, std::string& wrong) {
     return fault.has_value();
 }
 
-FaultSpec Control::fault() const {
+llm_kit::FaultSpec Control::fault() const {
     const std::lock_guard lock(mutex_);
     return fault_;
 }
 
-FaultSpec Control::next_of_script(std::string_view key, const FaultScript& script) {
+llm_kit::FaultSpec Control::next_of_script(std::string_view key,
+                                           const llm_kit::FaultScript& script) {
     const std::lock_guard lock(mutex_);
     uint64_t& position = script_positions_[std::string(key)];
     const uint64_t current = std::min<uint64_t>(position, script.size() - 1);
@@ -50,7 +52,7 @@ FaultSpec Control::next_of_script(std::string_view key, const FaultScript& scrip
     return script[current];
 }
 
-void Control::note_abort(const AbortRecord& record) {
+void Control::note_abort(const llm_kit::AbortRecord& record) {
     const std::lock_guard lock(mutex_);
     aborts_.push_back(record);
     if (aborts_.size() > kAbortsKept) {
@@ -100,7 +102,7 @@ std::string Control::stats_json(Instant now) const {
         all.request_body_bytes - at_reset_.request_body_bytes,
         all.answer_bytes - at_reset_.answer_bytes, all.open_connections, all.in_flight, now.ns());
     for (size_t i = 0; i < aborts_.size(); ++i) {
-        const AbortRecord& record = aborts_[i];
+        const llm_kit::AbortRecord& record = aborts_[i];
         fmt::format_to(std::back_inserter(json),
                        "{}{{\"at_monotonic_ns\": {}, \"ms_ago\": {:.3f}, \"events_sent\": {}, "
                        "\"head_sent\": {}}}",

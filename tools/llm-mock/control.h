@@ -15,35 +15,29 @@
 #include <vector>
 
 #include "base/time.h"
-#include "llm-mock/counters.h"
-#include "llm-mock/fault.h"
+#include "llm-kit/counters.h"
+#include "llm-kit/fault.h"
+#include "llm-kit/player.h"
 #include "llm-mock/options.h"
 
 namespace sluice::llm_mock {
 
-// An answer that its client did not wait for.
-struct AbortRecord {
-    Instant noticed_at;
-    uint32_t events_sent = 0;
-    bool head_sent = false;
-};
-
-class Control {
+class Control final : public llm_kit::AbortListener {
 public:
     explicit Control(const MockOptions& options);
 
-    Counters& counters(uint32_t shard) { return *counters_[shard]; }
+    llm_kit::Counters& counters(uint32_t shard) { return *counters_[shard]; }
 
     // --- Faults. `set_fault` holds for requests that name none themselves.
     bool set_fault(std::string_view text, std::string& wrong);
     // Changes with every set_fault; shards keep a copy of the fault until it does.
     uint64_t fault_generation() const { return generation_.load(std::memory_order_acquire); }
-    FaultSpec fault() const;
+    llm_kit::FaultSpec fault() const;
     // The next fault of the key's script.
-    FaultSpec next_of_script(std::string_view key, const FaultScript& script);
+    llm_kit::FaultSpec next_of_script(std::string_view key, const llm_kit::FaultScript& script);
 
     // --- Records.
-    void note_abort(const AbortRecord& record);
+    void note_abort(const llm_kit::AbortRecord& record) override;
     bool keeps_requests() const { return options_.records_max > 0; }
     // `json` is one object.
     void note_request(std::string json);
@@ -73,12 +67,12 @@ private:
     Sums sums() const;
 
     const MockOptions& options_;
-    std::vector<std::unique_ptr<Counters>> counters_;
+    std::vector<std::unique_ptr<llm_kit::Counters>> counters_;
     std::atomic<uint64_t> generation_ = 1;
     mutable std::mutex mutex_;
-    FaultSpec fault_;
+    llm_kit::FaultSpec fault_;
     std::map<std::string, uint64_t, std::less<>> script_positions_;
-    std::deque<AbortRecord> aborts_;
+    std::deque<llm_kit::AbortRecord> aborts_;
     std::deque<std::string> requests_;
     Sums at_reset_;  // Counters only grow; a reset remembers where they stood.
 };

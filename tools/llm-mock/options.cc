@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "llm-kit/command_line.h"
 #include "llm-kit/distribution.h"
+#include "llm-kit/fault.h"
 #include "llm-kit/machine.h"
-#include "llm-mock/fault.h"
 
 namespace sluice::llm_mock {
 
@@ -160,13 +160,14 @@ CommandLine describe_command_line(MockOptions& options) {
     line.section("FAULTS");
     line.option("--fault", "SPEC", Custom{[&](std::string_view text) {
                     std::string wrong;
-                    options.fault = parse_fault(text, wrong).value_or(FaultSpec());
+                    options.fault =
+                        llm_kit::parse_fault(text, wrong).value_or(llm_kit::FaultSpec());
                     return wrong;
                 }},
                 "What goes wrong with every request: words with commas between them.");
     line.option("--fault-fraction", "F", &options.fault_fraction,
                 "With this share of them only, 0 to 1.");
-    line.lines(fault_reference());
+    line.lines(llm_kit::fault_reference());
     line.section("ENDPOINTS");
     line.lines(kEndpoints);
     line.section("HEADER FIELDS");

@@ -7,17 +7,10 @@
 
 #include "base/time.h"
 #include "llm-kit/command_line.h"
-#include "llm-kit/distribution.h"
-#include "llm-mock/fault.h"
+#include "llm-kit/fault.h"
+#include "llm-kit/pacer.h"
 
 namespace sluice::llm_mock {
-
-// How fast an answer comes. Each request may change its own by x-mock-* header fields.
-struct Pace {
-    llm_kit::Distribution first_token;
-    llm_kit::Distribution next_token;  // Zero: the next event as soon as the last one was taken.
-    uint32_t burst = 1;                // Events in one write.
-};
 
 struct MockOptions {
     std::string host = "127.0.0.1";
@@ -27,14 +20,14 @@ struct MockOptions {
     std::string certificate_file;
     std::string private_key_file;
 
-    Pace pace;
+    llm_kit::Pace pace;  // Each request may change its own by x-mock-* header fields.
     uint32_t tokens = 64;
     uint32_t event_bytes = 0;
     bool stamps = false;
     std::vector<std::string> models = {"sluice-simulated"};
     uint64_t seed = 1;
 
-    FaultSpec fault;
+    llm_kit::FaultSpec fault;
     double fault_fraction = 1;
 
     Duration idle_timeout = Duration::seconds(3600);

@@ -14,7 +14,7 @@
 namespace sluice::llm_mock {
 
 struct RequestPlan {
-    Pace pace;
+    llm_kit::Pace pace;
     llm_kit::AnswerOptions answer;
     bool is_echo = false;
     std::string_view fault_script;  // As written; empty when the request names none.

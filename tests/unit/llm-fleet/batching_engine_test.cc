@@ -25,6 +25,27 @@ TEST(BatchingEngine, APromptIsReadInChunksAndEachTokenTakesAStep) {
     EXPECT_EQ(story.told(), (Told{{"first 1", 524'000}, {"end 1", 536'700}}));
 }
 
+TEST(BatchingEngine, EachTokenIsToldToWhomItMatters) {
+    EngineOptions options = batching();
+    options.tells_tokens = true;
+    EngineStory story(options);
+    story.submit(0, 1, 8, 3, {1, 1});
+    EXPECT_EQ(
+        story.told(),
+        (Told{{"first 1", 7'000}, {"token 1", 13'350}, {"token 1", 19'700}, {"end 1", 19'700}}));
+}
+
+TEST(BatchingEngine, BlocksOfAPromptMayBeOfAnySize) {
+    EngineOptions options = batching();
+    options.block_tokens = 16;
+    EngineStory story(options);
+    // Of 150 tokens two blocks of 64 are whole; the rest is no block.
+    story.submit(0, 1, 150, 1, {1, 2}, 64);
+    story.submit(500'000, 2, 150, 1, {1, 2}, 64);
+    story.told();
+    EXPECT_EQ(story.cached_of(2), 128U);
+}
+
 TEST(BatchingEngine, PromptsSlowTheStreamsBesideThem) {
     EngineStory story(batching());
     story.submit(0, 1, 512, 4, {1, 1});

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "llm-fleet/engine.h"
+#include "llm-fleet/trace.h"
 
 namespace sluice::llm_fleet {
 
@@ -31,14 +32,21 @@ public:
 
     Engine& engine() { return *engine_; }
 
-    void submit(
-        int64_t at_us, uint32_t attempt, uint32_t input, uint32_t output, BlockRange range) {
+    void submit(int64_t at_us,
+                uint32_t attempt,
+                uint32_t input,
+                uint32_t output,
+                BlockRange range,
+                uint32_t tokens_per_block = kTraceBlockTokens) {
         advance(at_us);
         std::vector<uint64_t>& blocks = blocks_.emplace_back(range.count);
         std::iota(blocks.begin(), blocks.end(), range.first);
-        engine_->submit(
-            {.attempt = attempt, .blocks = blocks, .input_tokens = input, .output_tokens = output},
-            at(at_us));
+        engine_->submit({.attempt = attempt,
+                         .blocks = blocks,
+                         .input_tokens = input,
+                         .output_tokens = output,
+                         .tokens_per_block = tokens_per_block},
+                        at(at_us));
     }
 
     void cancel(int64_t at_us, uint32_t attempt) {
@@ -55,7 +63,7 @@ public:
         }
         told_.clear();
         for (const EngineEvent& event : events_) {
-            static constexpr const char* kNames[] = {"first ", "end ", "refused "};
+            static constexpr const char* kNames[] = {"first ", "token ", "end ", "refused "};
             told_.emplace_back(
                 kNames[static_cast<size_t>(event.kind)] + std::to_string(event.attempt),
                 (event.at - at(0)).us());

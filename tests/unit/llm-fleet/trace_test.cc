@@ -140,9 +140,34 @@ TEST(Fault, IsReadFromWords) {
     EXPECT_EQ(fault.factor, 5);
     EXPECT_EQ(read_fault("kind=slow", fault), "worker and kind are needed");
     EXPECT_EQ(read_fault("worker=1,kind=tired", fault),
-              "kind must be one of slow, fail, hang, restart, flap, join, leave");
+              "kind must be one of slow, fail, hang, restart, flap, join, leave, answer");
     EXPECT_EQ(read_fault("worker=1,kind=slow,from=2m,until=90s", fault), "until is before from");
     EXPECT_EQ(read_fault("worker=1,kind=slow,from=soon", fault), "cannot read from=\"soon\"");
+    fault = {};
+    EXPECT_EQ(read_fault("worker=1,kind=slow,shape=odd", fault),
+              "unknown \"shape\"; known are worker, kind, from, until, factor, period");
+    EXPECT_EQ(read_fault("worker=1,kind=answer,silent", fault),
+              "kind=answer is for servers; see llm-fleet serve --help");
+}
+
+TEST(Fault, OfAServerMayBeOneOfItsAnswers) {
+    Fault fault;
+    const auto read = [&](std::string_view text) {
+        fault = {};
+        return read_fault(text, fault, FaultUse::served_worker);
+    };
+    EXPECT_EQ(read("kind=answer,status=429,until=2s,retry-after=3"), "");
+    EXPECT_EQ(fault.until, Duration::seconds(2));
+    EXPECT_EQ(fault.answer.status, 429);
+    EXPECT_EQ(fault.answer.retry_after, "3");
+    EXPECT_EQ(read("silent,kind=answer"), "");
+    EXPECT_EQ(fault.answer.start, llm_kit::FaultStart::silent);
+    EXPECT_EQ(read("kind=answer"), "kind=answer says nothing of what is wrong");
+    EXPECT_EQ(read("kind=answer,sullen"), "there is no fault \"sullen\"");
+    EXPECT_EQ(read("kind=hang,silent"),
+              "unknown \"silent\"; known are worker, kind, from, until, factor, period");
+    EXPECT_EQ(read("kind=leave"), "who joins and leaves is a matter of the gateway");
+    EXPECT_EQ(read("until=2s"), "kind is needed");
 }
 
 }  // namespace

@@ -12,9 +12,9 @@
 #include "http/header_map.h"
 #include "http/limits.h"
 #include "llm-kit/answer.h"
+#include "llm-kit/answer_cache.h"
+#include "llm-kit/fault.h"
 #include "llm-kit/make_answer.h"
-#include "llm-mock/answer_cache.h"
-#include "llm-mock/fault.h"
 #include "llm-mock/options.h"
 #include "llm-mock/request_plan.h"
 #include "providers/simulated_llm.h"
@@ -22,9 +22,16 @@
 namespace sluice::llm_mock {
 namespace {
 
+using llm_kit::FaultCut;
+using llm_kit::FaultFraming;
+using llm_kit::FaultScript;
+using llm_kit::FaultSpec;
+using llm_kit::FaultStart;
+using llm_kit::PreparedAnswer;
+
 FaultSpec fault_of(std::string_view text) {
     std::string wrong;
-    const std::optional<FaultSpec> fault = parse_fault(text, wrong);
+    const std::optional<FaultSpec> fault = llm_kit::parse_fault(text, wrong);
     EXPECT_TRUE(fault.has_value()) << wrong;
     return fault.value_or(FaultSpec());
 }
@@ -59,7 +66,7 @@ TEST(Fault, EveryWordOfTheReferenceIsKnown) {
           "ok"}) {
         fault_of(text);
         const std::string_view word = text.substr(0, text.find('='));
-        EXPECT_NE(fault_reference().find(word), std::string_view::npos) << word;
+        EXPECT_NE(llm_kit::fault_reference().find(word), std::string_view::npos) << word;
     }
 }
 
@@ -68,7 +75,7 @@ TEST(Fault, NonsenseIsRefused) {
          {"fire", "status", "status=99", "status=abc", "status=600", "ok=1", "delay-ms=x",
           "split=1", "framing=tin", "length-off=", "close-after-events=-1", "big-head=-1"}) {
         std::string wrong;
-        EXPECT_FALSE(parse_fault(text, wrong)) << text;
+        EXPECT_FALSE(llm_kit::parse_fault(text, wrong)) << text;
         EXPECT_FALSE(wrong.empty());
     }
 }
@@ -76,13 +83,13 @@ TEST(Fault, NonsenseIsRefused) {
 TEST(Fault, ScriptsAreSplitAtBars) {
     std::string wrong;
     const std::optional<FaultScript> script =
-        parse_fault_script("status=500,no-done | ok|reset", wrong);
+        llm_kit::parse_fault_script("status=500,no-done | ok|reset", wrong);
     ASSERT_TRUE(script);
     ASSERT_EQ(script->size(), 3U);
     EXPECT_EQ((*script)[0].status, 500);
     EXPECT_EQ((*script)[1].status, 0);
     EXPECT_EQ((*script)[2].start, FaultStart::reset);
-    EXPECT_FALSE(parse_fault_script("ok|nonsense", wrong));
+    EXPECT_FALSE(llm_kit::parse_fault_script("ok|nonsense", wrong));
 }
 
 TEST(RequestPlan, HeaderFieldsOverruleTheOptions) {
@@ -117,7 +124,7 @@ TEST(PreparedAnswer, FramedEventsAreTheAnswerInChunks) {
         R"({"model":"m","stream":true,"max_tokens":3,"messages":[{"role":"user","content":"x"}]})";
     const llm_kit::Answer answer = *llm_kit::make_answer(
         providers::SimulatedEndpoint::chat, kBody, kBody.size(), {.stamped = true, .model = {}});
-    const PreparedAnswer prepared = prepare_answer(answer);
+    const PreparedAnswer prepared = llm_kit::prepare_answer(answer);
     ASSERT_EQ(prepared.events.size(), answer.events.size());
     EXPECT_EQ(prepared.payload_bytes(), answer.bytes.size());
     std::string decoded;
@@ -143,7 +150,7 @@ TEST(PreparedAnswer, FramedEventsAreTheAnswerInChunks) {
 }
 
 TEST(AnswerCache, GivesTheSameAnswerAgain) {
-    AnswerCache cache;
+    llm_kit::AnswerCache cache;
     constexpr std::string_view kBody =
         R"({"model":"m","messages":[{"role":"user","content":"x"}]})";
     const auto first =

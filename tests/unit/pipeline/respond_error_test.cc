@@ -180,7 +180,7 @@ TEST(RespondError, TextsAreValidWhateverTheDetail) {
         EXPECT_EQ(document.size("/error").value(), 4U);
         ASSERT_TRUE(document.parse(
             data_of(error_event(answer, message, Terminator::responses), "event: error\ndata: ")));
-        EXPECT_EQ(document.size("").value(), 4U);
+        EXPECT_EQ(document.size("").value(), 5U);
     }
 }
 
@@ -198,9 +198,9 @@ TEST(RespondError, StreamsEndInTheFormOfTheirProtocol) {
                   "data: {\"error\":{\"message\":\"cut\",\"type\":\"server_error\",\"param\":null,"
                   "\"code\":\"stream_truncated\"}}\n\n");
     }
-    EXPECT_EQ(error_event(answer, "cut", Terminator::responses),
+    EXPECT_EQ(error_event(answer, "cut", Terminator::responses, 7),
               "event: error\ndata: {\"type\":\"error\",\"code\":\"stream_truncated\","
-              "\"message\":\"cut\",\"param\":null}\n\n");
+              "\"message\":\"cut\",\"param\":null,\"sequence_number\":7}\n\n");
 }
 
 }  // namespace

@@ -71,6 +71,16 @@ TEST(StreamWatch, AnthropicsUsageHasItsTier) {
     EXPECT_EQ(watch.usage().prompt_tokens, 3U) << "both came in one piece";
 }
 
+TEST(StreamWatch, WhatHasNoDataIsNoEvent) {
+    const std::string_view none =
+        ": waiting\n\n: still waiting\r\n\r\nevent: ping\n\nid: 7\nretry: 10\n\n: and then\n";
+    for (size_t cut = 0; cut <= none.size(); ++cut) {
+        EXPECT_EQ(watch(none, Terminator::done, cut).events, 0U) << cut;
+        EXPECT_EQ(watch(std::string(none) + "data: {}\n\n", Terminator::done, cut).events, 1U)
+            << cut;
+    }
+}
+
 TEST(StreamWatch, ChatStreamsEndWithDone) {
     expect("data: {}\n\ndata: [DONE]\n\n", Terminator::done, true, false);
     expect("data: {}\n\ndata:[DONE]\n\n", Terminator::done, true, false);
@@ -191,7 +201,7 @@ TEST(StreamWatch, CountsEventsAndFindsTheLastUsage) {
         "\"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\ndata: [DONE]\n\n";
     for (size_t cut = 0; cut <= stream.size(); ++cut) {
         const Seen seen = watch(stream, Terminator::done, cut);
-        EXPECT_EQ(seen.events, 4U);
+        EXPECT_EQ(seen.events, 3U) << "a comment is none";
         EXPECT_TRUE(seen.usage.is_known);
         EXPECT_EQ(seen.usage.prompt_tokens, 7U);
         EXPECT_EQ(seen.usage.completion_tokens, 2U);

@@ -4,13 +4,14 @@
 #include <atomic>
 #include <cstdint>
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 // A count with one writer: a plain add would tear for readers, a locked one costs for nothing.
 class Count {
 public:
     void add(uint64_t by = 1) { value_.store(get() + by, std::memory_order_relaxed); }
     void subtract(uint64_t by = 1) { value_.store(get() - by, std::memory_order_relaxed); }
+    void set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
     uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
 private:
@@ -32,4 +33,4 @@ struct alignas(64) Counters {
     Count answer_bytes;
 };
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -20,7 +20,7 @@
 #include "llm-kit/model_call.h"
 #include "providers/simulated_llm.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 struct PreparedAnswer {
     // Where an event lies in `bytes`: chunk header, payload, line end.
@@ -36,24 +36,23 @@ struct PreparedAnswer {
     Slice bytes;  // The body, or the events with their framing.
     std::vector<Event> events;
     uint32_t tokens = 0;
-    llm_kit::Wire wire = llm_kit::Wire::openai;
+    Wire wire = Wire::openai;
 
     bool is_stream() const { return !events.empty(); }
     // The payload of all events.
     uint64_t payload_bytes() const;
 };
 
-PreparedAnswer prepare_answer(const llm_kit::Answer& answer);
+PreparedAnswer prepare_answer(const Answer& answer);
 
 class AnswerCache {
 public:
     // The caller holds on to what it got: the cache may forget it. Arguments and errors as those of
-    // llm_kit::make_answer.
-    Result<std::shared_ptr<const PreparedAnswer>> find_or_make(
-        const llm_kit::ModelCall& call,
-        std::string_view body,
-        uint64_t body_bytes,
-        const llm_kit::AnswerOptions& options);
+    // make_answer.
+    Result<std::shared_ptr<const PreparedAnswer>> find_or_make(const ModelCall& call,
+                                                               std::string_view body,
+                                                               uint64_t body_bytes,
+                                                               const AnswerOptions& options);
 
 private:
     // When it has grown to this, the cache begins anew.
@@ -64,4 +63,4 @@ private:
     std::string key_;  // Kept for its memory.
 };
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -1,5 +1,5 @@
 // A table of words, each with the member it sets.
-#include "llm-mock/fault.h"
+#include "llm-kit/fault.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "llm-kit/command_line.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 namespace {
 
@@ -27,14 +27,14 @@ struct Word {
 
 bool read_duration_ms(std::string_view value, Duration& duration) {
     double ms = 0;
-    const bool good = llm_kit::parse_number(value, ms);
+    const bool good = parse_number(value, ms);
     duration = Duration::nanoseconds(static_cast<int64_t>(ms * 1e6));
     return good;
 }
 
 bool read_count(std::string_view value, uint32_t& count) {
     uint64_t number = 0;
-    const bool good = llm_kit::parse_bytes(value, number) && number <= UINT32_MAX;
+    const bool good = parse_bytes(value, number) && number <= UINT32_MAX;
     count = static_cast<uint32_t>(number);
     return good;
 }
@@ -210,4 +210,4 @@ std::string_view fault_reference() {
            "    ok                         no fault; for scripts\n";
 }
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -9,43 +9,60 @@
 #include <string>
 #include <string_view>
 
-#include "base/prng.h"
 #include "base/slice.h"
 #include "base/time.h"
 #include "coro/task.h"
 #include "http/framing.h"
 #include "http/h1_writer.h"
 #include "http/server_exchange.h"
+#include "llm-kit/answer_cache.h"
+#include "llm-kit/counters.h"
+#include "llm-kit/fault.h"
+#include "llm-kit/pacer.h"
 #include "llm-kit/wire_form.h"
-#include "llm-mock/answer_cache.h"
-#include "llm-mock/control.h"
-#include "llm-mock/counters.h"
-#include "llm-mock/fault.h"
-#include "llm-mock/options.h"
 #include "net/deadline.h"
 #include "net/proactor.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
+
+// An answer that its client did not wait for.
+struct AbortRecord {
+    Instant noticed_at;
+    uint32_t events_sent = 0;
+    bool head_sent = false;
+};
+
+class AbortListener {
+public:
+    virtual void note_abort(const AbortRecord& record) = 0;
+
+protected:
+    ~AbortListener() = default;
+};
 
 // What the exchanges of one shard share.
-struct ShardContext {
+struct PlayContext {
     net::Proactor& proactor;
-    const MockOptions& options;
-    Control& control;
     Counters& counters;
-    Prng& prng;
+    AbortListener* aborts = nullptr;  // May be null.
+    // A client that has ended its direction still gets its answer.
+    bool tolerates_half_close = false;
 };
 
 class Player {
 public:
     // All references live as long as the player.
-    Player(const ShardContext& shard,
+    Player(const PlayContext& context,
            http::ServerExchange& exchange,
-           const Pace& pace,
+           Pacer& pacer,
            const FaultSpec& fault);
 
     // Play to the end, or until the client is gone.
     coro::Task<void> play(const PreparedAnswer& answer);
+    // The same in two parts, for an answer that is not known before its first token: waits for
+    // that, false when nothing is to be played any more.
+    coro::Task<bool> wait_for_first_token();
+    coro::Task<void> play_begun(const PreparedAnswer& answer);
     coro::Task<void> play_text(uint16_t status, std::string_view content_type, Slice text);
     // The field x-amzn-errortype of what is played then. Static text.
     void set_error_type(std::string_view name) { error_type_ = name; }
@@ -59,6 +76,7 @@ private:
     coro::Task<bool> begin();
     coro::Task<bool> cut_here();
     coro::Task<bool> wait_until(Instant due);
+    coro::Task<bool> wait_until_due();
     coro::Task<bool> wait_until_sent();
     bool send_head(uint16_t status, std::string_view content_type, uint64_t body_bytes);
 
@@ -78,18 +96,18 @@ private:
     void finish();
     void note_gone();
     bool is_gone() const;
-    bool is_paced() const { return !pace_.next_token.is_zero(); }
-    Instant now() const { return shard_.proactor.now(); }
+    bool is_due() const { return pacer_.due() <= now(); }
+    Instant now() const { return context_.proactor.now(); }
 
-    const ShardContext& shard_;
+    const PlayContext context_;
     http::ServerExchange& exchange_;
-    const Pace& pace_;
+    Pacer& pacer_;
     const FaultSpec& fault_;
-    const llm_kit::WireForm* form_ = &llm_kit::kOpenAiForm;
+    const WireForm* form_ = &kOpenAiForm;
     std::string_view error_type_;
     net::Deadline deadline_;
-    Instant due_;            // Of the event that comes next, once stepped_to_ says so.
-    size_t stepped_to_ = 0;  // Events whose due time was drawn.
+    size_t stepped_to_ = 0;  // Events that the pacer was told of.
+    bool has_first_token_ = false;
     Instant head_sent_at_;
     uint64_t payload_sent_ = 0;
     uint32_t events_sent_ = 0;
@@ -99,4 +117,4 @@ private:
     bool was_aborted_ = false;
 };
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -1,5 +1,5 @@
 // Framing events, and finding answers by everything they depend on.
-#include "llm-mock/answer_cache.h"
+#include "llm-kit/answer_cache.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,18 +16,18 @@
 #include "llm-kit/make_answer.h"
 #include "llm-kit/model_call.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-void append_framed(const llm_kit::Answer& answer,
+void append_framed(const Answer& answer,
                    size_t index,
                    std::string& framed,
                    PreparedAnswer& prepared) {
     const std::string_view payload = answer.event(index);
-    const llm_kit::AnswerEvent& event = answer.events[index];
+    const AnswerEvent& event = answer.events[index];
     PreparedAnswer::Event place = {.begin = static_cast<uint32_t>(framed.size()),
                                    .pace = event.pace};
     char header[http::kChunkHeaderBytesMax];
@@ -53,7 +53,7 @@ uint64_t PreparedAnswer::payload_bytes() const {
     return is_stream() ? sum : bytes.size();
 }
 
-PreparedAnswer prepare_answer(const llm_kit::Answer& answer) {
+PreparedAnswer prepare_answer(const Answer& answer) {
     PreparedAnswer prepared;
     prepared.tokens = answer.tokens;
     prepared.wire = answer.wire;
@@ -72,16 +72,16 @@ PreparedAnswer prepare_answer(const llm_kit::Answer& answer) {
 }
 
 Result<std::shared_ptr<const PreparedAnswer>> AnswerCache::find_or_make(
-    const llm_kit::ModelCall& call,
+    const ModelCall& call,
     std::string_view body,
     uint64_t body_bytes,
-    const llm_kit::AnswerOptions& options) {
+    const AnswerOptions& options) {
     key_.clear();
-    llm_kit::append_answer_key(key_, call, body, body_bytes, options);
+    append_answer_key(key_, call, body, body_bytes, options);
     if (const auto found = answers_.find(key_); found != answers_.end()) {
         return found->second;
     }
-    TRY(const llm_kit::Answer answer, llm_kit::make_answer(call, body, body_bytes, options));
+    TRY(const Answer answer, make_answer(call, body, body_bytes, options));
     auto prepared = std::make_shared<const PreparedAnswer>(prepare_answer(answer));
     bytes_ += key_.size() + prepared->bytes.size() +
               prepared->events.size() * sizeof(PreparedAnswer::Event);
@@ -93,4 +93,4 @@ Result<std::shared_ptr<const PreparedAnswer>> AnswerCache::find_or_make(
     return prepared;
 }
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -1,5 +1,5 @@
 // Pace, cuts, and the end of an answer.
-#include "llm-mock/player.h"
+#include "llm-kit/player.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -18,16 +18,16 @@
 #include "http/header_names.h"
 #include "http/server_exchange.h"
 #include "http/sse_writer.h"
+#include "llm-kit/answer_cache.h"
+#include "llm-kit/fault.h"
 #include "llm-kit/model_call.h"
+#include "llm-kit/pacer.h"
 #include "llm-kit/stamp.h"
 #include "llm-kit/wire_form.h"
-#include "llm-mock/answer_cache.h"
-#include "llm-mock/control.h"
-#include "llm-mock/fault.h"
 #include "net/byte_stream.h"
 #include "providers/simulated_llm.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 namespace {
 
@@ -45,28 +45,29 @@ constexpr uint16_t kOk = 200;
 
 }  // namespace
 
-Player::Player(const ShardContext& shard,
+Player::Player(const PlayContext& context,
                http::ServerExchange& exchange,
-               const Pace& pace,
+               Pacer& pacer,
                const FaultSpec& fault)
-    : shard_(shard),
+    : context_(context),
       exchange_(exchange),
-      pace_(pace),
+      pacer_(pacer),
       fault_(fault),
-      deadline_(shard.proactor, exchange.signal()),
-      due_(shard.proactor.now()) {}
+      deadline_(context.proactor, exchange.signal()) {}
 
 bool Player::is_gone() const {
     return exchange_.is_client_gone() ||
-           (exchange_.is_client_half_closed() && !shard_.options.tolerates_half_close);
+           (exchange_.is_client_half_closed() && !context_.tolerates_half_close);
 }
 
 void Player::note_gone() {
     was_aborted_ = true;
-    shard_.counters.aborted.add();
-    shard_.control.note_abort({.noticed_at = shard_.proactor.ring().now(),
-                               .events_sent = events_sent_,
-                               .head_sent = head_sent_at_.is_set()});
+    context_.counters.aborted.add();
+    if (context_.aborts != nullptr) {
+        context_.aborts->note_abort({.noticed_at = context_.proactor.ring().now(),
+                                     .events_sent = events_sent_,
+                                     .head_sent = head_sent_at_.is_set()});
+    }
     exchange_.abort_response();
 }
 
@@ -80,6 +81,22 @@ coro::Task<bool> Player::wait_until(Instant due) {
             co_return true;
         }
         deadline_.set(due - now());
+        co_await exchange_.signal().wait();
+    }
+}
+
+coro::Task<bool> Player::wait_until_due() {
+    while (true) {
+        if (is_gone()) {
+            note_gone();
+            co_return false;
+        }
+        if (is_due()) {
+            co_return true;
+        }
+        if (pacer_.due() != Instant::never()) {
+            deadline_.set(pacer_.due() - now());
+        }
         co_await exchange_.signal().wait();
     }
 }
@@ -104,8 +121,9 @@ coro::Task<void> Player::stay_silent() {
 
 coro::Task<bool> Player::begin() {
     if (fault_.delay.ns() > 0) {
-        due_ = now() + fault_.delay;
-        const bool goes_on = co_await wait_until(due_);
+        const Instant begin_at = now() + fault_.delay;
+        pacer_.begin_at(begin_at);
+        const bool goes_on = co_await wait_until(begin_at);
         if (!goes_on) {
             co_return false;
         }
@@ -134,22 +152,38 @@ coro::Task<bool> Player::begin() {
 }
 
 coro::Task<void> Player::play(const PreparedAnswer& answer) {
-    is_stream_ = answer.is_stream();
-    form_ = &llm_kit::form_of(answer.wire);
+    const bool has_begun = co_await begin();
+    if (has_begun) {
+        co_await play_begun(answer);
+    }
+}
+
+coro::Task<bool> Player::wait_for_first_token() {
     const bool has_begun = co_await begin();
     if (!has_begun) {
-        co_return;
+        co_return false;
     }
+    has_first_token_ = true;
+    pacer_.step(SimulatedPace::first_token);
+    const bool is_there = co_await wait_until_due();
+    co_return is_there;
+}
+
+coro::Task<void> Player::play_begun(const PreparedAnswer& answer) {
+    is_stream_ = answer.is_stream();
+    form_ = &form_of(answer.wire);
     if (is_stream_) {
         co_await send_events(answer);
         co_return;
     }
-    due_ = due_ + pace_.first_token.sample(shard_.prng);
-    for (uint32_t i = 1; i < answer.tokens && is_paced(); ++i) {
-        due_ = due_ + pace_.next_token.sample(shard_.prng);
+    if (!has_first_token_) {
+        pacer_.step(SimulatedPace::first_token);
     }
-    const bool is_due = co_await wait_until(due_);
-    if (is_due) {
+    for (uint32_t i = 1; i < answer.tokens && pacer_.is_paced(); ++i) {
+        pacer_.step(SimulatedPace::next_token);
+    }
+    const bool is_all_there = co_await wait_until_due();
+    if (is_all_there) {
         co_await send_whole(kOk, kJson, answer.bytes.share());
     }
 }
@@ -177,7 +211,7 @@ coro::Task<void> Player::send_whole(uint16_t status, std::string_view content_ty
     if (is_cut) {
         body.truncate(static_cast<uint32_t>(fault_.cut_after));
     }
-    shard_.counters.answer_bytes.add(body.size());
+    context_.counters.answer_bytes.add(body.size());
     exchange_.write_body(std::move(body));
     if (is_cut) {
         const bool goes_on = co_await cut_here();
@@ -198,21 +232,20 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
         co_await drip(raw_head(kOk, form_->stream_type, 0), body);
         co_return;
     }
-    exchange_.stream().notify_when_sent(!is_paced());
-    shard_.counters.streams.add();
+    exchange_.stream().notify_when_sent(!pacer_.is_paced());
+    context_.counters.streams.add();
     size_t end = answer.events.size();
     const PreparedAnswer::Event& last = answer.events.back();
     const std::string_view last_text = answer.bytes.view().substr(last.payload, last.payload_bytes);
     // Other dialects end in an event that is part of the answer.
-    const bool has_done =
-        answer.wire != llm_kit::Wire::openai || last_text.ends_with(http::kSseDone);
+    const bool has_done = answer.wire != Wire::openai || last_text.ends_with(http::kSseDone);
     if (fault_.leaves_out_done && has_done) {
         --end;
     }
     for (size_t i = 0; i < end;) {
         step_to(answer, i);
-        const bool is_due = co_await wait_until(due_);
-        if (!is_due) {
+        const bool is_next_there = co_await wait_until_due();
+        if (!is_next_there) {
             co_return;
         }
         if (!head_sent_at_.is_set() &&
@@ -231,7 +264,7 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
         const size_t count = run_length(answer, i, end);
         write_events(answer, i, count);
         i += count;
-        const bool is_taken = is_paced() || co_await wait_until_sent();
+        const bool is_taken = pacer_.is_paced() || co_await wait_until_sent();
         if (!is_taken) {
             co_return;
         }
@@ -243,21 +276,15 @@ coro::Task<void> Player::send_events(const PreparedAnswer& answer) {
     finish();
 }
 
-// Draws the time of the event, once.
+// Tells the pacer of the event, once.
 void Player::step_to(const PreparedAnswer& answer, size_t index) {
     if (index < stepped_to_) {
         return;
     }
     stepped_to_ = index + 1;
-    switch (answer.events[index].pace) {
-        case SimulatedPace::at_once:
-            break;
-        case SimulatedPace::first_token:
-            due_ = due_ + pace_.first_token.sample(shard_.prng);
-            break;
-        case SimulatedPace::next_token:
-            due_ = due_ + pace_.next_token.sample(shard_.prng);
-            break;
+    const SimulatedPace pace = answer.events[index].pace;
+    if (pace != SimulatedPace::first_token || !has_first_token_) {
+        pacer_.step(pace);
     }
 }
 
@@ -266,13 +293,13 @@ size_t Player::run_length(const PreparedAnswer& answer, size_t first, size_t end
     if (fault_.cut != FaultCut::none && !is_cut_done_) {
         return 1;
     }
-    if (!is_paced()) {
-        return std::min<size_t>(pace_.burst, end - first);
+    if (!pacer_.is_paced()) {
+        return std::min<size_t>(pacer_.burst(), end - first);
     }
     size_t count = 1;
     while (first + count < end) {
         step_to(answer, first + count);
-        if (due_ > now() && count >= pace_.burst) {
+        if (!is_due() && count >= pacer_.burst()) {
             break;
         }
         ++count;
@@ -342,15 +369,15 @@ void Player::write_events(const PreparedAnswer& answer, size_t first, size_t cou
         Slice piece = answer.bytes.share(begin, end - begin);
         if (event.stamp != 0) {
             piece = Slice::copy_of(piece.view());
-            llm_kit::write_stamp(shard_.proactor.ring().now(),
-                                 piece.writable_data() + (event.stamp - begin));
+            write_stamp(context_.proactor.ring().now(),
+                        piece.writable_data() + (event.stamp - begin));
         }
         stream.write(std::move(piece));
     }
     events_sent_ += static_cast<uint32_t>(count);
-    shard_.counters.events.add(count);
-    shard_.counters.answer_bytes.add(answer.events[first + count - 1].end -
-                                     answer.events[first].begin);
+    context_.counters.events.add(count);
+    context_.counters.answer_bytes.add(answer.events[first + count - 1].end -
+                                       answer.events[first].begin);
 }
 
 // As much of the event as the cut leaves of it.
@@ -392,7 +419,7 @@ bool Player::send_head(uint16_t status, std::string_view content_type, uint64_t 
         return false;
     }
     framing_ = framing.kind;
-    head_sent_at_ = shard_.proactor.ring().now();
+    head_sent_at_ = context_.proactor.ring().now();
     return true;
 }
 
@@ -453,7 +480,7 @@ coro::Task<void> Player::drip(std::string_view head, std::string_view body) {
         stream.write(Slice::unowned(exchange_.arena().copy(body)));
     }
     exchange_.abort_response();
-    shard_.counters.completed.add();
+    context_.counters.completed.add();
 }
 
 void Player::finish() {
@@ -465,7 +492,7 @@ void Player::finish() {
     if (fault_.closes_silently) {
         exchange_.close_after();
     }
-    shard_.counters.completed.add();
+    context_.counters.completed.add();
 }
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit

@@ -12,7 +12,7 @@
 
 #include "base/time.h"
 
-namespace sluice::llm_mock {
+namespace sluice::llm_kit {
 
 // What happens instead of an answer's head.
 enum class FaultStart : uint8_t {
@@ -67,4 +67,4 @@ std::optional<FaultScript> parse_fault_script(std::string_view text, std::string
 // For the manual page: each word with what it does.
 std::string_view fault_reference();
 
-}  // namespace sluice::llm_mock
+}  // namespace sluice::llm_kit
