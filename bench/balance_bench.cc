@@ -16,7 +16,10 @@
 #include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
+#include "balance/pool_state.h"
 #include "balance/prefix_hash.h"
+#include "balance/waiting_room.h"
+#include "base/priority.h"
 #include "base/prng.h"
 #include "base/time.h"
 
@@ -159,6 +162,65 @@ void whole_request(benchmark::State& state) {
     report(state, before);
 }
 
+// The same with what a queue asks of a request that need not wait: a look before and after.
+void whole_request_beside_a_queue(benchmark::State& state) {
+    const auto pool = make_pool(Strategy::latency_weighted, 16);
+    Prng prng(3);
+    Instant now = kStart + Duration::seconds(1);
+    const uint64_t before = allocation_count();
+    for (auto _ : state) {
+        bool is_waited_for = pool->state().room.has_waiting();
+        Selection selection =
+            pool->select({.prompt_tokens = 2'000, .output_tokens = 200}, now, prng);
+        now = now + Duration::microseconds(10);
+        selection.charge.on_first_token(now + Duration::milliseconds(300));
+        selection.charge.finish(
+            {.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
+            now + Duration::milliseconds(500));
+        is_waited_for |= pool->state().room.has_waiting();
+        benchmark::DoNotOptimize(is_waited_for);
+    }
+    report(state, before);
+}
+
+class Guest final : public WaitingRoom::Waiter {
+public:
+    explicit Guest(const WaitingRoom::Facts& facts) : Waiter(facts) {}
+    void on_news() override {}
+};
+
+// One of many that wait is served, and another one comes.
+void turn_in_a_queue(benchmark::State& state) {
+    constexpr size_t kWaiting = 1'000;
+    WaitingRoom room;
+    Prng prng(5);
+    std::vector<std::unique_ptr<Guest>> guests;
+    Instant now = kStart;
+    const auto enter = [&](Guest& guest) {
+        room.enter(guest, kWaiting, Duration::seconds(1'000'000), now);
+    };
+    for (size_t i = 0; i < kWaiting; ++i) {
+        guests.push_back(std::make_unique<Guest>(
+            WaitingRoom::Facts{.priority = static_cast<Priority>(prng.below(3)),
+                               .tenant = prng.below(100),
+                               .prompt_tokens = prng.below(4'000)}));
+        enter(*guests.back());
+    }
+    for (auto _ : state) {
+        room.look();
+        auto* called = static_cast<Guest*>(room.take_news(0));
+        while (!room.standing(*called).is_called) {
+            called = static_cast<Guest*>(room.take_news(0));  // One that is to watch.
+        }
+        now = now + Duration::microseconds(10);
+        room.leave(*called, true, now);
+        enter(*called);
+    }
+    for (const auto& guest : guests) {
+        room.leave(*guest, false, now);
+    }
+}
+
 void nobody(benchmark::State& state) {
     const auto pool = make_pool(Strategy::latency_weighted, static_cast<size_t>(state.range(0)));
     Prng prng(3);
@@ -208,6 +270,8 @@ void register_all() {
         ->Threads(2);
     benchmark::RegisterBenchmark("select_of_16_strangers", select_of_strangers);
     benchmark::RegisterBenchmark("whole_request", whole_request);
+    benchmark::RegisterBenchmark("whole_request_beside_a_queue", whole_request_beside_a_queue);
+    benchmark::RegisterBenchmark("turn_in_a_queue", turn_in_a_queue);
     benchmark::RegisterBenchmark("nobody", nobody)->Arg(16)->Arg(4'000);
     benchmark::RegisterBenchmark("hash_prompt", hash_prompt)->Arg(8'192)->Arg(409'600);
 }

@@ -31,6 +31,7 @@ std::optional<KeyRecord> record_of(const KeyOptions& options) {
                      .display = options.display,
                      .models = options.models,
                      .routes = options.routes,
+                     .priority = priority_named(options.priority),
                      .limits = options.limits,
                      .budget = budget_of(options.budget),
                      .expires_at_s = json::parse_rfc3339(options.expires_at).value_or(0),

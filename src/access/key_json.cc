@@ -18,6 +18,7 @@
 #include "access/virtual_key.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/priority.h"
 #include "base/result.h"
 #include "crypto/digest.h"
 #include "json/rfc3339.h"
@@ -75,6 +76,7 @@ private:
     void dollars(const json::Value& value, std::string_view field, int64_t& to);
     void limits(const json::Value& value);
     void budget(const json::Value& value);
+    void priority(const json::Value& value);
     void metadata(const json::Value& value);
     std::string unescaped(json::Text text) {
         return std::string(json::unescape(text.raw, *arena_).value_or(text.raw));
@@ -193,6 +195,14 @@ void Reader::metadata(const json::Value& value) {
     }
 }
 
+void Reader::priority(const json::Value& value) {
+    const std::string name = value.is_string() ? unescaped(value.text()) : std::string("?");
+    record_->priority = priority_named(name);
+    if (!name.empty() && !record_->priority) {
+        wrong("priority", "high, normal, low or an empty text", value);
+    }
+}
+
 bool Reader::read_settable(const json::Value& member) {
     const std::string_view key = member.key().raw;
     if (key == "name") {
@@ -203,6 +213,8 @@ bool Reader::read_settable(const json::Value& member) {
         texts(member, key, record_->models);
     } else if (key == "routes") {
         texts(member, key, record_->routes);
+    } else if (key == "priority") {
+        priority(member);
     } else if (key == "limits") {
         limits(member);
     } else if (key == "budget") {
@@ -370,6 +382,9 @@ void write_key(json::Writer& writer, const KeyRecord& record, KeyDetail detail) 
     write_texts(writer, record.models);
     writer.key("routes");
     write_texts(writer, record.routes);
+    if (record.priority || detail == KeyDetail::public_members) {
+        writer.key("priority").string(record.priority ? name_of(*record.priority) : "");
+    }
     writer.key("limits");
     write_limits(writer, record.limits);
     writer.key("budget");

@@ -22,9 +22,9 @@ enum class KeyDetail : uint8_t {
     everything,      // For the file.
 };
 
-// Members that a caller may set: name, tenant, models, routes, limits, budget, expires_at,
-// disabled, metadata. Those that are absent stay as they are in `record`; an unknown one is an
-// error. Errors are phrases that begin with the member.
+// Members that a caller may set: name, tenant, models, routes, priority, limits, budget,
+// expires_at, disabled, metadata. Those that are absent stay as they are in `record`; an unknown
+// one is an error. Errors are phrases that begin with the member.
 void read_settable(const json::Value& object,
                    Arena& arena,
                    KeyRecord& record,

@@ -74,6 +74,7 @@ struct KeyOptions {
     std::string tenant = {};
     std::vector<std::string> models = {};
     std::vector<std::string> routes = {};
+    std::string priority = {};    // The name of one; empty: that of the route.
     std::string expires_at = {};  // RFC 3339; empty: never.
     bool disabled = false;
     LimitOptions limits;

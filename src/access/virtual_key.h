@@ -16,6 +16,7 @@
 
 #include "access/limit_book.h"
 #include "access/options.h"
+#include "base/priority.h"
 #include "base/secret.h"
 #include "crypto/digest.h"
 
@@ -47,7 +48,8 @@ struct KeyRecord {
     std::string display = {};  // The first characters of the secret, "sk-sluice-AbCd".
     std::vector<std::string>
         models;  // Exact, or a beginning and '*'; none at all allows every one.
-    std::vector<std::string> routes = {};  // Likewise.
+    std::vector<std::string> routes = {};   // Likewise.
+    std::optional<Priority> priority = {};  // In queues; nothing takes that of the route.
     LimitOptions limits = {};
     BudgetOptions budget = {};
     int64_t created_at_s = 0;

@@ -27,6 +27,10 @@ class Balancer;
 class PrefixIndex;
 struct Candidate;
 struct PoolState;
+class WaitingRoom;
+
+// Counted by the pool's state, and by messages about it that are under way.
+using WaitingRoomPtr = std::shared_ptr<WaitingRoom>;
 
 // What is known of a request when a target is chosen for it.
 struct Ask {
@@ -50,6 +54,7 @@ enum class Without : uint8_t {
     too_long,   // The request is longer than the context of every capable one.
     tried,      // All that could have failed it already.
     resting,    // All that could are drained, ejected, throttled or behind an open breaker.
+    empty,      // The pool has no target; whoever comes next may be able to.
     no_room,    // All that could have as much in flight as they may.
 };
 
@@ -87,6 +92,11 @@ public:
 
     // Chooses and charges in one step. Any shard.
     Selection select(const Ask& ask, Instant now, Prng& prng) const;
+
+    // Why a request that takes no target now would not get one: with no_room it might.
+    Selection refusal(const Ask& ask, Instant now) const;
+    // Where requests wait for a target; outlives the pool for whoever tells other shards of it.
+    WaitingRoomPtr room() const;
 
     // What targets share; any shard may feed and read it.
     PoolState& state() const { return *state_; }

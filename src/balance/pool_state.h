@@ -9,6 +9,7 @@
 
 #include "balance/ewma.h"
 #include "balance/slowdowns.h"
+#include "balance/waiting_room.h"
 #include "base/time.h"
 
 namespace sluice::balance {
@@ -25,6 +26,8 @@ struct PoolState {
     Ewma pace;         // Times to first token by what they should have been, over all targets.
     Ewma expected_s;   // What times to first token should have been.
     Slowdowns slowdowns;
+    // Requests that wait for a target, of whatever configuration they began with.
+    alignas(64) WaitingRoom room;
 
     static constexpr double kBaseUnknown = 0.2;
     double base() const { return base_s.value(kBaseUnknown); }

@@ -6,8 +6,10 @@
 #include <cstdint>
 
 #include "balance/pool.h"
+#include "balance/pool_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "balance/screening.h"
 #include "balance/target.h"
+#include "balance/waiting_room.h"
 #include "base/time.h"
 
 namespace sluice::balance {
@@ -55,7 +57,8 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
     }
     Selection selection;
     if (targets_.empty()) {
-        nearest = Fitness::resting;  // Whoever is found next may be able to.
+        selection.without = Without::empty;
+        return selection;
     }
     switch (nearest) {
         case Fitness::incapable:
@@ -82,6 +85,14 @@ Selection Pool::without(const Ask& ask, bool is_panic, Instant now) const {
         selection.retry_after = back - now;
     }
     return selection;
+}
+
+Selection Pool::refusal(const Ask& ask, Instant now) const {
+    return without(ask, options_.outliers.panic_percent > 0 && is_panic(ask, now), now);
+}
+
+WaitingRoomPtr Pool::room() const {
+    return {state_, &state_->room};
 }
 
 // Of the targets that could serve the request, too few may.

@@ -10,6 +10,7 @@
 #include "access/money.h"
 #include "access/options.h"
 #include "access/virtual_key.h"
+#include "base/priority.h"
 #include "config/checks.h"
 #include "crypto/digest.h"
 #include "json/rfc3339.h"
@@ -43,6 +44,13 @@ std::string check_time(std::string_view text) {
     }
     return fmt::format("{} is not a time; expected one such as \"2027-01-31T00:00:00Z\"",
                        in_quotes(text));
+}
+
+std::string check_priority(std::string_view text) {
+    if (text.empty() || priority_named(text)) {
+        return "";
+    }
+    return fmt::format("{} is no priority; expected high, normal or low", in_quotes(text));
 }
 
 std::string check_pattern(std::string_view text) {

@@ -14,6 +14,7 @@ std::string check_sha256(std::string_view text);
 // The name of a field that may hold a key; "" for none.
 std::string check_key_field(std::string_view text);
 std::string check_time(std::string_view text);
+std::string check_priority(std::string_view text);
 std::string check_pattern(std::string_view text);
 std::string check_metadata(std::string_view name, std::string_view value);
 

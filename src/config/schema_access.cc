@@ -111,6 +111,11 @@ constexpr auto kKeySettings = joined(
             "Path prefixes of the routes it may use, or beginnings with '*'. Empty "
             "allows all.")
             .check(check_pattern),
+        setting<&KeyOptions::priority>(
+            "priority",
+            "high, normal or low: how urgent its requests are in the queues of pools. Empty takes "
+            "what the route says.")
+            .check(check_priority),
         setting<&KeyOptions::expires_at>(
             "expires_at", "From when on it is refused, as \"2027-01-31T00:00:00Z\". Empty: never.")
             .check(check_time),

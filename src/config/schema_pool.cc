@@ -218,7 +218,8 @@ constexpr auto kPoolSettings = std::to_array<Setting>({
         .range(1, kCountMax),
     setting<&PoolOptions::queue, &QueueOptions::waiting_max>(
         "queue.waiting_max",
-        "Requests of a shard that may wait while no target has room. 0 turns them away at once.")
+        "Requests that may wait while no target has room, or the pool has no target at all; of all "
+        "shards together. 0 turns them away at once. See docs/BALANCING.md for who is next.")
         .range(0, kCountMax),
     setting<&PoolOptions::queue, &QueueOptions::wait_ms_max>("queue.wait_ms_max",
                                                              "Longest time that one waits.")

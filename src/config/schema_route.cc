@@ -2,12 +2,23 @@
 #include <array>
 #include <string_view>
 
+#include "base/priority.h"
 #include "config/checks.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
 #include "pipeline/options.h"
 
 namespace sluice::config {
+
+template <>
+struct ChoiceNames<Priority> {
+    static constexpr auto kNames = kPriorityNames;
+};
+
+template <>
+struct ChoiceNames<pipeline::PriorityHeader> {
+    static constexpr std::string_view kNames[] = {"ignore", "lower", "any"};
+};
 
 namespace {
 
@@ -37,6 +48,14 @@ constexpr auto kRouteSettings = std::to_array<Setting>({
         "allow_non_streaming", "Whether requests without it are taken; 400 otherwise."),
     setting<&RouteOptions::processors>("processors",
                                        "Names of the [processor.NAME] to run, in this order."),
+    setting<&RouteOptions::priority>(
+        "priority",
+        "How urgent its requests are while they wait in the queue of a pool; a key may say "
+        "otherwise for its own."),
+    setting<&RouteOptions::priority_header>(
+        "priority_header",
+        "What x-sluice-priority does in a request: lower may make it less urgent than its key or "
+        "this route says, any may make it more urgent as well."),
     setting<&RouteOptions::request_body_bytes_max>(
         "request_body_bytes_max",
         "Largest request body on this route. 0 takes server.http.request_body_bytes_max.")

@@ -62,6 +62,7 @@ struct RemotePart;
 
 namespace sluice::balance {
 class Balancer;
+class Pool;
 }  // namespace sluice::balance
 
 namespace sluice::access {
@@ -81,6 +82,9 @@ class TargetChoice;
 struct ProcessorContext;
 class HeaderEdits;
 class RequestIntake;
+class QueuePlace;
+enum class QueueRefusal : uint8_t;
+class ShardBell;
 struct RemoteFile;
 struct Translated;
 
@@ -90,8 +94,10 @@ struct Services {
     Prng& prng;
     Telemetry& telemetry;
     RemoteHosts& remote_hosts;
-    SignatureCache& signatures;                   // Of the process.
-    LocalPtr<HeldKeys> keys;                      // For exchanges that begin now; null for none.
+    SignatureCache& signatures;  // Of the process.
+    LocalPtr<HeldKeys> keys;     // For exchanges that begin now; null for none.
+    ShardBell& bell;
+    LocalPtr<Snapshot> newest;                    // Of exchanges that begin now.
     json::Document document;                      // Scratch for small JSON texts.
     std::vector<http::HeaderField> head_scratch;  // Scratch for response heads.
 };
@@ -173,15 +179,23 @@ private:
     // fail_over.cc
     void turn_to(const LlmTarget& target);
     coro::Task<Status> choose_target();
-    Status begin_choice();
+    Status begin_choice(const TargetPool& pool);
     Result<const balance::Balancer*> strategy_asked_for();
     bool choose_among_left();
     void make_out_anew();
-    coro::Task<Result<bool>> waits_for_room();
     Error refuse_without_target();
     coro::Task<Result<bool>> goes_elsewhere(const Error& error);
     void end_attempt(const Error& error);
     void on_first_event();
+    // queueing.cc
+    Status choose_priority();
+    uint64_t queue_tenant() const;
+    bool must_wait_its_turn();
+    coro::Task<Status> waits_for_target();
+    coro::Task<Status> stands_in_queue(QueuePlace& place, Instant until);
+    Status follow_reload();
+    void tell_of_room(const balance::Pool* pool);
+    Error refuse_in_queue(QueueRefusal why, Duration retry_after);
     // tracing.cc
     void begin_trace();
     void fill_attempt_note(trace::AttemptNote& note,
@@ -328,6 +342,7 @@ private:
     bool is_left_behind_ = false;  // By its client; goes on for others.
     Services& services_;
     const LocalPtr<Snapshot> snapshot_;
+    LocalPtr<Snapshot> later_;       // Whose targets it is with, when it waited while one came.
     const LocalPtr<HeldKeys> keys_;  // As they were when it began.
     const Route* route_ = nullptr;
     const LlmTarget* target_ = nullptr;       // Of the route; that is asked, or was the last.

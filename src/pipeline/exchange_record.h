@@ -8,9 +8,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/priority.h"
 #include "base/time.h"
 #include "net/address.h"
 #include "pipeline/stream_watch.h"
@@ -78,6 +80,17 @@ enum class HedgeOutcome : uint8_t {
     denied,     // It was due, but the request, the budget or the pool did not allow it.
     cancelled,  // The exchange ended before either had begun.
 };
+// Why a request did not get a target from the queue of its pool, or no place in it.
+enum class QueueRefusal : uint8_t {
+    none,
+    full,
+    hopeless,    // It would have waited for too long.
+    pushed_out,  // By one that is more urgent, or of a tenant with fewer in the queue.
+    timeout,
+};
+// Empty for none.
+std::string_view queue_refusal_name(QueueRefusal refusal);
+
 // Empty for none.
 std::string_view hedge_outcome_name(HedgeOutcome outcome);
 
@@ -108,6 +121,11 @@ struct ExchangeRecord {
     std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.
     RetryReason retry_reason{};                        // Of the last one.
     HedgeOutcome hedge = HedgeOutcome::none;
+    std::optional<Priority> key_priority;  // Of its key, if that has one.
+    Priority priority = Priority::normal;  // Of a request to a pool.
+    bool is_queued = false;                // It had to wait, or was to and could not.
+    QueueRefusal queue_refusal = QueueRefusal::none;
+    Duration queue_wait;
     std::string_view hedge_upstream;   // The second target; empty when none was asked.
     uint32_t hedge_prompt_tokens = 0;  // An estimate of what was sent a second time.
     bool is_out_of_retries = false;    // One more would have been due, but for the budget.

@@ -47,9 +47,6 @@ using Judged = balance::Verdict;
 using balance::Without;
 using providers::ProviderError;
 
-// How often a request that waits for room looks for some.
-constexpr Duration kRoomLook = Duration::milliseconds(5);
-
 constexpr std::string_view kStrategyField = "x-sluice-strategy";
 
 constexpr Error kNoTarget = {.kind = ErrorKind::unavailable,
@@ -74,13 +71,11 @@ coro::Task<Status> Exchange::choose_target() {
     if (!route_->pool->has_choice()) {
         co_return Status();
     }
-    CO_TRY_VOID(begin_choice());
-    while (!choose_among_left()) {
-        CO_TRY(const bool again, co_await waits_for_room());
-        if (!again) {
-            co_return fail(refuse_without_target());
-        }
-        choice_->begin_again();
+    CO_TRY_VOID(choose_priority());
+    CO_TRY_VOID(begin_choice(*route_->pool));
+    const bool has_target = !must_wait_its_turn() && choose_among_left();
+    if (!has_target) {
+        CO_TRY_VOID(co_await waits_for_target());
     }
     total_.set(Duration::milliseconds(target_->upstream->options().timeouts.total_ms));
     make_out_anew();
@@ -88,9 +83,8 @@ coro::Task<Status> Exchange::choose_target() {
     co_return Status();
 }
 
-Status Exchange::begin_choice() {
-    const TargetPool& pool = *route_->pool;
-    record_.pool_name = pool.name;
+Status Exchange::begin_choice(const TargetPool& pool) {
+    record_.pool_name = route_->pool->name;
     SliceQueue& held = intake_->held();
     RequestShape shape = shape_by_size(held.size_bytes(), wants_stream_);
     TRY(const balance::Balancer* const wished, strategy_asked_for());
@@ -171,29 +165,6 @@ void Exchange::make_out_anew() {
 
 // --- No target.
 
-// Waits while all that could are full; true when it is worth asking again.
-coro::Task<Result<bool>> Exchange::waits_for_room() {
-    const balance::QueueOptions& options = route_->pool->pool->options().queue;
-    const Without without = choice_->last().without;
-    uint32_t& waiting = route_->pool->waiting;
-    const bool can_help = without == Without::no_room;
-    const Duration longest = Duration::milliseconds(options.wait_ms_max);
-    const Instant now = services_.proactor.now();
-    const bool is_over = choice_->waits_since().is_set() && now >= choice_->waits_since() + longest;
-    const bool is_hopeless = choice_->last().retry_after > longest;
-    if (!can_help || is_over || is_hopeless || waiting >= options.waiting_max) {
-        co_return false;
-    }
-    ++waiting;
-    const Status rested = co_await rest(kRoomLook);
-    --waiting;
-    if (!rested) {
-        co_return fail(rested.error());
-    }
-    choice_->has_waited(now);
-    co_return true;
-}
-
 Error Exchange::refuse_without_target() {
     const balance::Selection& last = choice_->last();
     const bool is_tried = last.without == Without::tried || last.without == Without::none;
@@ -233,6 +204,7 @@ Error Exchange::refuse_without_target() {
         case Without::none:
         case Without::tried:
         case Without::resting:
+        case Without::empty:
             told.message =
                 arena.join({"Every target of ", pool, " is down or resting; try again later."});
             break;
@@ -268,7 +240,9 @@ void Exchange::end_attempt(const Error& error) {
         outcome = outcome_of_failure(error, refusal_);
     }
     outcome.was_sent = record_.sent.is_set();
+    const balance::Pool* const pool = choice_->pool();
     choice_->end_attempt(outcome, now);
+    tell_of_room(pool);
 }
 
 // After a failure: true when there is another target for the request, which was turned to.

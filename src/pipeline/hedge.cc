@@ -295,6 +295,7 @@ void Exchange::Hedge::end_attempt(const balance::Outcome& outcome, const Error& 
     balance::Outcome told = outcome;
     told.was_sent = sent_.is_set();
     exchange_.choice_->end_second(selection_, told, exchange_.services_.proactor.now());
+    exchange_.tell_of_room(exchange_.choice_->pool());
 }
 
 // What it reads before it is decided is its own.

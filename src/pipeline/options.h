@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/priority.h"
 #include "upstream/options.h"
 
 namespace sluice::pipeline {
@@ -24,6 +25,13 @@ struct RemoteContentOptions {
     bool operator==(const RemoteContentOptions&) const = default;
 };
 
+// What a request's own word for its priority does, in x-sluice-priority.
+enum class PriorityHeader : uint8_t {
+    ignore,
+    lower,  // It may be less urgent than its key or its route says.
+    any,
+};
+
 struct RouteOptions {
     // Matches this path and everything below it: "/v1/chat" takes "/v1/chat" and "/v1/chat/x", not
     // "/v1/chatter". The longest matching prefix wins.
@@ -38,6 +46,9 @@ struct RouteOptions {
     bool allow_streaming = true;
     bool allow_non_streaming = true;
     std::vector<std::string> processors = {};  // Run in this order.
+    // In the queue of a pool, for requests whose key has none of its own.
+    Priority priority = Priority::normal;
+    PriorityHeader priority_header = PriorityHeader::ignore;
     // Replaces http.request_body_bytes_max for this route; 0 keeps it.
     uint64_t request_body_bytes_max = 0;
     // Replaces server.cors_allowed_origins for this route; empty keeps it.

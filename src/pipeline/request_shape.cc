@@ -102,6 +102,7 @@ RequestShape shape_of(const json::Value& body,
                       Arena& arena) {
     const PromptFacts facts = prompt_facts(body, call);
     RequestShape shape;
+    shape.is_whole = true;
     shape.prompt_tokens = bounded(facts.estimated_tokens);
     shape.output_tokens = output_tokens(body);
     shape.is_streamed = wants_stream;

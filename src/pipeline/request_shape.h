@@ -16,6 +16,7 @@ struct RequestShape {
     uint32_t prompt_tokens = 0;  // An estimate.
     uint32_t output_tokens = 0;  // What it may become; likewise.
     bool is_streamed = false;
+    bool is_whole = false;               // The body was looked at.
     uint32_t needs = 0;                  // Bits of balance::Capability.
     uint64_t affinity = 0;               // Of what ties requests together; 0 is nothing.
     std::span<const uint64_t> blocks{};  // Chain hashes of the conversation, in the arena.

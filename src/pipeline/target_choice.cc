@@ -49,7 +49,7 @@ TargetChoice::TargetChoice(const TargetPool& pool,
                            const RequestShape& shape,
                            const SliceQueue& body,
                            const balance::Balancer* strategy)
-    : first_(pool), pool_(&pool), behind_(pool.fallbacks), shape_(shape), strategy_(strategy) {
+    : first_(&pool), pool_(&pool), behind_(pool.fallbacks), shape_(shape), strategy_(strategy) {
     body.share_all_to(body_);
 }
 
@@ -83,21 +83,29 @@ const LlmTarget* TargetChoice::choose_here(Instant now, Prng& prng) {
     return selection_ ? &pool_->targets[selection_.target] : nullptr;
 }
 
+balance::Ask TargetChoice::ask(bool is_hedge) const {
+    return {.prompt_tokens = shape_.prompt_tokens,
+            .output_tokens = shape_.output_tokens,
+            .needs = shape_.needs,
+            .is_hedge = is_hedge,
+            .has_first_token = shape_.is_streamed,
+            .blocks = shape_.blocks,
+            .affinity = shape_.affinity,
+            .tried = tried_,
+            .overrides = strategy_};
+}
+
 balance::Selection TargetChoice::select(Instant now, Prng& prng, bool is_hedge) const {
-    return pool_->pool->select({.prompt_tokens = shape_.prompt_tokens,
-                                .output_tokens = shape_.output_tokens,
-                                .needs = shape_.needs,
-                                .is_hedge = is_hedge,
-                                .has_first_token = shape_.is_streamed,
-                                .blocks = shape_.blocks,
-                                .affinity = shape_.affinity,
-                                .tried = tried_,
-                                .overrides = strategy_},
-                               now, prng);
+    return pool_->pool->select(ask(is_hedge), now, prng);
+}
+
+balance::Without TargetChoice::would_wait(Instant now) {
+    selection_ = first_->pool->refusal(ask(false), now);
+    return selection_.without;
 }
 
 const LlmTarget* TargetChoice::choose_second(balance::Selection& second, Instant now, Prng& prng) {
-    if (attempts_ >= first_.pool->options().fail_over.attempts_max) {
+    if (attempts_ >= first_->pool->options().fail_over.attempts_max) {
         return nullptr;
     }
     tried_.push_back(selection_.target);
@@ -142,15 +150,15 @@ void TargetChoice::end_attempt(const balance::Outcome& outcome, Instant now) {
 }
 
 bool TargetChoice::may_go_on(FailureClass failure) {
-    const balance::PoolOptions& options = first_.pool->options();
+    const balance::PoolOptions& options = first_->pool->options();
     if (attempts_ >= options.fail_over.attempts_max) {
         return false;
     }
     const bool is_too_long = failure == FailureClass::too_long;
     if (is_too_long || failure == FailureClass::filtered) {
         // Only those that are there for it would say anything else.
-        const auto& others = is_too_long ? first_.longer_context : first_.other_filter;
-        if (others.empty() || pool_ != &first_) {
+        const auto& others = is_too_long ? first_->longer_context : first_->other_filter;
+        if (others.empty() || pool_ != first_) {
             return false;
         }
         pool_ = others.front();
@@ -165,8 +173,8 @@ bool TargetChoice::may_go_on(FailureClass failure) {
 }
 
 void TargetChoice::begin_again() {
-    pool_ = &first_;
-    behind_ = first_.fallbacks;
+    pool_ = first_;
+    behind_ = first_->fallbacks;
     nearest_ = {};
     tried_.clear();
     has_tried_single_ = false;

@@ -53,6 +53,18 @@ public:
     // The pool of the target that is asked; null where it was no choice.
     const balance::Pool* pool() const { return pool_->pool; }
     uint32_t prompt_tokens() const { return shape_.prompt_tokens; }
+    uint32_t needs() const { return shape_.needs; }
+    bool has_whole_shape() const { return shape_.is_whole; }
+    const balance::Balancer* strategy() const { return strategy_; }
+
+    // Why the pool it begins with would have no target for it, without taking one; `last()` says
+    // more. With no_room it might have one.
+    balance::Without would_wait(Instant now);
+    // Nothing was sent yet: it begins with this pool instead, the same one as it is now.
+    void move_to(const TargetPool& pool) {
+        first_ = &pool;
+        begin_again();
+    }
 
     // After a failure: whether the rules let the request go elsewhere; turns to the pools that are
     // there for this class of failures.
@@ -68,15 +80,13 @@ public:
 
     balance::Charge& charge() { return selection_.charge; }
     const SliceQueue& body() const { return body_; }
-    // Since when it has been waiting for any target; not set when it has not.
-    Instant waits_since() const { return waits_since_; }
-    void has_waited(Instant began) { waits_since_ = waits_since_.is_set() ? waits_since_ : began; }
 
 private:
     const LlmTarget* choose_here(Instant now, Prng& prng);
+    balance::Ask ask(bool is_hedge) const;
     balance::Selection select(Instant now, Prng& prng, bool is_hedge) const;
 
-    const TargetPool& first_;
+    const TargetPool* first_;
     const TargetPool* pool_;
     std::span<const TargetPool* const> behind_;  // To be tried after pool_.
     RequestShape shape_;
@@ -87,7 +97,6 @@ private:
     std::vector<uint16_t> tried_;  // Of pool_.
     bool has_tried_single_ = false;
     uint32_t attempts_ = 0;
-    Instant waits_since_;
 };
 
 }  // namespace sluice::pipeline

@@ -27,9 +27,6 @@ struct TargetPool {
     std::vector<const TargetPool*> longer_context = {};
     std::vector<const TargetPool*> other_filter = {};
 
-    // Exchanges of this shard that wait for a target with room.
-    mutable uint32_t waiting = 0;
-
     const LlmTarget& first() const { return targets.front(); }
     bool is_simulated() const {
         return std::ranges::any_of(

@@ -14,6 +14,7 @@
 #include "base/decimal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "net/address.h"
@@ -306,6 +307,11 @@ std::string_view AccessLogLine::write(const ExchangeRecord& record,
     }
     if (record.has_retried()) {
         members.token("retry_reason", pipeline::retry_reason_name(record.retry_reason));
+    }
+    if (record.is_queued) {
+        members.token("priority", name_of(record.priority));
+        members.number("queue_us", static_cast<uint64_t>(record.queue_wait.us()));
+        members.token("queue_refusal", pipeline::queue_refusal_name(record.queue_refusal));
     }
     members.token("hedge", pipeline::hedge_outcome_name(record.hedge));
     members.text("hedge_upstream", record.hedge_upstream);

@@ -23,12 +23,15 @@
 #include "balance/ewma.h"
 #include "balance/options.h"
 #include "balance/pool.h"
+#include "balance/pool_state.h"
 #include "balance/target.h"
 #include "balance/target_state.h"
+#include "balance/waiting_room.h"
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/time.h"
 #include "coro/task.h"
 #include "json/rfc3339.h"
@@ -372,6 +375,16 @@ uint64_t apply(const Place& place, const Change& change) {
     return number;
 }
 
+void write_queue(json::Writer& writer, const Pool& pool) {
+    writer.begin_object().key("waiting_max").unsigned_integer(pool.options().queue.waiting_max);
+    writer.key("waiting").begin_object();
+    for (size_t i = 0; i < kPriorities; ++i) {
+        const auto priority = static_cast<Priority>(i);
+        writer.key(name_of(priority)).unsigned_integer(pool.state().room.waiting(priority));
+    }
+    writer.end_object().end_object();
+}
+
 AdminAnswer changed_target(AdminCall& call, const Place& place, const Connections& connections) {
     AdminAnswer answer;
     json::StringText text(answer.body);
@@ -415,8 +428,9 @@ coro::Task<AdminAnswer> answer_targets(AdminCall& call) {
             .key("in_service")
             .unsigned_integer(
                 static_cast<uint64_t>(std::ranges::count_if(pool->targets(), is_in_service)))
-            .key("targets")
-            .begin_array();
+            .key("queue");
+        write_queue(writer, *pool);
+        writer.key("targets").begin_array();
         for (const Target& target : pool->targets()) {
             target_writer.write(*pool, target);
         }

@@ -49,6 +49,8 @@ USAGE
 
 KEY
   --name TEXT, --tenant TEXT
+  --priority high|normal|low
+          How urgent its requests are in the queues of pools; '' is what the route says.
   --models LIST, --routes LIST
           Exact, or a beginning and *; separated by commas. "" for everything.
   --limit NAME=N
@@ -90,6 +92,7 @@ constexpr Option kKeyOptions[] = {
     {"--tenant", Use::text, "tenant"},
     {"--models", Use::list, "models"},
     {"--routes", Use::list, "routes"},
+    {"--priority", Use::text, "priority"},
     {"--limit", Use::limit, "limits"},
     {"--budget", Use::sum, "usd"},
     {"--soft-budget", Use::sum, "soft_usd"},

@@ -15,8 +15,10 @@
 
 #include "access/key_table.h"
 #include "balance/pool.h"
+#include "balance/waiting_room.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
+#include "base/memory_pool.h"
 #include "base/metric_families.h"
 #include "base/metric_writer.h"
 #include "base/metrics.h"
@@ -32,6 +34,7 @@
 #include "http/message.h"
 #include "http/server_exchange.h"
 #include "http/types.h"
+#include "net/mailbox.h"
 #include "net/resolver.h"
 #include "net/shard.h"
 #include "net/tls_blocks.h"
@@ -47,6 +50,7 @@
 #include "pipeline/respond_error.h"
 #include "pipeline/route_table.h"
 #include "pipeline/service.h"
+#include "pipeline/shard_bell.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/target_pool.h"
 #include "server/options.h"
@@ -66,6 +70,18 @@ using http::HeaderId;
 constexpr std::string_view kHealthPath = "/healthz";
 constexpr std::string_view kReadyPath = "/readyz";
 constexpr std::string_view kMetricsPath = "/metrics";
+
+// There is news for requests of the shard that this message arrives at.
+class RoomNews final : public net::Message, public Pooled {
+public:
+    RoomNews(uint32_t shard, balance::WaitingRoomPtr room)
+        : shard_(shard), room_(std::move(room)) {}
+    void deliver() override { pipeline::hand_out_news(*room_, shard_); }
+
+private:
+    const uint32_t shard_;
+    const balance::WaitingRoomPtr room_;
+};
 
 }  // namespace
 
@@ -87,6 +103,8 @@ Gateway::Gateway(net::Shard& shard,
                 .remote_hosts = *this,
                 .signatures = process.signatures,
                 .keys = {},
+                .bell = *this,
+                .newest = {},
                 .document = {},
                 .head_scratch = {}} {}
 
@@ -208,6 +226,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->sends_server_timing = server.server_timing;
     snapshot->sampling = telemetry_.sampling();
     snapshot_ = std::move(snapshot);
+    services_.newest = snapshot_;
 }
 
 // What the new configuration does not name any more keeps nothing idle.
@@ -246,7 +265,14 @@ void Gateway::retire() {
     }
     upstreams_.clear();
     snapshot_ = {};
+    services_.newest = {};
     services_.keys = {};
+}
+
+// A shard with somebody who waits has not ended, and stays in memory until all have.
+void Gateway::ring(uint32_t shard, balance::WaitingRoomPtr room) {
+    shards_->shard(shard).mailbox().post(shard_.proactor().ring(),
+                                         std::make_unique<RoomNews>(shard, std::move(room)));
 }
 
 coro::Task<void> Gateway::handle(http::ServerExchange& exchange) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "access/key_table.h"
+#include "balance/pool.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/metrics.h"
@@ -24,6 +25,7 @@
 #include "pipeline/processor_resources.h"
 #include "pipeline/remote_hosts.h"
 #include "pipeline/service.h"
+#include "pipeline/shard_bell.h"
 #include "pipeline/signature_cache.h"
 #include "pipeline/snapshot.h"
 #include "server/runtime_config.h"
@@ -46,7 +48,9 @@ struct ProcessState {
     mutable pipeline::SignatureCache signatures;  // Locks itself.
 };
 
-class Gateway final : public http::RequestHandler, private pipeline::RemoteHosts {
+class Gateway final : public http::RequestHandler,
+                      private pipeline::RemoteHosts,
+                      private pipeline::ShardBell {
 public:
     Gateway(net::Shard& shard,
             net::ResolverClient& resolver,
@@ -60,6 +64,8 @@ public:
     void use(RuntimeConfigPtr config);
     // Another table of keys, for requests that begin from now on.
     void use_keys(access::KeyTablePtr keys);
+    // The shards that it can tell something.
+    void use_shards(const net::ShardGroup& shards) { shards_ = &shards; }
     // Lets go of the snapshot; idle connections to upstreams end.
     void retire();
 
@@ -91,8 +97,11 @@ private:
                                                upstream::Reach reach);
     LocalPtr<upstream::Upstream> open(const upstream::UpstreamOptions& options,
                                       upstream::Reach reach) override;
+    uint32_t own_shard() const override { return shard_.index(); }
+    void ring(uint32_t shard, balance::WaitingRoomPtr room) override;
 
     net::Shard& shard_;
+    const net::ShardGroup* shards_ = nullptr;
     net::ResolverClient& resolver_;
     net::TlsBlocks& tls_blocks_;
     ShardTelemetry& telemetry_;

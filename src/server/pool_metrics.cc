@@ -2,16 +2,20 @@
 #include "server/pool_metrics.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "balance/circuit_breaker.h"
 #include "balance/pool.h"
+#include "balance/pool_state.h"
 #include "balance/target.h"
 #include "balance/target_state.h"
+#include "balance/waiting_room.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
+#include "base/priority.h"
 #include "base/time.h"
 #include "server/pools.h"
 
@@ -66,6 +70,19 @@ void PoolMetrics::publish(Series& series, const balance::Target& target) {
     series.ejections.publish(state.ejections_total.load(kRelaxed));
 }
 
+// Of one that may have a queue, by the settings or by those that wait since before them.
+void PoolMetrics::publish_queue(const balance::Pool& pool) {
+    const balance::WaitingRoom& room = pool.state().room;
+    if (pool.options().queue.waiting_max == 0 && !room.has_waiting()) {
+        return;
+    }
+    for (size_t i = 0; i < kPriorities; ++i) {
+        const auto priority = static_cast<Priority>(i);
+        store_.gauge(MetricId::queue_waiting, {pool.options().name, name_of(priority)})
+            .set(room.waiting(priority));
+    }
+}
+
 void PoolMetrics::publish(const Pools& pools, Instant now) {
     if (now < next_) {
         return;
@@ -73,6 +90,7 @@ void PoolMetrics::publish(const Pools& pools, Instant now) {
     next_ = now + kPeriod;
     ++round_;
     for (const std::unique_ptr<balance::Pool>& pool : pools) {
+        publish_queue(*pool);
         for (const balance::Target& target : pool->targets()) {
             const bool is_known = series_.contains({pool->options().name, target.name});
             if (is_known || series_.size() < kTargetsMax) {

@@ -39,6 +39,7 @@ private:
     };
     Series& series_of(const std::string& pool, const std::string& target);
     static void publish(Series& series, const balance::Target& target);
+    void publish_queue(const balance::Pool& pool);
 
     MetricStore& store_;
     std::map<std::pair<std::string, std::string>, Series> series_;

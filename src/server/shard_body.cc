@@ -87,6 +87,7 @@ ShardBody::ShardBody(const ShardPlan& plan,
           proactor_, {.on_new = &on_accept, .on_given = &on_handed_over, .room = &room}, this),
       housekeeping_(&on_housekeeping, this) {
     shard_->set_owner(this);
+    gateway_.use_shards(plan_.group);
     if (plan_.index == 0) {
         health_.emplace(*shard_);
         engines_ = std::make_unique<EngineScraper>(*shard_);

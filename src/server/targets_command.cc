@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/priority.h"
 #include "base/text.h"
 #include "config/checks.h"
 #include "config/environment.h"
@@ -276,6 +277,18 @@ std::string last_error_of(const json::Value& target, Arena& arena) {
                              : std::string("-");
 }
 
+// What waits, by priority; nothing where nobody does.
+std::string queue_of(const json::Value& queue) {
+    std::string text;
+    for (const std::string_view priority : kPriorityNames) {
+        const int64_t waiting = queue["waiting"][priority].integer().value_or(0);
+        if (waiting > 0) {
+            fmt::format_to(std::back_inserter(text), ", {} {}", waiting, priority);
+        }
+    }
+    return text.empty() ? text : "; waiting" + text.substr(1);
+}
+
 void append_target(std::string& table, const json::Value& target, Arena& arena) {
     const json::Value& flight = target["in_flight"];
     const json::Value& totals = target["totals"];
@@ -347,14 +360,14 @@ std::expected<std::string, std::string> targets_table(std::string_view json) {
     std::string table;
     for (const json::Value& pool : (**parsed)["pools"]) {
         fmt::format_to(std::back_inserter(table),
-                       "{}pool {}, {}, {} of {} in service\n"
+                       "{}pool {}, {}, {} of {} in service{}\n"
                        "{:<30} {:<11} {:>6} {:>4} {:>7} {:>9} {:>9} {:>6} {:>7} {:>6} {:>10} {:>7} "
                        "{:>8} {:>11}  {}\n",
                        table.empty() ? "" : "\n", text_of(pool["name"], arena),
                        text_of(pool["strategy"], arena), integer_of(pool["in_service"]),
-                       pool["targets"].size(), "target", "state", "weight", "prio", "flight",
-                       "prefill", "kv", "slow", "ms/tok", "fails", "selected", "faults", "pushback",
-                       "connections", "last error");
+                       pool["targets"].size(), queue_of(pool["queue"]), "target", "state", "weight",
+                       "prio", "flight", "prefill", "kv", "slow", "ms/tok", "fails", "selected",
+                       "faults", "pushback", "connections", "last error");
         for (const json::Value& target : pool["targets"]) {
             append_target(table, target, arena);
         }

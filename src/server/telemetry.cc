@@ -13,6 +13,7 @@
 #include "base/log_writer.h"
 #include "base/metric_families.h"
 #include "base/metrics.h"
+#include "base/priority.h"
 #include "cache/response_cache.h"
 #include "config/config.h"
 #include "ledger/lane.h"
@@ -193,6 +194,9 @@ void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
     if (record.hedge != pipeline::HedgeOutcome::none) {
         count_hedge(record);
     }
+    if (record.is_queued) {
+        count_queue(record);
+    }
     if (record.guard.has_matched() || record.extra_usages != nullptr) {
         count_processors(series, record);
     }
@@ -270,6 +274,21 @@ void ShardTelemetry::count_hedge(const pipeline::ExchangeRecord& record) {
     if (record.hedge_prompt_tokens > 0) {
         store_.counter(MetricId::hedge_prompt_tokens_total, {record.pool_name})
             .add(record.hedge_prompt_tokens);
+    }
+}
+
+// Likewise.
+void ShardTelemetry::count_queue(const pipeline::ExchangeRecord& record) {
+    const std::string_view priority = name_of(record.priority);
+    if (record.queue_refusal != pipeline::QueueRefusal::none) {
+        store_
+            .counter(
+                MetricId::queue_refusals_total,
+                {record.pool_name, priority, pipeline::queue_refusal_name(record.queue_refusal)})
+            .add();
+    } else if (record.attempts > 0) {
+        store_.histogram(MetricId::queue_wait_seconds, {record.pool_name, priority})
+            .record(record.queue_wait);
     }
 }
 

@@ -67,6 +67,7 @@ private:
     void count(const pipeline::ExchangeRecord& record);
     void count_retries(const pipeline::ExchangeRecord& record, const RouteSeries& series);
     void count_hedge(const pipeline::ExchangeRecord& record);
+    void count_queue(const pipeline::ExchangeRecord& record);
     void count_processors(const RouteSeries& series, const pipeline::ExchangeRecord& record);
     void count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record);
     void add_cost(Counter& counter, int64_t pico_usd);

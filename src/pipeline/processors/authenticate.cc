@@ -134,6 +134,7 @@ Verdict Authenticate::on_head(ProcessorContext& context) {
         context.record.key_id = verdict.key->record.id;
         context.record.key_name = verdict.key->record.name;
         context.record.tenant = verdict.key->record.tenant;
+        context.record.key_priority = verdict.key->record.priority;
     }
     if (verdict.reason == AccessReason::route_not_allowed) {
         return refuse_use(context, verdict.reason);

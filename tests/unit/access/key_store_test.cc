@@ -26,6 +26,7 @@
 #include "access/virtual_key.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/priority.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "crypto/digest.h"
@@ -305,6 +306,19 @@ TEST(KeyJson, AChangeTouchesWhatItNames) {
     EXPECT_EQ(record.limits.requests_per_day, 8);
     EXPECT_EQ(record.expires_at_s, 0);
     EXPECT_TRUE(record.is_disabled);
+    const auto read_priority = [&](std::string_view text) {
+        read_settable(*json::Value::parse(text, arena, ErrorSource::client).value(), arena, record,
+                      errors);
+        return record.priority;
+    };
+    EXPECT_EQ(read_priority(R"({"priority":"high"})"), Priority::high);
+    EXPECT_EQ(read_priority(R"({"name":"a"})"), Priority::high);
+    EXPECT_EQ(read_priority(R"({"priority":""})"), std::nullopt);
+    EXPECT_TRUE(errors.empty());
+    read_priority(R"({"priority":"urgent"})");
+    read_priority(R"({"priority":1})");
+    EXPECT_EQ(errors.size(), 2U);
+    errors.clear();
     const auto* const stored =
         json::Value::parse(R"({"sha256":"","id":"x"})", arena, ErrorSource::client).value();
     read_settable(*stored, arena, record, errors);
@@ -320,7 +334,8 @@ TEST(KeyJson, TheListForPeopleHasNoHash) {
     write_key(writer, record, KeyDetail::public_members);
     EXPECT_EQ(text.view(),
               R"({"id":"","name":"a","tenant":"","prefix":"","origin":"file","models":[],)"
-              R"("routes":[],"limits":{},"budget":{},"created_at":null,"expires_at":null,)"
+              R"("routes":[],"priority":"","limits":{},"budget":{},"created_at":null,)"
+              R"("expires_at":null,)"
               R"("revoked_at":null,"disabled":false,"metadata":{}})");
 }
 

@@ -41,7 +41,7 @@ TEST(Pool, AnEmptyOneHasNobody) {
     const auto pool = make_pool(pool_options(Strategy::round_robin, 0));
     Prng prng(1);
     const Selection none = pool->select({.needs = kTools}, kStart, prng);
-    EXPECT_EQ(none.without, Without::resting) << "whoever comes next may be able to";
+    EXPECT_EQ(none.without, Without::empty) << "whoever comes next may be able to";
     EXPECT_EQ(none.lacking, 0U);
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +19,8 @@
 #include "balance/pool.h"
 #include "balance/prefix_index.h"
 #include "balance/target_state.h"
+#include "balance/waiting_room.h"
+#include "base/priority.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "unit/balance/pool_support.h"
@@ -187,6 +190,118 @@ TEST(Threads, LimitsAreNotExceeded) {
         }
     });
     EXPECT_GT(entered.load(), 0);
+}
+
+// What one shard does with requests that wait: they come at any time, look for a target when they
+// are called, and end at any time; it hears of its own when it is rung.
+class QueueShard {
+public:
+    struct Totals {
+        std::atomic<int> served = 0;
+        std::atomic<int> refused = 0;
+        std::atomic<int> pushed_out = 0;
+        std::array<std::atomic<bool>, kThreads> rung = {};
+    };
+    QueueShard(const Pool& pool, Totals& totals, int index)
+        : pool_(pool),
+          room_(pool.room()),
+          totals_(totals),
+          index_(static_cast<uint32_t>(index)),
+          prng_(index_ + 1) {}
+
+    void run(int requests) {
+        while (requests > 0 || !guests_.empty() || !held_.empty()) {
+            if (requests > 0 && guests_.size() < 8 && prng_.chance(0.5)) {
+                --requests;
+                enter();
+            }
+            if (totals_.rung[index_].exchange(false)) {
+                while (room_->take_news(index_) != nullptr) {
+                }
+            }
+            for (size_t i = 0; i < guests_.size();) {
+                i += stands(*guests_[i]) ? 1 : 0;
+            }
+            if (!held_.empty() && prng_.chance(0.7)) {
+                held_.pop_back();
+                tell(room_->look());
+            }
+            std::this_thread::yield();
+        }
+    }
+
+private:
+    class Guest final : public WaitingRoom::Waiter {
+    public:
+        explicit Guest(const WaitingRoom::Facts& facts) : Waiter(facts) {}
+        void on_news() override {}
+    };
+
+    void tell(const WaitingRoom::Told& told) {
+        for (const uint32_t shard : told.list()) {
+            totals_.rung[shard].store(true);
+        }
+    }
+    void enter() {
+        auto guest = std::make_unique<Guest>(
+            WaitingRoom::Facts{.priority = static_cast<Priority>(prng_.below(3)),
+                               .tenant = prng_.below(5),
+                               .prompt_tokens = prng_.below(500),
+                               .shard = index_});
+        const auto entry = room_->enter(*guest, 24, Duration::seconds(3'000), kStart);
+        tell(entry.told);
+        if (entry.refusal != WaitingRoom::Refusal::none) {
+            totals_.refused.fetch_add(1);
+        } else {
+            guests_.push_back(std::move(guest));
+        }
+    }
+    // False when it has gone.
+    bool stands(Guest& guest) {
+        const WaitingRoom::Standing standing = room_->standing(guest);
+        bool is_served = false;
+        if (standing.is_called) {
+            Selection selection = pool_.select({.prompt_tokens = 1}, kStart, prng_);
+            is_served = static_cast<bool>(selection);
+            if (is_served) {
+                held_.push_back(std::move(selection.charge));
+            } else {
+                tell(room_->pass(guest, 0));
+            }
+        } else if (standing.is_watcher) {
+            tell(room_->look());
+        }
+        if (!is_served && !standing.is_pushed_out) {
+            return true;
+        }
+        (is_served ? totals_.served : totals_.pushed_out).fetch_add(1);
+        tell(room_->leave(guest, is_served, kStart));
+        std::erase_if(guests_, [&](const auto& each) { return each.get() == &guest; });
+        return false;
+    }
+
+    const Pool& pool_;
+    const std::shared_ptr<WaitingRoom> room_;
+    Totals& totals_;
+    const uint32_t index_;
+    Prng prng_;
+    std::vector<std::unique_ptr<Guest>> guests_;
+    std::vector<Charge> held_;
+};
+
+TEST(Threads, EverybodyWhoWaitsIsServedOnceOrHasToGo) {
+    constexpr int kRequests = 1'000;
+    PoolOptions options = pool_options(Strategy::least_connections, 2);
+    for (TargetOptions& target : options.targets) {
+        target.concurrent_max = 3;
+    }
+    const auto pool = make_pool(options);
+    QueueShard::Totals totals;
+    on_all_threads([&](int thread) { QueueShard(*pool, totals, thread).run(kRequests); });
+    EXPECT_EQ(totals.served + totals.refused + totals.pushed_out, kThreads * kRequests);
+    EXPECT_GT(totals.served.load(), 0);
+    EXPECT_FALSE(pool->room()->has_waiting());
+    EXPECT_TRUE(is_ledger_empty(state_of(*pool, 0)) && is_ledger_empty(state_of(*pool, 1)));
 }
 
 TEST(Threads, WhoeverIsTooLateForOneTierGetsTheNext) {

@@ -11,6 +11,7 @@
 #include "access/configured_keys.h"
 #include "access/options.h"
 #include "access/virtual_key.h"
+#include "base/priority.h"
 #include "config/config.h"
 #include "config/load.h"
 #include "config/print.h"
@@ -52,6 +53,7 @@ tenant = "research"
 models = ["gpt-4o", "claude-*"]
 routes = ["/v1/chat/completions"]
 expires_at = "2027-01-31T00:00:00Z"
+priority = "low"
 metadata = { owner = "Ada" }
 [key.ci.limits]
 requests_per_minute = 60
@@ -82,6 +84,7 @@ soft_usd = "20"
     EXPECT_EQ(record->budget.soft_picodollars, 20'000'000'000'000);
     EXPECT_EQ(record->budget.period, access::BudgetPeriod::month);
     EXPECT_EQ(record->expires_at_s, 1'801'353'600);
+    EXPECT_EQ(record->priority, Priority::low);
     EXPECT_EQ(record->origin, access::KeyOrigin::configuration);
     const access::TenantRecord tenant = access::records_of(config.tenants).at(0);
     EXPECT_EQ(tenant.limits.requests_per_day, 1'000);
@@ -164,6 +167,8 @@ TEST(Access, WhatDoesNotFitTogetherIsNamed) {
     EXPECT_THAT(
         lines(begin + "budget.usd = \"25,5\"\n", variables),
         ElementsAre(HasSubstr("key.a.budget.usd: \"25,5\" is not a sum; expected dollars")));
+    EXPECT_THAT(lines(begin + "priority = \"urgent\"\n", variables),
+                ElementsAre(HasSubstr("key.a.priority: \"urgent\" is no priority; expected")));
     EXPECT_THAT(lines(begin + "expires_at = \"soon\"\n", variables),
                 ElementsAre(HasSubstr("key.a.expires_at: \"soon\" is not a time; expected")));
     EXPECT_THAT(lines(begin + "routes = [\"/v*1\"]\n", variables),
