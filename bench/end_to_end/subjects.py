@@ -4,6 +4,7 @@ Every subject gets a folder of its own for its configuration and its log, listen
 system's choice, and runs pinned to one core with one worker. Only processes started here are ended.
 """
 import contextlib
+import http.server
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -276,6 +278,9 @@ backend back
 class Sluice(Subject):
     """The gateway: routing, JSON validation, usage, metrics and access log on."""
     name = 'sluice'
+    more = ''  # Of the configuration.
+    server = ''  # Of [server].
+    access_log = 'target = "{folder}/sluice-access.log"'
 
     def available(self):
         return '' if os.access(self.settings.sluice, os.X_OK) else f'no {self.settings.sluice}'
@@ -295,8 +300,8 @@ host = "127.0.0.1"
 port = {self.port}
 shards = 1
 pin_shards = false
-access_log = {{ target = "{folder}/sluice-access.log" }}
-{self.settings.sluice_server}
+access_log = {{ {self.access_log.format(folder=folder)} }}
+{self.settings.sluice_server}{self.server}
 {certificate}
 [llm.mock]
 provider = "openai_compatible"
@@ -307,6 +312,7 @@ base_url = "{scheme}://127.0.0.1:{mock.port}/v1"
 [[route]]
 path_prefix = "/v1"
 target_llm = "mock"
+{self.more}
 ''', encoding='utf-8')
         return [self.settings.sluice, '--config', config]
 
@@ -320,7 +326,97 @@ target_llm = "mock"
         return None
 
 
-ALL = {subject.name: subject for subject in (Direct, BareRelay, Nginx, HaProxy, Sluice)}
+class Unobserved(Sluice):
+    """Nothing is told that can be left out."""
+    name = 'unobserved'
+    access_log = 'target = "off"'
+    server = 'server_timing = false'
+
+
+class Observed(Sluice):
+    """Access log in JSON, every tenth exchange traced, each one summed up in the log, and all
+    series scraped once a second."""
+    name = 'observed'
+    access_log = 'target = "{folder}/sluice-access.log", format = "json"'
+    receiver = scraper = None
+
+    def start(self, mock, folder, tls):
+        self.receiver = Receiver()
+        self.more = f'''processors = ["told"]
+
+[processor.told]
+type = "logging"
+
+[traces]
+endpoint = "http://127.0.0.1:{self.receiver.port}"
+sample_ratio = 0.1
+'''
+        super().start(mock, folder, tls)
+        self.scraper = Scraper(self.port)
+
+    def stop(self):
+        if self.scraper is not None:
+            self.scraper.stop()
+        super().stop()
+        if self.receiver is not None:
+            self.receiver.stop()
+        self.scraper = self.receiver = None
+
+
+class Receiver:
+    """Takes traces and says yes."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers['content-length']))
+                self.send_response(200)
+                self.send_header('content-type', 'application/json')
+                self.send_header('content-length', '2')
+                self.end_headers()
+                self.wfile.write(b'{}')
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Scraper:
+    """What Prometheus does, more often."""
+
+    def __init__(self, port):
+        self.url = f'http://127.0.0.1:{port}/metrics'
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.ended.wait(1):
+            with contextlib.suppress(OSError):
+                with urllib.request.urlopen(self.url, timeout=5) as page:
+                    page.read()
+
+    def stop(self):
+        self.ended.set()
+        self.thread.join()
+
+
+ALL = {subject.name: subject
+       for subject in (Direct, BareRelay, Nginx, HaProxy, Sluice, Unobserved, Observed)}
+# Those that are compared when nothing else is said.
+USUAL = [name for name in ALL if name not in ('unobserved', 'observed')]
 
 
 def complain(text):
