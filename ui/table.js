@@ -19,7 +19,11 @@ export class Table {
     this.table = h('table', {class: kind}, h('caption', {}, caption),
       h('thead', {}, h('tr', {}, head)), this.body);
     this.nothing = empty(...nothing);
-    this.element = h('div', {class: 'scroll'}, this.table, this.nothing);
+    // Until the first answer, nothing is said of what there is.
+    this.table.hidden = true;
+    this.nothing.hidden = true;
+    this.waiting = h('p', {class: 'empty'}, 'Loading…');
+    this.element = h('div', {class: 'scroll'}, this.table, this.nothing, this.waiting);
   }
 
   #classOf(column) {
@@ -27,6 +31,7 @@ export class Table {
   }
 
   update(items) {
+    this.waiting.hidden = true;
     this.table.hidden = items.length === 0;
     this.nothing.hidden = items.length > 0;
     const seen = new Set();

@@ -68,7 +68,7 @@ function makePhases() {
   const parts = new Map(PHASES.map(([name, , kind]) => [name, h('i', {class: kind})]));
   bar.append(...parts.values());
   const table = new Table({caption: 'Time by phase', key: (row) => row.name,
-    nothing: ['No exchange has ended yet', 'The phases of those that end appear here.'],
+    nothing: ['No exchange has ended in this time', 'The phases of those that end appear here.'],
     columns: [
       {title: 'Phase', node: (row) => h('span', {class: 'check'},
         h('span', {class: `swatch ${row.kind}`, 'aria-hidden': 'true'}), row.label)},
@@ -84,7 +84,9 @@ function makePhases() {
     const rows = PHASES.map(([name, label, kind]) => ({name, label, kind, ...values[name]}));
     const whole = rows.reduce((sum, row) => sum + (row.mean ?? 0), 0);
     rows.forEach((row) => setWidth(parts.get(row.name), whole > 0 ? (row.mean ?? 0) / whole : 0));
-    table.update(live.last ? rows : []);
+    if (live.last) {
+      table.update(live.last.duration.count > 0 ? rows : []);
+    }
   }};
 }
 
@@ -103,8 +105,11 @@ function makeUpstreams() {
     ]});
   const made = panel('Upstreams', {note: 'since the start', body: table.element});
   return {element: made.element, update(live) {
+    if (!live.stats) {
+      return;
+    }
     const recent = live.firstTokens();
-    table.update((live.stats?.upstreams ?? []).filter((u) => u.requests > 0)
+    table.update(live.stats.upstreams.filter((u) => u.requests > 0)
       .map((u) => ({...u, recent: recent.get(u.upstream)})));
   }};
 }

@@ -168,7 +168,7 @@ step('makes a key that works, and revokes it', async () => {
 step('shows every view in both themes', async () => {
   for (const name of ['Usage', 'Cache', 'Limits', 'Overview']) {
     await show(name);
-    await page.locator('main table:visible, main .empty:visible').first().waitFor();
+    await page.locator('main table:visible, main .empty strong:visible').first().waitFor();
   }
   await picture('light');
   await page.getByText('Dark', {exact: true}).click();
