@@ -159,15 +159,19 @@ void HealthChecker::use(const LocalPtr<pipeline::Snapshot>& snapshot) {
             subject->states.push_back(state);
         }
     }
-    std::map<std::pair<std::string_view, std::string_view>, const Subject*> known;
+    using Key = std::pair<std::string_view, std::string_view>;  // Into the subjects.
+    std::map<Key, const Subject*> known;
     for (const SubjectPtr& old : before) {
-        known.emplace(std::pair(old->pool, old->llm), old.get());
+        known.emplace(Key(old->pool, old->llm), old.get());
         old->is_retired = true;
     }
     for (const SubjectPtr& subject : subjects_) {
-        const auto old = known.find(std::pair(subject->pool, subject->llm));
+        const auto old = known.find(Key(subject->pool, subject->llm));
         if (old != known.end() && instance_of(*old->second) == instance_of(*subject)) {
-            subject->due = std::min(old->second->due, subject->due);
+            // Members come and go all the time: that is no reason to ask all others how they are.
+            const Duration interval = Duration::milliseconds(subject->options.interval_ms);
+            subject->due = std::min(old->second->due, shard_.proactor().now() + interval);
+            subject->was_checked = old->second->was_checked;
             subject->failures = old->second->failures;
             subject->successes = old->second->successes;
         }
@@ -299,7 +303,10 @@ void HealthChecker::conclude(Subject& subject,
     }
     const bool is_in_doubt = says_something && well != is_now_well;
     const Duration interval = Duration::milliseconds(subject.options.interval_ms);
-    const double part = 1 - kJitter + 2 * kJitter * shard_.prng().unit();
+    // First checks come close together; what follows is spread over the interval.
+    const double unit = shard_.prng().unit();
+    const double part = subject.was_checked ? 1 - kJitter + 2 * kJitter * unit : unit;
+    subject.was_checked = true;
     const int64_t wait_ns = interval.ns() / (is_in_doubt ? kDoubtFactor : 1);
     subject.due =
         now + Duration::nanoseconds(static_cast<int64_t>(part * static_cast<double>(wait_ns)));

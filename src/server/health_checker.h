@@ -57,6 +57,7 @@ private:
         uint32_t failures = 0;  // In a row.
         uint32_t successes = 0;
         bool is_running = false;
+        bool was_checked = false;
         bool is_retired = false;
     };
     using SubjectPtr = LocalPtr<Subject>;

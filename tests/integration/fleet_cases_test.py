@@ -49,10 +49,12 @@ class FleetCase(WatchedCase):
                         f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
             return client.read_response()
 
+    def targets(self):
+        return json.loads(self.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
+
     def in_flight(self):
         """Of each target, as the gateway counts."""
-        told = json.loads(self.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
-        return [t["in_flight"]["requests"] for t in told]
+        return [t["in_flight"]["requests"] for t in self.targets()]
 
     def open_at(self, worker):
         return self.fleet.stats(worker)["in_flight"]
@@ -98,17 +100,33 @@ class Churn(FleetCase):
         before = list(answers)
         support.wait_until(lambda: min(a - b for a, b in zip(answers, before)) >= count, "no load")
 
+    def add(self, worker):
+        address = f"127.0.0.1:{self.fleet.ports[worker]}"
+        answer = self.admin("POST", "/v1/targets/p", {"address": address})
+        self.assertEqual(answer.status, 201, answer.body)
+
+    def remove(self, worker):
+        answer = self.admin("DELETE",
+                            f"/v1/targets/p/engine@127.0.0.1:{self.fleet.ports[worker]}")
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def test_others_are_not_asked_how_they_are_because_of_it(self):
+        self.start(workers=2, members=True, pool="health = { interval_ms = 86400000 }\n")
+        self.add(0)
+        support.wait_until(lambda: self.targets()[0]["health"]["checked_at"], "it is not asked")
+        for _ in range(20):
+            self.add(1)
+            self.remove(1)
+        self.add(1)
+        self.fleet.wait_for(1, lambda s: s["questions"] > 0, "it is not asked")
+        self.assertEqual(self.fleet.stats(0)["questions"], 1)
+
     def test_members_come_and_go_and_come_back_with_empty_caches(self):
         """One after the other is taken out under load, restarted, and added again by the same
         address: streams finish, and who is out gets nothing."""
         self.start("--tokens", "6", workers=4, members=True, pool='strategy = "prefix_affinity"\n')
-        addresses = [f"127.0.0.1:{port}" for port in self.fleet.ports]
-
-        def add(worker):
-            answer = self.admin("POST", "/v1/targets/p", {"address": addresses[worker]})
-            self.assertEqual(answer.status, 201, answer.body)
         for worker in range(4):
-            add(worker)
+            self.add(worker)
         stop, failures, answers = threading.Event(), [], [0] * 4
 
         def converse(session):
@@ -126,8 +144,7 @@ class Churn(FleetCase):
             thread.start()
         try:
             for worker in (0, 1, 2, 3, 0, 1):
-                answer = self.admin("DELETE", f"/v1/targets/p/engine@{addresses[worker]}")
-                self.assertEqual(answer.status, 200, answer.body)
+                self.remove(worker)
                 # What is on its way goes on; when everybody has had another answer, that is over.
                 self.pass_turns(answers, 2)
                 told = self.fleet.stats(worker)
@@ -137,7 +154,7 @@ class Churn(FleetCase):
                 self.assertEqual(self.fleet.stats(worker)["requests"], asked)
                 self.fleet.set_fault(worker, "kind=restart")
                 self.fleet.wait_for_restart(worker)
-                add(worker)
+                self.add(worker)
                 support.wait_until(lambda: self.fleet.stats(worker)["requests"] > asked,
                                    "it is not used again")
         finally:

@@ -23,16 +23,14 @@ namespace sluice::llm_fleet {
 
 namespace {
 
-using AllCounters = std::vector<std::unique_ptr<WorkerCounters>>;
-
 // Worker i lives on shard i modulo their number.
 class FleetShard final : public llm_kit::ShardService {
 public:
-    FleetShard(net::Shard& shard, const ServeOptions& options, const AllCounters& counters) {
+    FleetShard(net::Shard& shard, const ServeOptions& options, const FleetCounters& counters) {
         const FleetClock clock(shard.proactor().now(), options.speed);
         for (uint32_t i = shard.index(); i < options.workers; i += options.shards) {
             servers_.push_back(
-                std::make_unique<WorkerServer>(shard.proactor(), options, clock, i, *counters[i]));
+                std::make_unique<WorkerServer>(shard.proactor(), options, clock, i, counters));
         }
     }
 
@@ -74,7 +72,7 @@ void say_addresses(const ServeOptions& options, std::span<const std::vector<uint
     std::fflush(stdout);
 }
 
-void say_progress(const AllCounters& all, double seconds) {
+void say_progress(const FleetCounters& all, double seconds) {
     uint64_t requests = 0;
     uint64_t running = 0;
     uint64_t waiting = 0;
@@ -100,7 +98,7 @@ void say_progress(const AllCounters& all, double seconds) {
 }  // namespace
 
 std::string serve(const ServeOptions& options) {
-    AllCounters counters;
+    FleetCounters counters;
     for (uint32_t i = 0; i < options.workers; ++i) {
         counters.push_back(std::make_unique<WorkerCounters>());
     }

@@ -33,6 +33,8 @@ constexpr std::string_view kEndpoints =
     "        prefix_cache_queries_total and prefix_cache_hits_total (in tokens), and so on.\n"
     "    GET /mock/stats\n"
     "        Counters of this worker as JSON, and what is wrong with it now.\n"
+    "    GET /mock/fleet\n"
+    "        Sums over all workers.\n"
     "    POST /mock/fault\n"
     "        Its body, written as after --fault but without worker=, becomes the fault of this\n"
     "        worker; several have | between them, and times count from then on. An empty one "

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -30,10 +31,13 @@ struct WorkerCounters : llm_kit::Counters {
     llm_kit::Count prompt_tokens;  // Of calls that have got their first token.
     llm_kit::Count cached_tokens;  // Of these.
     llm_kit::Count answer_tokens;
+    llm_kit::Count questions;  // How it is, which models it has, and for its metrics.
     llm_kit::Count restarts;
     llm_kit::Count waiting;
     llm_kit::Count running;
 };
+
+using FleetCounters = std::vector<std::unique_ptr<WorkerCounters>>;
 
 // Where clients find a worker.
 class WorkerDoor {

@@ -81,13 +81,14 @@ WorkerServer::WorkerServer(net::Proactor& proactor,
                            const ServeOptions& options,
                            const FleetClock& clock,
                            uint32_t index,
-                           WorkerCounters& counters)
-    : AnswerServer(proactor, llm_kit::patient_connections(kIdleTimeout), no_tls(), counters),
+                           const FleetCounters& fleet)
+    : AnswerServer(proactor, llm_kit::patient_connections(kIdleTimeout), no_tls(), *fleet[index]),
       options_(options),
       index_(index),
-      counters_(counters),
-      play_{.proactor = proactor, .counters = counters},
-      worker_(proactor, clock, options.engine, counters, *this) {}
+      fleet_(fleet),
+      counters_(*fleet[index]),
+      play_{.proactor = proactor, .counters = counters_},
+      worker_(proactor, clock, options.engine, counters_, *this) {}
 
 Status WorkerServer::start() {
     const uint32_t port = options_.port_base == 0 ? 0 : options_.port_base + index_;
@@ -209,6 +210,7 @@ coro::Task<void> WorkerServer::answer_error(http::ServerExchange& exchange,
 coro::Task<void> WorkerServer::answer_other(http::ServerExchange& exchange) {
     const std::string_view path = exchange.head().path;
     std::string text;
+    counters_.questions.add();
     if (path == "/v1/models") {
         providers::append_simulated_models(text, options_.models, kModelsCreatedS);
         co_await answer_text(exchange, kOk, kJson, std::move(text));
@@ -231,6 +233,8 @@ coro::Task<void> WorkerServer::answer_control(http::ServerExchange& exchange,
         wrong = set_fault(body);
     } else if (path == "/mock/stats") {
         text = stats_json();
+    } else if (path == "/mock/fleet") {
+        text = fleet_json();
     } else {
         co_await answer_error(exchange, kNotFound, "no such path", kNoFault);
         co_return;
@@ -286,12 +290,32 @@ std::string WorkerServer::stats_json() const {
         "{{\"worker\": {}, \"connections\": {}, \"open_connections\": {}, \"requests\": {}, "
         "\"in_flight\": {}, \"aborted\": {}, \"faults\": {}, \"prompt_tokens\": {}, "
         "\"cached_tokens\": {}, \"answer_tokens\": {}, \"running\": {}, \"waiting\": {}, "
-        "\"kv_tokens\": {}, \"preemptions\": {}, \"restarts\": {}, \"faults_in_force\": \"{}\"}}\n",
+        "\"kv_tokens\": {}, \"preemptions\": {}, \"restarts\": {}, \"questions\": {}, "
+        "\"faults_in_force\": \"{}\"}}\n",
         index_, counters_.connections.get(), counters_.open_connections.get(),
         counters_.requests.get(), counters_.in_flight.get(), counters_.aborted.get(),
         counters_.faults.get(), counters_.prompt_tokens.get(), counters_.cached_tokens.get(),
         counters_.answer_tokens.get(), load.running, load.waiting, load.kv_tokens, load.preemptions,
-        counters_.restarts.get(), worker_.faults_in_force());
+        counters_.restarts.get(), counters_.questions.get(), worker_.faults_in_force());
+}
+
+// Sums over all workers.
+std::string WorkerServer::fleet_json() const {
+    const auto sum = [&](auto member) {
+        uint64_t all = 0;
+        for (const auto& worker : fleet_) {
+            all += ((*worker).*member).get();
+        }
+        return all;
+    };
+    return fmt::format(
+        "{{\"workers\": {}, \"requests\": {}, \"in_flight\": {}, \"aborted\": {}, \"faults\": {}, "
+        "\"questions\": {}, \"prompt_tokens\": {}, \"cached_tokens\": {}, \"answer_tokens\": "
+        "{}}}\n",
+        fleet_.size(), sum(&WorkerCounters::requests), sum(&WorkerCounters::in_flight),
+        sum(&WorkerCounters::aborted), sum(&WorkerCounters::faults),
+        sum(&WorkerCounters::questions), sum(&WorkerCounters::prompt_tokens),
+        sum(&WorkerCounters::cached_tokens), sum(&WorkerCounters::answer_tokens));
 }
 
 }  // namespace sluice::llm_fleet

@@ -28,7 +28,7 @@ public:
                  const ServeOptions& options,
                  const FleetClock& clock,
                  uint32_t index,
-                 WorkerCounters& counters);
+                 const FleetCounters& fleet);
 
     Status start();
     void stop();
@@ -60,9 +60,11 @@ private:
     std::string set_fault(std::string_view text);
     std::string metrics_text() const;
     std::string stats_json() const;
+    std::string fleet_json() const;
 
     const ServeOptions& options_;
     const uint32_t index_;
+    const FleetCounters& fleet_;
     WorkerCounters& counters_;
     const llm_kit::PlayContext play_;
     ServedWorker worker_;
