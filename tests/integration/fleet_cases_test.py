@@ -81,7 +81,6 @@ class Ledger(FleetCase):
                                "they do not arrive")
             for _ in range(15):  # Over many checks: nothing is on its way.
                 self.assertEqual(self.in_flight(), [self.open_at(w) for w in workers])
-            self.assertLessEqual(max(self.in_flight()) - min(self.in_flight()), 1)
         for client in clients[::2]:
             client.close()
         support.wait_until(lambda: sum(self.in_flight()) == 6, "those who left still count")
@@ -133,7 +132,9 @@ class Churn(FleetCase):
             turn = 0
             while not stop.is_set():
                 turn += 1
-                text = f"{session} " + LONG + "and so on " * 10 * (turn % 8)
+                # Every third one begins something new, which goes where there is room.
+                about = f"{session} {turn} " if turn % 3 == 0 else f"{session} "
+                text = about + LONG + "and so on " * 10 * (turn % 8)
                 with contextlib.closing(self.post(question(text, stream=True))) as client:
                     response = client.read_response()
                 if response.status != 200 or not response.body.endswith(b"data: [DONE]\n\n"):
