@@ -185,7 +185,7 @@ class LongPrompts(FleetCase):
 
 class Streams(FleetCase):
     def open_all(self):
-        body = json.dumps(question("hi", stream=True, max_tokens=16)).encode()
+        body = json.dumps(question("hi", stream=True, max_tokens=32)).encode()
         clients = []
         for _ in range(STREAMS):
             clients.append(self.gateway.client())
