@@ -74,7 +74,7 @@ bool is_valid(std::string_view body) {
 }
 
 void place(benchmark::State& state) {
-    MemoryPool memory;  // The shard's; an arena takes from it.
+    const MemoryPool memory;  // The shard's; an arena takes from it.
     const auto pool = make_pool();
     const auto bytes = static_cast<size_t>(state.range(0));
     const auto turns = static_cast<size_t>(state.range(1));

@@ -49,10 +49,12 @@ class FleetCase(WatchedCase):
                         f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
             return client.read_response()
 
+    def targets(self):
+        return json.loads(self.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
+
     def in_flight(self):
         """Of each target, as the gateway counts."""
-        told = json.loads(self.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
-        return [t["in_flight"]["requests"] for t in told]
+        return [t["in_flight"]["requests"] for t in self.targets()]
 
     def open_at(self, worker):
         return self.fleet.stats(worker)["in_flight"]
@@ -79,7 +81,6 @@ class Ledger(FleetCase):
                                "they do not arrive")
             for _ in range(15):  # Over many checks: nothing is on its way.
                 self.assertEqual(self.in_flight(), [self.open_at(w) for w in workers])
-            self.assertLessEqual(max(self.in_flight()) - min(self.in_flight()), 1)
         for client in clients[::2]:
             client.close()
         support.wait_until(lambda: sum(self.in_flight()) == 6, "those who left still count")
@@ -111,7 +112,7 @@ class Churn(FleetCase):
     def test_others_are_not_asked_how_they_are_because_of_it(self):
         self.start(workers=2, members=True, pool="health = { interval_ms = 86400000 }\n")
         self.add(0)
-        self.fleet.wait_for(0, lambda s: s["questions"] == 1, "it is not asked")
+        support.wait_until(lambda: self.targets()[0]["health"]["checked_at"], "it is not asked")
         for _ in range(20):
             self.add(1)
             self.remove(1)
@@ -131,7 +132,9 @@ class Churn(FleetCase):
             turn = 0
             while not stop.is_set():
                 turn += 1
-                text = f"{session} " + LONG + "and so on " * 10 * (turn % 8)
+                # Every third one begins something new, which goes where there is room.
+                about = f"{session} {turn} " if turn % 3 == 0 else f"{session} "
+                text = about + LONG + "and so on " * 10 * (turn % 8)
                 with contextlib.closing(self.post(question(text, stream=True))) as client:
                     response = client.read_response()
                 if response.status != 200 or not response.body.endswith(b"data: [DONE]\n\n"):
@@ -182,7 +185,7 @@ class LongPrompts(FleetCase):
 
 class Streams(FleetCase):
     def open_all(self):
-        body = json.dumps(question("hi", stream=True, max_tokens=16)).encode()
+        body = json.dumps(question("hi", stream=True, max_tokens=32)).encode()
         clients = []
         for _ in range(STREAMS):
             clients.append(self.gateway.client())
