@@ -80,7 +80,7 @@ protected:
         expect_nothing_held();
         // About even at every moment: two of the burst's twenty, and what was frozen.
         EXPECT_LE(worst_spread_, 4);
-        EXPECT_LE(worst_way_, ms(150));
+        EXPECT_LE(worst_way_, ms(5));
         EXPECT_EQ(asked_twice_, 0U);
     }
     uint32_t questions() const { return questions_; }
