@@ -249,7 +249,7 @@ class Refusals(QueueCase):
         self.start("waiting_max = 5, wait_ms_max = 300")
         self.occupy()
         began = time.monotonic()
-        self.wait_in_queue("late")
+        self.send("late")
         response = self.clients["late"].read_response()
         self.assertGreaterEqual(time.monotonic() - began, 0.25)
         self.assertEqual(response.status, 503)
