@@ -9,7 +9,6 @@
 #include "balance/pool_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "balance/screening.h"
 #include "balance/target.h"
-#include "balance/waiting_room.h"
 #include "base/time.h"
 
 namespace sluice::balance {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/intrusive_list.h"
@@ -41,17 +42,17 @@ struct WaitingRoom::Tenant {
     uint64_t start = 0;   // Tag of the first one in the line, or of the next to come.
     uint64_t tokens = 0;  // Of all in the line.
     uint64_t count = 0;
-    IntrusiveList<Waiter> line = {};
+    mutable IntrusiveList<Waiter> line = {};  // A list cannot be looked at otherwise.
 
-    uint64_t first_number() { return line.empty() ? 0 : line.front()->number_; }
+    uint64_t first_number() const { return line.empty() ? 0 : line.front()->number_; }
 };
 
 bool WaitingRoom::ByTurn::operator()(const Tenant* a, const Tenant* b) const {
     if (a->start != b->start) {
         return a->start < b->start;
     }
-    const uint64_t first_a = const_cast<Tenant*>(a)->first_number();
-    const uint64_t first_b = const_cast<Tenant*>(b)->first_number();
+    const uint64_t first_a = a->first_number();
+    const uint64_t first_b = b->first_number();
     return first_a != first_b ? first_a < first_b : a->id < b->id;
 }
 
@@ -292,32 +293,41 @@ void WaitingRoom::call_next(Told& told) {
     }
 }
 
-// Passed over are those that need what somebody before them needs and has not found.
 WaitingRoom::Waiter* WaitingRoom::find_next() {
     if (failed_count_ == failed_needs_.size()) {
         return nullptr;
     }
-    const auto may_find = [this](const Waiter& waiter) {
-        return waiter.round_ != round_ &&
-               std::none_of(failed_needs_.begin(), failed_needs_.begin() + failed_count_,
-                            [&](uint32_t needs) { return (needs & ~waiter.facts_.needs) == 0; });
-    };
     size_t looked = 0;
     const Order lines = order();
-    for (size_t i = 0; i < lines.count; ++i) {
-        for (Tenant* const tenant : lines_[lines.lines[i]].turns) {
-            IntrusiveList<Waiter>& line = tenant->line;
-            for (Waiter* waiter = line.front(); waiter != nullptr; waiter = line.next(*waiter)) {
-                if (may_find(*waiter)) {
-                    return waiter;
-                }
-                if (++looked == kLookedAtMax) {
-                    return nullptr;
-                }
+    for (size_t i = 0; i < lines.count && looked < kLookedAtMax; ++i) {
+        if (Waiter* const found = find_in(lines_[lines.lines[i]], looked)) {
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+WaitingRoom::Waiter* WaitingRoom::find_in(Line& line, size_t& looked) {
+    for (Tenant* const tenant : line.turns) {
+        IntrusiveList<Waiter>& all = tenant->line;
+        for (Waiter* waiter = all.front(); waiter != nullptr; waiter = all.next(*waiter)) {
+            if (may_find_room(*waiter)) {
+                return waiter;
+            }
+            if (++looked == kLookedAtMax) {
+                return nullptr;
             }
         }
     }
     return nullptr;
+}
+
+// Passed over are those that need what somebody before them needs and has not found.
+bool WaitingRoom::may_find_room(const Waiter& waiter) const {
+    const auto failed = std::span(failed_needs_).first(failed_count_);
+    return waiter.round_ != round_ && std::ranges::none_of(failed, [&](uint32_t needs) {
+               return (needs & ~waiter.facts_.needs) == 0;
+           });
 }
 
 // --- News.

@@ -157,6 +157,8 @@ private:
     void begin_round(Told& told);
     void call_next(Told& told);
     Waiter* find_next();
+    Waiter* find_in(Line& line, size_t& looked);
+    bool may_find_room(const Waiter& waiter) const;
     void watch(Told& told);
     void post(Waiter& waiter, Told& told);
     uint64_t places_before(const Facts& facts) const;

@@ -82,6 +82,7 @@ class TargetChoice;
 struct ProcessorContext;
 class HeaderEdits;
 class RequestIntake;
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class QueuePlace;
 enum class QueueRefusal : uint8_t;
 class ShardBell;

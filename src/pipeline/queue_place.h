@@ -15,6 +15,7 @@
 
 namespace sluice::pipeline {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class QueuePlace final : private balance::WaitingRoom::Waiter {
 public:
     using Room = balance::WaitingRoom;

@@ -15,7 +15,6 @@
 
 #include "access/key_table.h"
 #include "balance/pool.h"
-#include "balance/waiting_room.h"
 #include "base/error.h"
 #include "base/local_ptr.h"
 #include "base/memory_pool.h"
@@ -323,8 +322,13 @@ bool Gateway::can_serve() const {
     const auto has_target = [](const pipeline::TargetPool& pool) {
         return pool.pool == nullptr || std::ranges::any_of(pool.pool->targets(), is_in_service);
     };
+    // What scales from zero does so for the requests that wait.
+    const auto can_wait = [](const pipeline::TargetPool& pool) {
+        return pool.pool != nullptr && pool.pool->targets().empty() &&
+               pool.pool->options().queue.waiting_max > 0;
+    };
     const auto leads_somewhere = [&](const pipeline::Route& route) {
-        return has_target(*route.pool) ||
+        return has_target(*route.pool) || can_wait(*route.pool) ||
                std::ranges::any_of(route.pool->fallbacks,
                                    [&](const auto* pool) { return has_target(*pool); });
     };

@@ -264,6 +264,14 @@ hedge = { enabled = true, percentile = 0, delay_ms_min = 1, budget_percent = 100
 [[route]]
 path_prefix = "/twins"
 target_llm = "twins"
+[pool.narrow]
+queue = { waiting_max = 1 }
+[[pool.narrow.target]]
+llm = "up"
+concurrent_max = 1
+[[route]]
+path_prefix = "/narrow"
+target_llm = "narrow"
 """
 
     def series(self, family):
@@ -278,6 +286,20 @@ target_llm = "twins"
         client.read_response()
         client.close()
 
+    def fill_queue(self):
+        """One is answered after it has waited, one finds no place."""
+        path = "/narrow/chat/completions"
+        first, second = self.gateway.client(), self.gateway.client()
+        first.post(path, b'{"stream":true,"endless":1}')
+        first.read_head()
+        second.post(path, b'{"model":"m"}')
+        support.wait_until(lambda: sum(self.series("sluice_queue_waiting").values()) == 1,
+                           "nobody waits")
+        self.exchange(b'{"model":"m"}', path)
+        first.reset()
+        self.assertEqual(second.read_response().status, 200)
+        second.close()
+
     def test_every_family_of_the_table_is_written(self):
         families = re.findall(r'"(sluice_\w+)"', self.TABLE.read_text())
         self.assertGreater(len(families), 30)
@@ -287,6 +309,7 @@ target_llm = "twins"
         self.exchange(b'{"model":"m"}', "/keys/chat/completions")
         self.exchange(b'{"model":"m"}', "/limits/chat/completions")
         self.exchange(b'{"model":"m","silent":1}', "/twins/chat/completions")
+        self.fill_queue()
         client = self.gateway.client()
         client.post(CHAT, b'{"stream":true,"endless":1}')
         client.read_head()

@@ -249,7 +249,7 @@ class Refusals(QueueCase):
         self.start("waiting_max = 5, wait_ms_max = 300")
         self.occupy()
         began = time.monotonic()
-        self.wait_in_queue("late")
+        self.send("late")
         response = self.clients["late"].read_response()
         self.assertGreaterEqual(time.monotonic() - began, 0.25)
         self.assertEqual(response.status, 503)
@@ -272,6 +272,10 @@ class FromZero(QueueCase):
     def test_requests_are_held_until_there_is_a_target(self):
         self.start("waiting_max = 4, wait_ms_max = 60000", pool=(
             'discovery = { type = "admin", llm = "engine", concurrent_max = 1 }\n'))
+        client = self.gateway.client()
+        client.send(b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        self.assertEqual(client.read_response().status, 200)
+        client.close()
         for i in range(4):
             self.wait_in_queue(str(i))
         self.send("excess")

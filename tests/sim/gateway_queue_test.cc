@@ -1,6 +1,5 @@
 // Stories of requests that wait for room in a pool, on four shards, with time that is simulated:
 // who is next, who has to go, and a pool that has no target at first.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -290,7 +290,7 @@ private:
 };
 
 TEST(Threads, EverybodyWhoWaitsIsServedOnceOrHasToGo) {
-    constexpr int kRequests = 1'000;
+    constexpr int kRequests = 300;
     PoolOptions options = pool_options(Strategy::least_connections, 2);
     for (TargetOptions& target : options.targets) {
         target.concurrent_max = 3;

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -425,10 +427,10 @@ private:
 };
 
 TEST_F(WaitingRoomTest, ServesAsTheRuleSays) {
+    Model model;
+    int next_number = 0;
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         Prng prng(seed);
-        Model model;
-        int next_number = 0;
         // Whoever passes is asked again in the next round, so that a call is the choice of then.
         const auto settle = [&] {
             for (int number = called(); number >= 0; number = called()) {
@@ -463,12 +465,11 @@ TEST_F(WaitingRoomTest, ServesAsTheRuleSays) {
             settle();
         }
         while (!guests_.empty()) {
-            leave(guests_.begin()->first);
+            const int number = guests_.begin()->first;
+            leave(number);
+            model.leave(number, false);
         }
         ASSERT_FALSE(room_.has_waiting());
-        WaitingRoom& room = room_;
-        room.~WaitingRoom();
-        new (&room) WaitingRoom();
     }
 }
 
