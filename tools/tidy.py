@@ -25,6 +25,9 @@ FUNCTION_LINES_MAX = 70
 # Data and documents are not code: their lines may be long and their words are others'.
 DATA = ['tests/data/*', 'tests/fuzz/corpus/*', '*.md', '*.json', '*.jsonl', '*.csv', '*.svg',
         '*.dict', 'subprojects/*', 'LICENSE*', '*.pem', '*.html', '*.css', '*.lock']
+# The dashboard's files are code all the same.
+PAGE = ['ui/*.js', 'ui/*.css', 'ui/*.html']
+PAGE_FILE_LINES_MAX = 400
 SCRIPTS = ['*.py', '*.sh', 'tools/setup', 'tools/run', 'tools/test', '.ci/run', '*meson.build',
            'meson_options.txt', '*.js', '*.mjs', '*.ts']
 
@@ -78,6 +81,10 @@ def matches(path, patterns):
     return any(fnmatch.fnmatch(str(path), p) for p in patterns)
 
 
+def is_data(path):
+    return matches(path, DATA) and not matches(path, PAGE)
+
+
 class Report:
     """Collects complaints and honours the written exceptions."""
 
@@ -98,7 +105,7 @@ def check_text(report, path, raw_lines):
             report.add(path, number, 'machine-path', 'a path of one machine', raw_lines)
         if REGISTRY.search(line) and not path.parts[0] == 'subprojects':
             report.add(path, number, 'registry', 'the name of a package registry', raw_lines)
-        if matches(path, DATA):
+        if is_data(path):
             continue
         if len(line) > COLUMNS_MAX:
             report.add(path, number, 'columns', f'{len(line)} columns', raw_lines)
@@ -111,6 +118,7 @@ def check_text(report, path, raw_lines):
 
 def check_size(report, path, raw_lines):
     limit = TEST_FILE_LINES_MAX if path.parts[0] == 'tests' else FILE_LINES_MAX
+    limit = PAGE_FILE_LINES_MAX if matches(path, PAGE) else limit
     if len(raw_lines) > limit:
         report.add(path, 1, 'file-lines', f'{len(raw_lines)} lines, over {limit}', raw_lines)
 
@@ -169,6 +177,13 @@ def check_cpp(report, path, raw, raw_lines):
             report.add(path, first, 'function-lines', f'a function of {lines} lines', raw_lines)
 
 
+def check_page(report, path, raw, raw_lines):
+    opening = {'.js': '// ', '.css': '/* ', '.html': '<!doctype html>\n<!-- '}[path.suffix]
+    if not raw.startswith(opening):
+        report.add(path, 1, 'header-comment', 'opens without a comment that says what it is',
+                   raw_lines)
+
+
 def check_python(report, path, raw, raw_lines):
     tree = ast.parse(raw)
     if ast.get_docstring(tree) is None:
@@ -205,6 +220,8 @@ def check_dead(report, root, files):
                 if not is_system:
                     included |= {target, str(path.parent / target)}
     for path in files:
+        if matches(path, PAGE) and str(path) not in listed:
+            report.add(path, 1, 'dead-file', 'nothing embeds it', [])
         if path.parts[0] not in ('src', 'tests', 'tools', 'bench') or matches(path, DATA):
             continue
         name = '/'.join(path.parts[1:])
@@ -236,13 +253,15 @@ def check(root):
         if raw_lines[-1] == '':
             raw_lines.pop()
         check_text(report, path, raw_lines)
-        if matches(path, DATA):
+        if is_data(path):
             continue
         check_size(report, path, raw_lines)
         if code:
             check_cpp(report, path, raw, raw_lines)
         elif path.suffix == '.py':
             check_python(report, path, raw, raw_lines)
+        elif matches(path, PAGE):
+            check_page(report, path, raw, raw_lines)
     check_dead(report, pathlib.Path(root), files)
     return report.lines
 
@@ -314,6 +333,17 @@ def samples():
         ('tests/package-lock.json', '"https://registry.npm' 'js.org/x"\n', 'registry'),
         ('tools/setup', '# ' + todo + '\n', 'word'),
         ('tools/lost.py', '"""A sample."""\n', 'dead-file'),
+    ] + page_samples(opening)
+
+
+def page_samples(opening):
+    return [
+        ('ui/meson.build', "files('good.js', 'bare.js', 'bare.css')\n", None),
+        ('ui/good.js', opening + 'a();\n', None),
+        ('ui/lost.js', opening + 'a();\n', 'dead-file'),
+        ('ui/bare.js', 'a();\n', 'header-comment'),
+        ('ui/bare.css', 'a {}\n' * PAGE_FILE_LINES_MAX + 'a {}\n', 'header-comment'),
+        ('ui/bare.css', None, 'file-lines'),
     ]
 
 

@@ -1,5 +1,6 @@
 // The settings of [admin].
 #include <array>
+#include <cstdint>
 
 #include "config/checks.h"
 #include "config/schema_table.h"
@@ -11,6 +12,9 @@ namespace sluice::config {
 namespace {
 
 using server::AdminOptions;
+
+// An answer is one copy of so many on a shard: about a megabyte, well within a millisecond.
+constexpr uint32_t kRecentExchangesMax = 1'000;
 
 constexpr auto kAdminSettings = std::to_array<Setting>({
     setting<&AdminOptions::listen>(
@@ -27,6 +31,11 @@ constexpr auto kAdminSettings = std::to_array<Setting>({
     setting<&AdminOptions::token_file>("token_file",
                                        "The same from a file, which is read again on reload.")
         .check(check_file_path),
+    setting<&AdminOptions::recent_exchanges_max>(
+        "recent_exchanges_max",
+        "Exchanges that each shard keeps for GET /v1/exchanges and the dashboard: names, status, "
+        "tokens, cost and times, never content. 0 keeps none.")
+        .range(0, kRecentExchangesMax),
 });
 
 }  // namespace

@@ -24,6 +24,8 @@ constexpr AdminEndpoint kEndpoints[] = {
     {Method::get, "/v1/config", &answer_config, "The configuration in force."},
     {Method::post, "/v1/reload", &answer_reload, "Reads the configuration and the keys again."},
     {Method::get, "/v1/stats", &answer_stats, "What was served, by route and by upstream."},
+    {Method::get, "/v1/histograms", &answer_histograms, "The times of all that was served."},
+    {Method::get, "/v1/exchanges", &answer_exchanges, "The last exchanges, phase by phase."},
     {Method::get, "/v1/keys", &answer_keys, "The virtual keys, without their secrets."},
     {Method::post, "/v1/keys", &answer_create_key, "Makes a virtual key; tells its secret once."},
     {Method::get, "/v1/keys/{id}", &answer_key, "One virtual key."},

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "config/config.h"
 #include "coro/task.h"
 #include "server/admin_api.h"
+#include "server/recent_exchanges.h"
 
 namespace sluice::server {
 
@@ -45,6 +48,16 @@ coro::Task<AdminAnswer> tell_changed_target(AdminCall& call,
                                             const std::string& pool,
                                             const std::string& target,
                                             uint16_t status);
+
+// --- admin_exchanges.cc
+coro::Task<AdminAnswer> answer_exchanges(AdminCall& call);
+// The answer with these.
+AdminAnswer tell_exchanges(const std::vector<RecentExchange>& exchanges,
+                           const config::Config& config,
+                           bool is_complete);
+
+// --- admin_histograms.cc
+coro::Task<AdminAnswer> answer_histograms(AdminCall& call);
 
 // --- admin_members.cc
 coro::Task<AdminAnswer> answer_add_target(AdminCall& call);

@@ -30,6 +30,7 @@
 #include "net/unix_listener.h"
 #include "server/admin_access.h"
 #include "server/admin_api.h"
+#include "server/dashboard.h"
 
 namespace sluice::server {
 
@@ -123,6 +124,11 @@ coro::Task<void> AdminServer::serve(net::StreamPtr stream) {
 // --- Requests.
 
 coro::Task<void> AdminServer::handle(http::ServerExchange& exchange) {
+    if (is_dashboard_path(exchange.head().path)) {
+        const bool has_token = !backend_.config().admin.token.empty();
+        answer_dashboard(exchange, has_token || reach_ == AdminReach::network);
+        co_return;
+    }
     const AdminAnswer answer = co_await this->answer(exchange);
     if (exchange.is_client_gone()) {
         co_return;

@@ -23,6 +23,9 @@ std::string announcement(const Started& started) {
                    server.tls.enabled() ? "https" : "http", started.address.to_string(),
                    server.shards, server.shards == 1 ? "" : "s");
     fmt::format_to(out, "admin API: {}\n", started.admin);
+    if (started.admin.starts_with("http://")) {
+        fmt::format_to(out, "dashboard: {}/ui\n", started.admin);
+    }
     fmt::format_to(out, "configuration: {}{}\n", started.source,
                    server.watch_config && started.has_config_file ? " (watched)" : "");
     bool simulated = false;

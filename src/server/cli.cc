@@ -76,7 +76,8 @@ USAGE
   sluice provider-reference
       Prints what is known of every provider as Markdown.
   sluice stats [--admin ADDRESS] [--json]
-      Shows what a running gateway has served, by route and by upstream.
+      Shows what a running gateway has served, by route and by upstream. The
+      same and more in a browser: the dashboard, at /ui of the admin API.
   sluice reload [--admin ADDRESS]
       Makes a running gateway read its configuration and keys again, and prints
       what is wrong with them.

@@ -89,6 +89,8 @@ struct AdminOptions {
     std::string listen = "127.0.0.1:3001";
     std::string token_env;
     std::string token_file;
+    // Each shard keeps so many, at about 1.3 KiB: a screen or two of what went on last.
+    uint32_t recent_exchanges_max = 200;
 
     // What was found there. Empty: none is asked for.
     Secret token;

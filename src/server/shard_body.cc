@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -33,6 +34,7 @@
 #include "pipeline/processor_resources.h"
 #include "server/gateway.h"
 #include "server/options.h"
+#include "server/recent_exchanges.h"
 #include "server/runtime_config.h"
 #include "server/spare_memory.h"
 #include "server/telemetry.h"
@@ -140,6 +142,12 @@ std::vector<UpstreamState> ShardBody::upstreams_of(const net::Shard& shard) {
                           .waiting = pool.waiting()});
     }
     return states;
+}
+
+std::vector<RecentExchange> ShardBody::recent_of(const net::Shard& shard, size_t count) {
+    const auto* const body = static_cast<const ShardBody*>(shard.owner());
+    return body == nullptr ? std::vector<RecentExchange>()
+                           : body->telemetry_.recent().newest(count);
 }
 
 // Before the gateway, whose processors use it.

@@ -4,6 +4,7 @@
 // used and destroyed on one thread; other threads reach it by messages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@
 #include "server/health_checker.h"
 #include "server/options.h"
 #include "server/process_cache.h"
+#include "server/recent_exchanges.h"
 #include "server/runtime_config.h"
 #include "server/telemetry.h"
 #include "trace/lane.h"
@@ -99,6 +101,8 @@ public:
     // Of the shard that it is the body of; zeros of one without a body.
     static ShardState state_of(const net::Shard& shard);
     static std::vector<UpstreamState> upstreams_of(const net::Shard& shard);
+    // Its last exchanges, the newest first.
+    static std::vector<RecentExchange> recent_of(const net::Shard& shard, size_t count);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void begin_drain(Duration deadline);
     // After the end, while the other shards may still run.

@@ -57,6 +57,7 @@ void ShardTelemetry::use(const config::Config& config) {
     models_.set_limit(config.server.metrics.models_max);
     sampling_ = trace::Sampling::of(config.traces);
     sampling_.is_on = traces_ != nullptr;
+    recent_.set_limit(config.admin.is_off() ? 0 : config.admin.recent_exchanges_max);
     is_https_ = config.server.tls.enabled();
     routes_.clear();
     for (const auto& route : config.routes) {
@@ -98,6 +99,7 @@ void ShardTelemetry::on_exchange_end(const pipeline::ExchangeRecord& record) {
     exchanges_.add(-1);
     count(record);
     log(record);
+    keep(record);
     if (ledger_ != nullptr) {
         ledger_->add(ledger_entry(record, shard_.proactor().ring().now(),
                                   shard_.proactor().ring().wall_clock_ns(), shard_.prng().next()));
@@ -129,6 +131,7 @@ void ShardTelemetry::trace(const pipeline::ExchangeRecord& record) {
 void ShardTelemetry::on_request_refused(const pipeline::ExchangeRecord& record) {
     count(record);
     log(record);
+    keep(record);
 }
 
 void ShardTelemetry::count(const pipeline::ExchangeRecord& record) {
@@ -278,6 +281,13 @@ void ShardTelemetry::log(const pipeline::ExchangeRecord& record) {
     access_log_->push(line_.write(
         record, {.route = series.route, .upstream = series.upstream, .shard = shard_.index()},
         shard_.proactor().ring().wall_clock_ns()));
+}
+
+void ShardTelemetry::keep(const pipeline::ExchangeRecord& record) {
+    if (recent_.is_on()) {
+        recent_.add(record, series_for(record).route, shard_.index(),
+                    shard_.proactor().ring().wall_clock_ns());
+    }
 }
 
 void ShardTelemetry::on_client_connected(uint32_t open) {

@@ -20,6 +20,7 @@
 #include "pipeline/exchange_record.h"
 #include "server/access_log.h"
 #include "server/options.h"
+#include "server/recent_exchanges.h"
 #include "server/series.h"
 #include "trace/lane.h"
 #include "trace/sampling.h"
@@ -56,6 +57,7 @@ public:
     void publish_cache(const cache::CacheStatistics& statistics);
 
     MetricStore& store() { return store_; }
+    const RecentExchanges& recent() const { return recent_; }
     // Which exchanges are to take notes for their trace.
     const trace::Sampling& sampling() const { return sampling_; }
 
@@ -69,6 +71,7 @@ private:
     void count_cost(RouteSeries& series, const pipeline::ExchangeRecord& record);
     void add_cost(Counter& counter, int64_t pico_usd);
     void log(const pipeline::ExchangeRecord& record);
+    void keep(const pipeline::ExchangeRecord& record);
     void trace(const pipeline::ExchangeRecord& record);
 
     net::Shard& shard_;
@@ -77,6 +80,7 @@ private:
     ledger::Lane* ledger_;
     trace::Lane* traces_;
     trace::Sampling sampling_;
+    RecentExchanges recent_;
     bool is_https_ = false;
     const std::string shard_name_;
     MetricStore store_;

@@ -1,0 +1,122 @@
+// Going round, and from a record to a value that outlives it.
+#include "server/recent_exchanges.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "pipeline/exchange_record.h"
+
+namespace sluice::server {
+
+namespace {
+
+using pipeline::ExchangeRecord;
+
+int64_t offset(Instant from, Instant to) {
+    return from.is_set() && to.is_set() ? std::max<int64_t>((to - from).us(), 0)
+                                        : ExchangeOffsets::kNever;
+}
+
+void keep_texts(RecentExchange& to, const ExchangeRecord& record) {
+    to.request_id.set(record.request_id);
+    to.method.set(record.method);
+    to.path.set(record.path);
+    to.operation.set(record.operation);
+    to.model.set(record.model);
+    to.upstream_model.set(record.upstream_model);
+    to.upstream.set(record.upstream_name);
+    to.series.set(record.upstream_series);
+    to.pool.set(record.pool_name);
+    to.key.set(record.key_name);
+    to.tenant.set(record.tenant);
+    const bool is_broken = record.error.kind != ErrorKind::none;
+    to.error_detail.set(is_broken && record.error.where != nullptr ? record.error.where : "");
+    to.refusal.set(record.key_refusal.empty() ? record.limit : record.key_refusal);
+}
+
+void keep_times(RecentExchange& to, const ExchangeRecord& record) {
+    const Instant began = record.began;
+    to.offsets = {.received = offset(began, record.received),
+                  .lease_begun = offset(began, record.lease_begun),
+                  .leased = offset(began, record.leased),
+                  .sent = offset(began, record.sent),
+                  .first_byte = offset(began, record.first_byte),
+                  .responded = offset(began, record.responded),
+                  .first_event = offset(began, record.first_event),
+                  .ended = offset(began, record.ended)};
+    to.retried_us = record.retried.us();
+}
+
+void keep_numbers(RecentExchange& to, const ExchangeRecord& record) {
+    to.usage = record.usage;
+    to.cost_pico_usd = record.cost_pico_usd;
+    to.request_bytes = record.request_body_bytes;
+    to.response_bytes = record.response_body_bytes;
+    to.events = record.events;
+    to.status = record.status;
+    to.upstream_status = record.upstream_status;
+    to.attempts = record.attempts;
+    to.is_stream = record.is_stream;
+    to.is_priced = record.is_priced;
+    to.is_cached = record.is_cached;
+    to.connection_reused = record.connection_reused;
+    to.cache = record.cache;
+    to.hedge = record.hedge;
+    to.ended_in = record.ended_in;
+    to.error = record.error.kind;
+    to.error_source = record.error.source;
+}
+
+}  // namespace
+
+void RecentExchanges::set_limit(uint32_t exchanges_max) {
+    if (exchanges_max == exchanges_max_) {
+        return;
+    }
+    std::vector<RecentExchange> kept = newest(exchanges_max);
+    std::ranges::reverse(kept);
+    kept.reserve(exchanges_max);  // So that no exchange allocates; untouched pages cost nothing.
+    ring_ = std::move(kept);
+    oldest_ = 0;
+    exchanges_max_ = exchanges_max;
+}
+
+void RecentExchanges::add(const ExchangeRecord& record,
+                          std::string_view route,
+                          uint32_t shard,
+                          int64_t wall_clock_ns) {
+    if (exchanges_max_ == 0) {
+        return;
+    }
+    RecentExchange* to = nullptr;
+    if (ring_.size() < exchanges_max_) {
+        to = &ring_.emplace_back();
+    } else {
+        to = &ring_[oldest_];
+        oldest_ = (oldest_ + 1) % exchanges_max_;
+    }
+    to->ended_at_ns = wall_clock_ns;
+    to->number = ++last_number_;
+    to->shard = shard;
+    to->route.set(route);
+    keep_texts(*to, record);
+    keep_times(*to, record);
+    keep_numbers(*to, record);
+}
+
+std::vector<RecentExchange> RecentExchanges::newest(size_t count) const {
+    std::vector<RecentExchange> found;
+    found.reserve(std::min(count, ring_.size()));
+    for (size_t i = 0; i < ring_.size() && i < count; ++i) {
+        const size_t age = ring_.size() - 1 - i;
+        found.push_back(ring_[(oldest_ + age) % ring_.size()]);
+    }
+    return found;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,79 @@
+// The phases of one exchange, from the offsets that /v1/exchanges tells, and their bar: what
+// happened when, from the first byte of the request to the last of the answer.
+import {h, setLeft, setWidth} from './dom.js';
+import * as format from './format.js';
+
+export const PHASES = [
+  ['receive', 'Receive'],
+  ['gateway', 'Own work'],
+  ['retried', 'Earlier attempts'],
+  ['connect', 'Connect or queue'],
+  ['wait', 'Wait for the upstream'],
+  ['token', 'First event'],
+  ['stream', 'Answer'],
+];
+const NAMES = new Map(PHASES);
+
+// [{name, from, to}] in milliseconds; what did not happen is left out.
+export function phasesOf(exchange) {
+  const o = exchange.offsets_ms;
+  const end = o.ended ?? 0;
+  const found = [];
+  const add = (name, from, to) => {
+    if (from !== null && to !== null && to > from) {
+      found.push({name, from, to});
+    }
+  };
+  add('receive', 0, o.received ?? end);
+  if (o.received === null) {
+    return found;
+  }
+  if (o.lease_begun === null) {
+    add('gateway', o.received, o.responded ?? end);
+    add('stream', o.responded, end);
+    return found;
+  }
+  const own = Math.max(o.lease_begun - (exchange.retried_ms ?? 0), o.received);
+  add('gateway', o.received, own);
+  add('retried', own, o.lease_begun);
+  add('connect', o.lease_begun, o.leased ?? end);
+  add('gateway', o.leased, o.sent);
+  add('wait', o.sent, o.first_byte ?? end);
+  add('token', o.first_byte, o.first_event);
+  const begun = o.first_event ?? o.first_byte;
+  add('stream', begun, end);
+  return found;
+}
+
+// A bar; `whole` is the time that its full length stands for.
+export function fallBar(exchange, whole) {
+  const phases = phasesOf(exchange);
+  const text = phases.map((p) => `${NAMES.get(p.name)} ${format.milliseconds(p.to - p.from)}`);
+  return h('span', {class: 'fall', role: 'img', 'aria-label': text.join(', '),
+    title: text.join('\n')}, phases.map((phase) => piece(phase, whole)));
+}
+
+function piece(phase, whole) {
+  const element = h('i', {class: `part-${phase.name}`});
+  setLeft(element, whole > 0 ? phase.from / whole : 0);
+  setWidth(element, whole > 0 ? (phase.to - phase.from) / whole : 0);
+  return element;
+}
+
+// Each phase in a line of its own.
+export function fallSteps(exchange) {
+  const whole = exchange.offsets_ms.ended ?? 0;
+  const phases = phasesOf(exchange);
+  if (phases.length === 0) {
+    return h('p', {class: 'faint'}, 'Its times are not known.');
+  }
+  return h('div', {class: 'steps'}, phases.flatMap((phase) => [
+    h('span', {class: 'muted'}, NAMES.get(phase.name)),
+    h('span', {class: 'fall'}, piece(phase, whole)),
+    h('span', {class: 'num'}, format.milliseconds(phase.to - phase.from))]));
+}
+
+export function fallLegend() {
+  return h('ul', {class: 'parts-legend', 'aria-label': 'Phases'}, PHASES.map(([name, label]) =>
+    h('li', {}, h('span', {class: `swatch part-${name}`, 'aria-hidden': 'true'}), label)));
+}
