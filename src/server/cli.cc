@@ -25,6 +25,7 @@
 #include "config/setting.h"
 #include "server/admin_commands.h"
 #include "server/admin_verbs.h"
+#include "server/log_command.h"
 #include "server/price_source.h"
 #include "server/runtime_config.h"
 #include "server/targets_command.h"
@@ -51,6 +52,7 @@ constexpr CommandName kCommands[] = {
     {"limits", Command::limits},
     {"cache", Command::cache},
     {"targets", Command::targets},
+    {"log", Command::log},
 };
 
 // Options without a value that stand for a command.
@@ -93,6 +95,8 @@ USAGE
   sluice targets add POOL HOST:PORT | remove POOL/TARGET
       The targets of pools of a running gateway, and what you want of one;
       `sluice targets --help` has more.
+  sluice log [[ROOM] LEVEL]
+      Which lines a running gateway logs, by room; `sluice log --help` has more.
   sluice --help | --version
 
 OPTIONS
@@ -131,7 +135,7 @@ std::optional<Command> find_command(std::span<const CommandName> names, std::str
 
 bool has_own_options(Command command) {
     return command == Command::usage || command == Command::keys || command == Command::limits ||
-           command == Command::cache || command == Command::targets;
+           command == Command::cache || command == Command::targets || command == Command::log;
 }
 
 class Parser {
@@ -355,6 +359,8 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return run_verb("cache", line, environment);
         case Command::targets:
             return run_targets(line, environment);
+        case Command::log:
+            return run_log(line, environment);
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

@@ -36,6 +36,7 @@ enum class Command : uint8_t {
     limits,
     cache,
     targets,
+    log,
     version,
     help,
 };
