@@ -37,6 +37,7 @@ enum class Command : uint8_t {
     cache,
     targets,
     log,
+    top,
     version,
     help,
 };
