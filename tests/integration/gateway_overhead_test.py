@@ -13,17 +13,17 @@ from secret_watch import WatchedCase
 
 # Each of them stands in the prompt, and is searched for by itself: tens of milliseconds of work
 # that is the gateway's own, beside which the ways between the threads of this test are short.
-PATTERNS = 2000
+PATTERNS = 3000
 GUARD = """
 [processor.search]
 type = "guard"
 action = "flag"
-patterns_max = 4096
+patterns_max = 4000
 patterns = [{}]
 """.format(", ".join(f'"w{i:04}[a-z]{{3}}x"' for i in range(PATTERNS)))
-PROMPT = "lorem ipsum dolor " * 1000 + " ".join(f"w{i:04}abcx" for i in range(PATTERNS))
+PROMPT = "lorem ipsum dolor " * 2000 + " ".join(f"w{i:04}abcx" for i in range(PATTERNS))
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": PROMPT}]}).encode()
-EXCHANGES = 20
+EXCHANGES = 10
 UPSTREAM_S = 0.03
 SHARE = 0.10
 # Wake-ups and system calls of the three threads that take turns, on a machine that has others to
@@ -74,13 +74,13 @@ class OverheadTest(WatchedCase):
         observed, served, told = min(seen, key=lambda each: each[0] - each[1])
         between, own = observed - served, told["sluice"]
         print(f"own share: {own * 1e3:.2f} ms told, {between * 1e3:.2f} ms between both ends")
-        self.assertGreater(own, 0.005, "too little work to compare")
+        self.assertGreater(own, 0.01, "too little work to compare")
         self.assertLessEqual(abs(between - own), SHARE * between + FLOOR_S, seen)
 
     def test_the_parts_are_no_more_than_the_whole(self):
         """By the gateway's own clock, in every exchange: nothing is negative or counted twice."""
         client = self.gateway.client()
-        bodies = [BODY, b'{"model":"m","messages":[]}'] * 5
+        bodies = [BODY, b'{"model":"m","messages":[]}'] * 3
         for body in bodies:
             observed, _, told = self.exchange(client, body)
             for name, duration in told.items():
