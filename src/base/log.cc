@@ -72,24 +72,6 @@ void append_number(std::string& line, T value) {
 
 }  // namespace
 
-std::string_view log_level_name(LogLevel level) {
-    switch (level) {
-        case LogLevel::debug:
-            return "debug";
-        case LogLevel::info:
-            return "info";
-        case LogLevel::warning:
-            return "warning";
-        case LogLevel::error:
-            return "error";
-    }
-    return "?";
-}
-
-void set_log_level(LogLevel level) {
-    detail::log_level_min.store(level, std::memory_order_relaxed);
-}
-
 // --- LogField ----------------------------------------------------------------------------------
 
 void LogField::append_plain(std::string& line) const {
@@ -166,7 +148,7 @@ void append_log_line(std::string& line,
         line += "\",\"level\":\"";
         line += log_level_name(site.level());
         line += "\",\"room\":\"";
-        line += site.room();
+        line += site.room().name();
         line += "\",\"text\":";
         append_quoted(line, site.text());
     } else {
@@ -174,7 +156,7 @@ void append_log_line(std::string& line,
         line += ' ';
         line += log_level_name(site.level());
         line += ' ';
-        line += site.room();
+        line += site.room().name();
         line += ": ";
         line += site.text();
     }
@@ -297,7 +279,7 @@ Log::~Log() {
 }
 
 void Log::write(LogSite& site, std::initializer_list<LogField> fields) {
-    if (current_log != nullptr) {
+    if (current_log != nullptr && log_is_on(site.room(), site.level())) {
         current_log->write_here(site, fields);
     }
 }

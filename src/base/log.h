@@ -2,10 +2,10 @@
 //
 //     SLUICE_LOG(warning, "net", "a connection was refused", {"peer", peer}, {"errno", code});
 //
-// When the level is off, nothing of it is evaluated but one comparison. Otherwise the line is
-// formatted into the shard's lane (base/log_writer.h) and a writer thread does the rest. The Log is
-// found through one pointer per thread, like the frame pool, because lines come from everywhere.
-// Secrets cannot be logged: there is no field of that type.
+// When the level is off, nothing of it is evaluated but one comparison (base/log_levels.h).
+// Otherwise the line is formatted into the shard's lane (base/log_writer.h) and a writer thread
+// does the rest. The Log is found through one pointer per thread, like the frame pool, because
+// lines come from everywhere. Secrets cannot be logged: there is no field of that type.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/log_levels.h"  // IWYU pragma: export
 #include "base/time.h"
 
 namespace sluice {
@@ -24,21 +25,7 @@ namespace sluice {
 class LogLane;
 class Secret;
 
-enum class LogLevel : uint8_t { debug, info, warning, error };
 enum class LogFormat : uint8_t { human, json };
-
-std::string_view log_level_name(LogLevel level);
-
-// For the whole process, from any thread.
-void set_log_level(LogLevel level);
-
-namespace detail {
-inline constinit std::atomic<LogLevel> log_level_min = LogLevel::info;
-}  // namespace detail
-
-inline bool log_is_on(LogLevel level) {
-    return level >= detail::log_level_min.load(std::memory_order_relaxed);
-}
 
 // A name and a value; lives as long as the full expression that logs it.
 class LogField {
@@ -107,7 +94,7 @@ public:
     static constexpr uint32_t kLinesPerSecond = 10;
 
     constexpr LogSite(LogLevel level,
-                      std::string_view room,
+                      LogRoom room,
                       std::string_view text,
                       uint32_t lines_per_second = kLinesPerSecond)
         : level_(level), room_(room), text_(text), lines_per_second_(lines_per_second) {}
@@ -115,7 +102,7 @@ public:
     LogSite& operator=(const LogSite&) = delete;
 
     LogLevel level() const { return level_; }
-    std::string_view room() const { return room_; }
+    LogRoom room() const { return room_; }
     std::string_view text() const { return text_; }
 
     // Whether a line may be written in this second; if so, `suppressed` is how many of an earlier
@@ -134,7 +121,7 @@ private:
     void suppress();
 
     const LogLevel level_;
-    const std::string_view room_;
+    const LogRoom room_;
     const std::string_view text_;
     const uint32_t lines_per_second_;
     std::atomic<int64_t> second_ = -1;
@@ -182,6 +169,7 @@ public:
     // As the lines have it, for the access log.
     std::string_view time_text() const { return clock_.text(); }
 
+    // Unless the room's level is above the line's.
     static void write(LogSite& site, std::initializer_list<LogField> fields);
 
 private:
@@ -196,7 +184,8 @@ private:
 
 }  // namespace sluice
 
-// `level` is an enumerator of LogLevel; `room` and `text` are string literals.
+// `level` is an enumerator of LogLevel; `room` and `text` are string literals, the room one of
+// kLogRooms.
 #define SLUICE_LOG(level, room, text, ...)                                                      \
     do {                                                                                        \
         if (::sluice::log_is_on(::sluice::LogLevel::level)) [[unlikely]] {                      \

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <limits.h>
 
+#include "base/log_levels.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "config/nearest.h"
@@ -196,6 +199,26 @@ std::string check_log_target(std::string_view text) {
         return "is empty; expected \"off\", \"stdout\", \"stderr\" or the path of a file";
     }
     return check_file_path(text);
+}
+
+std::string check_log_room_level(std::string_view text) {
+    const size_t colon = text.find(':');
+    if (colon == std::string_view::npos) {
+        return fmt::format("{} is no room with a level; expected one such as \"net:debug\"",
+                           in_quotes(text));
+    }
+    const auto unknown = [](std::string_view what, std::string_view name,
+                            std::span<const std::string_view> names) {
+        const std::string hint = did_you_mean(name, names);
+        return fmt::format(
+            "{} is no {}{}", in_quotes(name), what,
+            hint.empty() ? fmt::format("; expected one of {}", fmt::join(names, ", ")) : hint);
+    };
+    const std::string_view room = text.substr(0, colon);
+    const std::string_view level = text.substr(colon + 1);
+    return !LogRoom::find(room)      ? unknown("room of the log", room, kLogRooms)
+           : !parse_log_level(level) ? unknown("level of the log", level, kLogLevelNames)
+                                     : "";
 }
 
 std::string check_server_name(std::string_view text) {

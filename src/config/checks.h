@@ -32,6 +32,8 @@ std::string check_ledger_url(std::string_view text);
 std::string check_file_path(std::string_view text);
 // "off", "stdout", "stderr" or a path.
 std::string check_log_target(std::string_view text);
+// "room:level" of a room that logs.
+std::string check_log_room_level(std::string_view text);
 // "off", an address with a port, or "unix:" and a path.
 std::string check_admin_listen(std::string_view text);
 // A host name, with "*." before it or not. Empty passes.

@@ -1,7 +1,9 @@
 // The settings of [server] and of its certificates.
 #include <array>
+#include <span>
 #include <string_view>
 
+#include "base/log_levels.h"
 #include "config/checks.h"
 #include "config/schema_table.h"
 #include "config/setting.h"
@@ -13,8 +15,8 @@
 namespace sluice::config {
 
 template <>
-struct ChoiceNames<server::LogLevel> {
-    static constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
+struct ChoiceNames<LogLevel> {
+    static constexpr std::span<const std::string_view> kNames = kLogLevelNames;
 };
 template <>
 struct ChoiceNames<server::AccessLogFormat> {
@@ -69,6 +71,12 @@ constexpr auto kServerSettings = std::to_array<Setting>({
         .range(0, kTimeMsMax),
     setting<&ServerOptions::log_level>("log_level",
                                        "Least severe kind of line in the log on standard error."),
+    setting<&ServerOptions::log_levels>(
+        "log_levels",
+        "Rooms with a level of their own, such as [\"net:debug\", \"health:warning\"]. A line "
+        "names "
+        "its room; `sluice log` lists all, and changes levels while the gateway runs.")
+        .check(check_log_room_level),
     setting<&ServerOptions::request_id>(
         "request_id",
         "What to do with a client's x-request-id: \"accept\" keeps it when it is a short token, "

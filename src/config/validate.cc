@@ -2,6 +2,7 @@
 #include "config/validate.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ public:
 
 private:
     void server_limits();
+    void log_levels();
     void server_tls();
     void admin();
     void upstream(const UpstreamOptions& upstream);
@@ -98,6 +100,7 @@ std::string_view shared_model(const RouteOptions& a, const RouteOptions& b) {
 
 void Validator::run() {
     server_limits();
+    log_levels();
     server_tls();
     admin();
     for (const UpstreamOptions& upstream : config_.upstreams) {
@@ -158,6 +161,19 @@ void Validator::server_limits() {
             http.limits.head_bytes_max);
     at_most("http.request_line_bytes_max", http.limits.request_line_bytes_max, "head_bytes_max",
             http.limits.head_bytes_max);
+}
+
+void Validator::log_levels() {
+    const auto room_of = [](std::string_view entry) { return entry.substr(0, entry.find(':')); };
+    std::set<std::string_view> rooms;
+    const std::vector<std::string>& entries = config_.server.log_levels;
+    for (size_t i = 0; i < entries.size(); ++i) {
+        const std::string_view room = room_of(entries[i]);
+        if (!rooms.insert(room).second) {
+            error(fmt::format("server.log_levels[{}]", i),
+                  fmt::format("{} has a level already; expected each room once", in_quotes(room)));
+        }
+    }
 }
 
 void Validator::server_tls() {

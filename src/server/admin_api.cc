@@ -40,6 +40,8 @@ constexpr AdminEndpoint kEndpoints[] = {
      "Removes a target from a pool."},
     {Method::patch, "/v1/targets/{pool}/{target}", &answer_change_target,
      "Drains a target, forces its breaker, changes its weight."},
+    {Method::get, "/v1/log", &answer_log, "The level of each room of the log."},
+    {Method::patch, "/v1/log", &answer_change_log, "Changes levels of the log."},
     {Method::get, "/v1/usage", &answer_usage, "What the ledger adds up to."},
 };
 

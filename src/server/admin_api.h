@@ -25,6 +25,7 @@
 #include "net/byte_stream.h"
 #include "server/access_control.h"
 #include "server/ask_shards.h"
+#include "server/log_control.h"
 #include "server/membership.h"
 #include "server/reload.h"
 #include "server/runtime_config.h"
@@ -51,6 +52,7 @@ public:
     virtual std::span<const MetricStore* const> metrics() const = 0;
     virtual ShardDesk& shards() = 0;
     virtual AccessControl& access() = 0;
+    virtual LogControl& log() = 0;
     virtual access::Moment moment() = 0;
     virtual const cache::CacheGroup& cache() = 0;
     virtual PoolsPtr pools() const = 0;             // Those in force.

@@ -59,6 +59,10 @@ AdminAnswer tell_exchanges(const std::vector<RecentExchange>& exchanges,
 // --- admin_histograms.cc
 coro::Task<AdminAnswer> answer_histograms(AdminCall& call);
 
+// --- admin_log.cc
+coro::Task<AdminAnswer> answer_log(AdminCall& call);
+coro::Task<AdminAnswer> answer_change_log(AdminCall& call);
+
 // --- admin_members.cc
 coro::Task<AdminAnswer> answer_add_target(AdminCall& call);
 coro::Task<AdminAnswer> answer_remove_target(AdminCall& call);

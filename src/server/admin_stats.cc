@@ -144,6 +144,40 @@ void write_each(json::Writer& writer,
     writer.end_array();
 }
 
+// By the names that clients used, which are known of no more than metrics.models_max.
+void write_models(json::Writer& writer, std::span<const MetricStore* const> stores) {
+    struct Model {
+        uint64_t requests = 0;
+        uint64_t prompt = 0;
+        uint64_t completion = 0;
+    };
+    std::map<std::string, Model> models;
+    for (const auto& [labels, sum] : MetricSums::of(MetricId::model_requests_total, stores)) {
+        models[labels[0]].requests += sum.counter;
+    }
+    for (const auto& [labels, sum] : MetricSums::of(MetricId::model_tokens_total, stores)) {
+        Model& model = models[labels[0]];
+        (labels[1] == "prompt" ? model.prompt : model.completion) += sum.counter;
+    }
+    writer.begin_array();
+    for (const auto& [name, model] : models) {
+        writer.begin_object()
+            .key("model")
+            .string(name)
+            .key("requests")
+            .unsigned_integer(model.requests)
+            .key("tokens")
+            .begin_object()
+            .key("prompt")
+            .unsigned_integer(model.prompt)
+            .key("completion")
+            .unsigned_integer(model.completion)
+            .end_object()
+            .end_object();
+    }
+    writer.end_array();
+}
+
 }  // namespace
 
 coro::Task<AdminAnswer> answer_stats(AdminCall& call) {
@@ -177,6 +211,8 @@ coro::Task<AdminAnswer> answer_stats(AdminCall& call) {
     write_each(writer, "route", stats.routes);
     writer.key("upstreams");
     write_each(writer, "upstream", stats.upstreams);
+    writer.key("models");
+    write_models(writer, stores);
     writer.end_object();
     text.finish();
     co_return answer;

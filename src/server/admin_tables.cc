@@ -14,45 +14,12 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "json/tree.h"
-#include "json/unescape.h"
 #include "server/admin_verbs.h"
+#include "server/text_table.h"
 
 namespace sluice::server {
 
 namespace {
-
-using Row = std::vector<std::string>;
-
-constexpr std::string_view kGap = "  ";
-
-// Characters, as a terminal shows most of them.
-size_t width(std::string_view text) {
-    return static_cast<size_t>(std::ranges::count_if(
-        text, [](char c) { return (static_cast<uint8_t>(c) & 0xC0U) != 0x80U; }));
-}
-
-// Columns as wide as their widest cell; text is not cut.
-std::string table_of(std::span<const Row> rows) {
-    std::vector<size_t> widths;
-    for (const Row& row : rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], width(row[i]));
-        }
-    }
-    std::string text;
-    for (const Row& row : rows) {
-        std::string line;
-        for (size_t i = 0; i < row.size(); ++i) {
-            line += row[i];
-            line += std::string(widths[i] - width(row[i]), ' ');
-            line += kGap;
-        }
-        line.erase(line.find_last_not_of(' ') + 1);
-        text += line + '\n';
-    }
-    return text;
-}
 
 // A text without its quotes and control characters, another value as it stands; "-" for nothing.
 std::string cell(const json::Value& value, Arena& arena) {
@@ -62,9 +29,7 @@ std::string cell(const json::Value& value, Arena& arena) {
     if (!value.is_string()) {
         return std::string(value.raw());
     }
-    std::string text(json::unescape(value.text().raw, arena).value_or(value.text().raw));
-    std::ranges::replace_if(
-        text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, '?');
+    const std::string text = shown_text(value, arena);
     return text.empty() ? "-" : text;
 }
 

@@ -25,9 +25,11 @@
 #include "config/setting.h"
 #include "server/admin_commands.h"
 #include "server/admin_verbs.h"
+#include "server/log_command.h"
 #include "server/price_source.h"
 #include "server/runtime_config.h"
 #include "server/targets_command.h"
+#include "server/top_command.h"
 #include "server/usage_command.h"
 
 namespace sluice::server {
@@ -51,6 +53,8 @@ constexpr CommandName kCommands[] = {
     {"limits", Command::limits},
     {"cache", Command::cache},
     {"targets", Command::targets},
+    {"log", Command::log},
+    {"top", Command::top},
 };
 
 // Options without a value that stand for a command.
@@ -93,6 +97,11 @@ USAGE
   sluice targets add POOL HOST:PORT | remove POOL/TARGET
       The targets of pools of a running gateway, and what you want of one;
       `sluice targets --help` has more.
+  sluice log [[ROOM] LEVEL]
+      Which lines a running gateway logs, by room; `sluice log --help` has more.
+  sluice top [--interval SECONDS] [--sort KEY] [--once] [--json]
+      What a running gateway does, drawn again every second; `sluice top --help`
+      has more.
   sluice --help | --version
 
 OPTIONS
@@ -131,7 +140,8 @@ std::optional<Command> find_command(std::span<const CommandName> names, std::str
 
 bool has_own_options(Command command) {
     return command == Command::usage || command == Command::keys || command == Command::limits ||
-           command == Command::cache || command == Command::targets;
+           command == Command::cache || command == Command::targets || command == Command::log ||
+           command == Command::top;
 }
 
 class Parser {
@@ -355,6 +365,10 @@ CommandOutput run_command(const CommandLine& line, const config::Environment& en
             return run_verb("cache", line, environment);
         case Command::targets:
             return run_targets(line, environment);
+        case Command::log:
+            return run_log(line, environment);
+        case Command::top:
+            return run_top(line, environment);
         case Command::version:
             return {kExitOk, version_text(), ""};
         case Command::help:

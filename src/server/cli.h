@@ -36,6 +36,8 @@ enum class Command : uint8_t {
     limits,
     cache,
     targets,
+    log,
+    top,
     version,
     help,
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_levels.h"
 #include "base/secret.h"
 #include "http/options.h"
 #include "net/options.h"
@@ -13,7 +14,6 @@
 
 namespace sluice::server {
 
-enum class LogLevel : uint8_t { debug, info, warning, error };
 enum class AccessLogFormat : uint8_t { human, json, logfmt, combined };
 
 // What to do with an x-request-id that a client sends.
@@ -55,6 +55,8 @@ struct ServerOptions {
     // From SIGTERM to the end of the last stream. Orchestrators kill after 30 s by default.
     uint32_t drain_timeout_ms = 30'000;
     LogLevel log_level = LogLevel::info;
+    // "room:level" of those that have one of their own.
+    std::vector<std::string> log_levels;
     RequestIdPolicy request_id = RequestIdPolicy::accept;
     // /healthz, /readyz and /metrics on the same port. They take no input and show no secret.
     bool admin_endpoints = true;

@@ -46,6 +46,7 @@
 #include "server/config_watch.h"
 #include "server/discovery.h"
 #include "server/gateway.h"
+#include "server/log_control.h"
 #include "server/machine.h"
 #include "server/membership.h"
 #include "server/options.h"
@@ -127,6 +128,7 @@ private:
         return *desk_;
     }
     AccessControl& access() override { return *access_; }
+    LogControl& log() override { return log_levels_; }
     const cache::CacheGroup& cache() override { return cache_->group(); }
     PoolsPtr pools() const override { return PoolsPtr(config_, &config_->pools); }
     const Membership& members() const override { return config_->members; }
@@ -156,6 +158,7 @@ private:
     ProcessState state_;
     ProcessMetrics metrics_;
     ProcessLogs logs_;
+    LogControl log_levels_;
     ProcessLedger ledger_;
     ProcessTraces traces_;
     std::unique_ptr<net::ShardGroup> group_;
@@ -196,7 +199,7 @@ bool Process::open_logs() {
         print_error(opened.error());
         return false;
     }
-    set_log_level(static_cast<sluice::LogLevel>(options().log_level));
+    log_levels_.configure(options());
     return true;
 }
 
@@ -409,7 +412,7 @@ ReloadReport Process::reload() {
     }
     config_ = std::move(reloaded.config);
     on_budgets_changed();
-    set_log_level(static_cast<sluice::LogLevel>(options().log_level));
+    log_levels_.configure(options());
     give_config();
     discovery_->use(config());
     SLUICE_LOG(info, "config", "the configuration was loaded anew", {"source", source_});

@@ -27,11 +27,11 @@
 #include "config/environment.h"
 #include "config/nearest.h"
 #include "json/tree.h"
-#include "json/unescape.h"
 #include "json/writer.h"
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
+#include "server/text_table.h"
 
 namespace sluice::server {
 
@@ -254,14 +254,6 @@ private:
 
 // --- Tables.
 
-// Without control characters, which a name may have and a terminal would obey.
-std::string text_of(const json::Value& value, Arena& arena) {
-    std::string text(json::unescape(value.text().raw, arena).value_or(""));
-    std::ranges::replace_if(
-        text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, '?');
-    return text;
-}
-
 int64_t integer_of(const json::Value& value) {
     return value.integer().value_or(0);
 }
@@ -272,7 +264,7 @@ double number_of(const json::Value& value) {
 
 std::string last_error_of(const json::Value& target, Arena& arena) {
     const json::Value& error = target["last_error"];
-    return error.is_object() ? fmt::format("{} {:.0f} s ago", text_of(error["kind"], arena),
+    return error.is_object() ? fmt::format("{} {:.0f} s ago", shown_text(error["kind"], arena),
                                            number_of(error["age_seconds"]))
                              : std::string("-");
 }
@@ -296,7 +288,7 @@ void append_target(std::string& table, const json::Value& target, Arena& arena) 
     fmt::format_to(std::back_inserter(table),
                    "{:<30} {:<11} {:>6} {:>4} {:>7} {:>9} {:>9} {:>6.2f} {:>7.1f} {:>5.1f}% {:>10} "
                    "{:>7} {:>8} {:>11}  {}\n",
-                   text_of(target["name"], arena), text_of(target["state"], arena),
+                   shown_text(target["name"], arena), shown_text(target["state"], arena),
                    integer_of(target["weight"]), integer_of(target["priority"]),
                    integer_of(flight["requests"]), integer_of(flight["prefill_tokens"]),
                    integer_of(flight["kv_tokens"]), number_of(target["slowdown"]),
@@ -343,14 +335,14 @@ std::expected<std::string, std::string> targets_table(std::string_view json) {
     if (parsed && (**parsed)["target"].is_object()) {
         const json::Value& target = (**parsed)["target"];
         return fmt::format(
-            "{}: {}, weight {}{}\n", text_of(target["name"], arena), text_of(target["mode"], arena),
-            integer_of(target["weight"]),
+            "{}: {}, weight {}{}\n", shown_text(target["name"], arena),
+            shown_text(target["mode"], arena), integer_of(target["weight"]),
             (**parsed)["in_force"].is_true() ? "" : "; a shard that is busy may not go by it yet");
     }
     if (parsed && (**parsed)["removed"].is_string()) {
         const int64_t in_flight = integer_of((**parsed)["in_flight"]);
         return fmt::format(
-            "{}: removed{}{}\n", text_of((**parsed)["removed"], arena),
+            "{}: removed{}{}\n", shown_text((**parsed)["removed"], arena),
             in_flight > 0 ? fmt::format("; {} in flight go on", in_flight) : std::string(),
             (**parsed)["in_force"].is_true() ? "" : "; a shard that is busy may not go by it yet");
     }
@@ -363,8 +355,8 @@ std::expected<std::string, std::string> targets_table(std::string_view json) {
                        "{}pool {}, {}, {} of {} in service{}\n"
                        "{:<30} {:<11} {:>6} {:>4} {:>7} {:>9} {:>9} {:>6} {:>7} {:>6} {:>10} {:>7} "
                        "{:>8} {:>11}  {}\n",
-                       table.empty() ? "" : "\n", text_of(pool["name"], arena),
-                       text_of(pool["strategy"], arena), integer_of(pool["in_service"]),
+                       table.empty() ? "" : "\n", shown_text(pool["name"], arena),
+                       shown_text(pool["strategy"], arena), integer_of(pool["in_service"]),
                        pool["targets"].size(), queue_of(pool["queue"]), "target", "state", "weight",
                        "prio", "flight", "prefill", "kv", "slow", "ms/tok", "fails", "selected",
                        "faults", "pushback", "connections", "last error");

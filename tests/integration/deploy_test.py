@@ -121,7 +121,8 @@ class MetricsTest(unittest.TestCase):
 
 
 class ManualTest(unittest.TestCase):
-    WITH_HELP = ("usage", "keys", "targets")  # That of keys is of limits and cache, too.
+    # That of keys is of limits and cache, too.
+    WITH_HELP = ("usage", "keys", "targets", "log", "top")
 
     def help(self, *command):
         return subprocess.run([support.SLUICE, *command, "--help"], check=True, timeout=20,

@@ -84,6 +84,10 @@ Duration between(Instant from, Instant to) {
     return from.is_set() && to.is_set() ? to - from : Duration();
 }
 
+bool is_told() {
+    return log_is_on(exchange_site.room(), exchange_site.level());
+}
+
 std::string_view or_dash(std::string_view text) {
     return text.empty() ? "-" : text;
 }
@@ -104,7 +108,7 @@ Verdict Logging::on_head(ProcessorContext& context) {
 }
 
 Verdict Logging::on_request(ProcessorContext& context) {
-    if ((!is_sampled_ && !options_.errors_always) || !log_is_on(LogLevel::info)) {
+    if ((!is_sampled_ && !options_.errors_always) || !is_told()) {
         return Verdict::proceed();
     }
     facts_ = context.facts();
@@ -132,7 +136,7 @@ void Logging::on_response_body(ProcessorContext& /*context*/, std::string_view b
 void Logging::on_end(ProcessorContext& context) {
     const ExchangeRecord& record = context.record;
     const bool has_failed = record.error.kind != ErrorKind::none || record.status >= 400;
-    if (!log_is_on(LogLevel::info) || !(is_sampled_ || (has_failed && options_.errors_always))) {
+    if (!is_told() || !(is_sampled_ || (has_failed && options_.errors_always))) {
         return;
     }
     const Usage& usage = record.usage;

@@ -1,6 +1,7 @@
 // Log lines: when they are made, how they look, how repeats are held back.
 #include "base/log.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -43,27 +44,27 @@ TEST(LogField, HumanFormQuotesOnlyWhatNeedsIt) {
 }
 
 TEST(LogField, JsonFormIsOneObjectALine) {
-    constinit static LogSite site(LogLevel::error, "http", "a \"quoted\" text");
+    constinit static LogSite site(LogLevel::error, "net", "a \"quoted\" text");
     const Error error{.kind = ErrorKind::reset, .where = "receive"};
     EXPECT_EQ(line_of(LogFormat::json, site,
                       {{"text_", "line\nbreak"}, {"n", 7U}, {"no", false}, {"error", error}}),
-              "{\"time\":\"T\",\"level\":\"error\",\"room\":\"http\",\"text\":\"a \\\"quoted\\\" "
+              "{\"time\":\"T\",\"level\":\"error\",\"room\":\"net\",\"text\":\"a \\\"quoted\\\" "
               "text\",\"text_\":\"line\\nbreak\",\"n\":7,\"no\":false,\"error\":\"reset\","
               "\"where\":\"receive\"}\n");
 }
 
 TEST(LogField, CutsLongTexts) {
-    constinit static LogSite site(LogLevel::error, "http", "t");
+    constinit static LogSite site(LogLevel::error, "net", "t");
     const std::string line = line_of(LogFormat::human, site, {{"x", std::string(100'000, 'x')}});
     EXPECT_LE(line.size(), LogField::kTextBytesMax + 100);
     EXPECT_EQ(line.back(), '\n');
 }
 
 TEST(LogField, LeavesWholeTextsWhole) {
-    constinit static LogSite site(LogLevel::error, "http", "t");
+    constinit static LogSite site(LogLevel::error, "net", "t");
     const std::string text(5'000, 'x');
     EXPECT_EQ(line_of(LogFormat::human, site, {LogField::whole("x", text)}),
-              "T error http: t x=" + text + "\n");
+              "T error net: t x=" + text + "\n");
 }
 
 TEST(LogClock, WritesRfc3339) {
@@ -141,6 +142,37 @@ TEST(Log, EvaluatesNothingBelowItsLevel) {
     SLUICE_LOG(warning, "net", "this, though nobody listens", {"n", count()});
     EXPECT_EQ(evaluations, 1);
     set_log_level(LogLevel::info);
+}
+
+TEST(LogLevels, AreOfARoomEach) {
+    LogLevels levels;
+    levels.fill(LogLevel::error);
+    levels[LogRoom("net").index()] = LogLevel::debug;
+    set_log_levels(levels);
+    EXPECT_TRUE(log_is_on(LogLevel::debug)) << "some room logs there";
+    EXPECT_TRUE(log_is_on("net", LogLevel::debug));
+    EXPECT_FALSE(log_is_on("health", LogLevel::warning));
+    EXPECT_TRUE(log_is_on("health", LogLevel::error));
+    EXPECT_EQ(log_level_of("net"), LogLevel::debug);
+    levels.fill(LogLevel::warning);
+    set_log_levels(levels);
+    EXPECT_FALSE(log_is_on(LogLevel::info)) << "no room does any more";
+    set_log_level(LogLevel::info);
+    EXPECT_TRUE(log_is_on(LogLevel::info));
+    EXPECT_FALSE(log_is_on(LogLevel::debug));
+}
+
+TEST(LogLevels, KnowRoomsAndLevelsByName) {
+    for (size_t i = 0; i < kLogRooms.size(); ++i) {
+        EXPECT_EQ(LogRoom::find(kLogRooms[i])->index(), i);
+        EXPECT_EQ(LogRoom::at(i).name(), kLogRooms[i]);
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(kLogRooms));
+    EXPECT_FALSE(LogRoom::find("").has_value());
+    EXPECT_FALSE(LogRoom::find("ne").has_value());
+    EXPECT_EQ(parse_log_level("warning"), LogLevel::warning);
+    EXPECT_FALSE(parse_log_level("warn").has_value());
+    EXPECT_EQ(log_level_name(LogLevel::error), "error");
 }
 
 }  // namespace

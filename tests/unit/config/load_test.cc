@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log_levels.h"
 #include "cache/options.h"
 #include "config/schema.h"
 #include "config/snapshot.h"
@@ -274,7 +275,7 @@ TEST(Load, OverridesWinInOrder) {
         load_text("test.toml", with_rest("[server]\nport = 3000\nhost = \"::1\"\n"), options);
     ASSERT_TRUE(result.config) << result.report();
     EXPECT_EQ(config_of(result).server.port, 5000);
-    EXPECT_EQ(config_of(result).server.log_level, server::LogLevel::debug);
+    EXPECT_EQ(config_of(result).server.log_level, LogLevel::debug);
     EXPECT_EQ(config_of(result).server.host, "::1");
 }
 

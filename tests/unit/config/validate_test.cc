@@ -186,6 +186,28 @@ TEST(Validate, LooksAtEditsOfRequests) {
                 ElementsAre(HasSubstr("processor.a.remove[0]: \"a[x]\" is not a path")));
 }
 
+TEST(Validate, LooksAtLevelsOfTheLog) {
+    EXPECT_THAT(lines(with_rest("[server]\nlog_levels = [\"net:debug\", \"health:error\"]\n")),
+                IsEmpty());
+    EXPECT_THAT(
+        lines(with_rest("[server]\nlog_levels = [\"net\",\n \"helth:debug\",\n \"http:debug\",\n"
+                        " \"net:warn\",\n \"net:\"]\n")),
+        ElementsAre("test.toml:2:15: server.log_levels[0]: \"net\" is no room with a level; "
+                    "expected one such as \"net:debug\"",
+                    "test.toml:3:2: server.log_levels[1]: \"helth\" is no room of the log; did "
+                    "you mean \"health\"?",
+                    "test.toml:4:2: server.log_levels[2]: \"http\" is no room of the log; "
+                    "expected one of admin, balance, cache, config, discovery, health, keys, "
+                    "ledger, net, pipeline, server, traces",
+                    "test.toml:5:2: server.log_levels[3]: \"warn\" is no level of the log; "
+                    "expected one of debug, info, warning, error",
+                    "test.toml:6:2: server.log_levels[4]: \"\" is no level of the log; expected "
+                    "one of debug, info, warning, error"));
+    EXPECT_THAT(lines(with_rest("[server]\nlog_levels = [\"net:debug\", \"net:info\"]\n")),
+                ElementsAre("test.toml:2:28: server.log_levels[1]: \"net\" has a level already; "
+                            "expected each room once"));
+}
+
 TEST(Validate, FitsLimitsTogether) {
     EXPECT_THAT(lines(with_rest(R"([server]
 sockets = { queue_high_bytes = 8192, queue_low_bytes = 8193 }

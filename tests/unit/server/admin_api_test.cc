@@ -73,6 +73,9 @@ protected:
         store_.counter(MetricId::request_failures_total, {"/v1", "up"}).add(1);
         store_.counter(MetricId::request_failures_total, {"", ""}).add(2);
         store_.counter(MetricId::tokens_total, {"/v1", "up", "prompt"}).add(100);
+        store_.counter(MetricId::model_requests_total, {"m"}).add(8);
+        store_.counter(MetricId::model_tokens_total, {"m", "prompt"}).add(100);
+        store_.counter(MetricId::model_tokens_total, {"m", "completion"}).add(20);
         store_.gauge(MetricId::exchanges, {"0"}).set(3);
         for (int i = 0; i < 8; ++i) {
             store_.histogram(MetricId::request_duration_seconds, {"/v1", "up"})
@@ -122,6 +125,8 @@ TEST_F(AdminAnswers, AddUpWhatWasServed) {
     EXPECT_GT(upstream["latency_ms"]["p50"].number(), 5.0);
     EXPECT_LT(upstream["latency_ms"]["p99"].number(), 15.0);
     EXPECT_EQ(stats["routes"].size(), 1U);
+    EXPECT_EQ(stats["models"].begin()->raw(),
+              R"({"model":"m","requests":8,"tokens":{"prompt":100,"completion":20}})");
 }
 
 TEST_F(AdminAnswers, SayWhichShardsRespond) {

@@ -25,6 +25,7 @@
 #include "server/access_control.h"
 #include "server/admin_api.h"
 #include "server/ask_shards.h"
+#include "server/log_control.h"
 #include "server/membership.h"
 #include "server/pools.h"
 #include "server/reload.h"
@@ -111,6 +112,7 @@ protected:
     std::span<const MetricStore* const> metrics() const override { return store_pointers_; }
     ShardDesk& shards() override { return *desk_; }
     AccessControl& access() override { return access_; }
+    LogControl& log() override { return log_; }
     access::Moment moment() override { return kMoment; }
     const cache::CacheGroup& cache() override { return cache_group_; }
     PoolsPtr pools() const override { return pools_; }
@@ -142,6 +144,7 @@ protected:
     MetricStore store_;
     std::vector<const MetricStore*> store_pointers_;
     AccessControl access_{kMoment};
+    LogControl log_;
     cache::CacheGroup cache_group_{group_, {.enabled = true}};
     std::vector<std::unique_ptr<cache::SharedCache>> caches_;
     PoolsPtr pools_ = std::make_shared<const Pools>();

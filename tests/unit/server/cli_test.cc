@@ -116,7 +116,7 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(error_of({"chek", "a.toml"}), "unknown command \"chek\"; did you mean \"check\"?");
     EXPECT_EQ(error_of({"frobnicate"}),
               "unknown command \"frobnicate\"; expected check, print-config, config-reference, "
-              "provider-reference, stats, reload, usage, keys, limits, cache, targets");
+              "provider-reference, stats, reload, usage, keys, limits, cache, targets, log, top");
     EXPECT_EQ(error_of({"print-config", "a.toml"}), "unexpected argument \"a.toml\"");
     EXPECT_EQ(error_of({"check", "a.toml", "b.toml"}), "unexpected argument \"b.toml\"");
     EXPECT_EQ(error_of({"check"}), "check: no file is named; expected `sluice check FILE`");
