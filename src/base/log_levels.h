@@ -2,8 +2,8 @@
 //
 // Levels may change at any time, from any thread. A place that logs looks at one number first, the
 // least level of all rooms; only when that lets it pass does Log::write look at the room's own. So
-// a room that tells everything costs the others a look, and while nobody tells more than usual
-// nothing is paid at all.
+// a room that tells everything costs the others a look, and fields that are made in vain; while
+// nobody tells more than usual nothing is paid at all.
 #pragma once
 
 #include <array>

@@ -1,9 +1,7 @@
 // At most two words into one request, and its answer into a table.
 #include "server/log_command.h"
 
-#include <algorithm>
 #include <expected>
-#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
