@@ -29,6 +29,7 @@ struct Candidate {
     uint16_t index;          // Of the target in its pool.
     bool is_probe;           // An open breaker would let this one request pass.
     uint32_t cached_tokens;  // Of the prompt, as far as we know.
+    int32_t requests;        // That it had when the choice was begun; see goes_by_load().
 };
 
 // Those that may be chosen. Of larger pools not all are looked at: the ones that a strategy names
@@ -67,6 +68,9 @@ public:
     // Of a pool too large to look at all of it: some that should be looked at, whether they may be
     // used or not; returns how many.
     virtual size_t nominate(const Round& round, std::span<uint16_t> nominees) const;
+    // Whether it evens out what is in flight, so that two shards which choose at the same moment
+    // must not both take the same target for the least loaded one.
+    virtual bool goes_by_load() const { return false; }
     // Whether it looks at Ask::blocks, with a pool of these options.
     virtual bool wants_blocks(const PoolOptions& options) const;
 

@@ -158,7 +158,13 @@ private:
     uint16_t target_of(uint16_t prefix_id) const;
     void hold_back_beginners(Look& look) const;
     size_t choose(Look& look) const;
-    bool charge(Look& look, const Candidate& candidate, Selection& selection) const;
+    enum class Taken : uint8_t {
+        yes,
+        no_place,  // Another shard has taken the last place, or the probe.
+        outrun,  // Another shard has been there meanwhile, so the choice may not be right any more.
+    };
+    static int32_t take_place(const Candidate& candidate, uint32_t kv_tokens, bool is_exact);
+    Taken charge(Look& look, const Candidate& candidate, bool is_exact, Selection& selection) const;
     bool charge_one(Look& look, Selection& selection) const;
     Selection without(const Ask& ask, bool is_panic, Instant now) const;
     bool is_panic(const Ask& ask, Instant now) const;

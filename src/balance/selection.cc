@@ -33,6 +33,8 @@ constexpr size_t kDraws = 16;
 // Draws may meet targets that may not be used; after so many all are looked at.
 constexpr size_t kDrawsMax = 64;
 constexpr size_t kNominees = 32;
+// So often a choice is begun again because another shard was quicker; then it stands.
+constexpr uint32_t kRacesMax = 16;
 // About a block, which an engine reads again even if it has it.
 constexpr uint32_t kReadAgainTokens = 64;
 
@@ -68,7 +70,8 @@ struct Pool::Look {
         candidates.add({.target = &target,
                         .index = index,
                         .is_probe = screened.fitness == Fitness::probe,
-                        .cached_tokens = 0});
+                        .cached_tokens = 0,
+                        .requests = 0});
         return true;
     }
 };
@@ -198,26 +201,50 @@ size_t Pool::choose(Look& look) const {
     return chosen;
 }
 
-// False when another shard has taken the last place, or the probe.
-bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) const {
+// Puts the request among those in flight; how many there were before it, or -1 when somebody else
+// came or went since the choice was begun, which counts where `is_exact`. Who sees the request sees
+// its tokens as well.
+int32_t Pool::take_place(const Candidate& candidate, uint32_t kv_tokens, bool is_exact) {
+    TargetState& state = *candidate.target->state;
+    state.kv_tokens.fetch_add(kv_tokens, kRelaxed);
+    if (!is_exact) {
+        return std::max(state.requests.fetch_add(1, std::memory_order_release), 0);
+    }
+    int32_t before = candidate.requests;
+    if (state.requests.compare_exchange_strong(before, before + 1, std::memory_order_release,
+                                               kRelaxed)) {
+        return std::max(before, 0);
+    }
+    state.kv_tokens.fetch_sub(kv_tokens, kRelaxed);
+    return -1;
+}
+
+Pool::Taken Pool::charge(Look& look,
+                         const Candidate& candidate,
+                         bool is_exact,
+                         Selection& selection) const {
     TargetState& state = *candidate.target->state;
     const uint32_t most = requests_max(*candidate.target, options_);
-    const int32_t before = state.requests.fetch_add(1, kRelaxed);
-    if (static_cast<uint32_t>(std::max(before, 0)) >= most) {
-        state.requests.fetch_sub(1, kRelaxed);
-        return false;
-    }
     const uint64_t tokens = uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens;
-    if (!state.rates.take(candidate.target->options, tokens, look.now)) {
+    const auto kv_tokens = static_cast<uint32_t>(std::min<uint64_t>(tokens, UINT32_MAX));
+    const int32_t before = take_place(candidate, kv_tokens, is_exact);
+    if (before < 0) {
+        return Taken::outrun;
+    }
+    const auto give_back = [&] {
         state.requests.fetch_sub(1, kRelaxed);
-        return false;
+        state.kv_tokens.fetch_sub(kv_tokens, kRelaxed);
+        return Taken::no_place;
+    };
+    if (static_cast<uint32_t>(before) >= most ||
+        !state.rates.take(candidate.target->options, tokens, look.now)) {
+        return give_back();
     }
     if (candidate.is_probe) {
         const CircuitBreaker::Pass pass = state.breaker.take(look.now);
         if (pass == CircuitBreaker::Pass::no) {
             state.rates.give_back(candidate.target->options, tokens, look.now);
-            state.requests.fetch_sub(1, kRelaxed);
-            return false;
+            return give_back();
         }
         selection.charge.is_probe_ = pass == CircuitBreaker::Pass::probe;
     }
@@ -225,12 +252,11 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
     charge.pool_ = this;
     charge.target_ = candidate.target;
     charge.began_ = look.now;
-    charge.in_flight_ = static_cast<uint32_t>(std::max(before, 0)) + 1;
+    charge.in_flight_ = static_cast<uint32_t>(before) + 1;
     charge.prompt_tokens_ = look.ask.prompt_tokens;
     charge.uncached_tokens_ =
         look.ask.prompt_tokens - std::min(candidate.cached_tokens, look.ask.prompt_tokens);
-    charge.kv_tokens_ = static_cast<uint32_t>(
-        std::min<uint64_t>(uint64_t{look.ask.prompt_tokens} + look.ask.output_tokens, UINT32_MAX));
+    charge.kv_tokens_ = kv_tokens;
     if (look.ask.has_first_token) {
         const int64_t queued = state.prefill_tokens.fetch_add(charge.uncached_tokens_, kRelaxed);
         if (queued <= 0) {
@@ -241,24 +267,36 @@ bool Pool::charge(Look& look, const Candidate& candidate, Selection& selection) 
         charge.is_decoding_ = true;  // Or it would look as if it never began.
         state.decoding.fetch_add(1, kRelaxed);
     }
-    state.kv_tokens.fetch_add(charge.kv_tokens_, kRelaxed);
     state.selected_total.fetch_add(1, kRelaxed);
     if (options_.hedge.enabled && !look.ask.is_hedge) {
         state_->earn_hedges(charge.prompt_tokens_, options_.hedge.budget_percent);
     }
     selection.target = candidate.index;
     selection.cached_tokens = charge.prompt_tokens_ - charge.uncached_tokens_;
-    return true;
+    return Taken::yes;
 }
 
 // Of the candidates; false when there was no room at any of them.
 bool Pool::charge_one(Look& look, Selection& selection) const {
+    uint32_t races = look.balancer.goes_by_load() ? kRacesMax : 0;
     while (look.candidates.size() > 0) {
-        const size_t chosen = choose(look);
-        if (charge(look, look.candidates.items()[chosen], selection)) {
-            return true;
+        if (races > 0) {
+            for (Candidate& candidate : look.candidates.items()) {
+                candidate.requests =
+                    candidate.target->state->requests.load(std::memory_order_acquire);
+            }
         }
-        look.candidates.remove(chosen);
+        const size_t chosen = choose(look);
+        switch (charge(look, look.candidates.items()[chosen], races > 0, selection)) {
+            case Taken::yes:
+                return true;
+            case Taken::outrun:
+                --races;
+                break;
+            case Taken::no_place:
+                look.candidates.remove(chosen);
+                break;
+        }
     }
     return false;
 }

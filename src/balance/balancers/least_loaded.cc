@@ -10,6 +10,7 @@ namespace sluice::balance {
 namespace {
 
 class LeastLoaded final : public Balancer {
+    bool goes_by_load() const override { return true; }
     size_t choose(const Round& round) const override {
         const uint32_t own = round.ask.prompt_tokens + round.ask.output_tokens;
         const Outlook outlook(round);
@@ -22,6 +23,7 @@ class LeastLoaded final : public Balancer {
 };
 
 class LeastConnections final : public Balancer {
+    bool goes_by_load() const override { return true; }
     size_t choose(const Round& round) const override {
         const Outlook outlook(round);
         return least(round, 0, [&](const Candidate& candidate) {

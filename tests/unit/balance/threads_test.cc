@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -366,6 +367,30 @@ TEST(Threads, APrefixIndexIsReadWhileItIsWritten) {
     for (const uint16_t id : ids) {
         EXPECT_LE(index.cache(id).held_tokens(), 50'000 * 2);
         EXPECT_GE(index.cache(id).held_tokens(), -50'000);
+    }
+}
+
+// As many targets as threads, and each round begins for all of them at once.
+TEST(PoolThreads, WhoChoosesAtTheSameMomentDoesNotChooseTheSame) {
+    constexpr int kRounds = 400;
+    for (const Strategy strategy : {Strategy::least_connections, Strategy::least_loaded}) {
+        const auto pool = make_pool(pool_options(strategy, kThreads));
+        std::barrier together(kThreads);
+        std::atomic<int> doubled = 0;
+        on_all_threads([&](int thread) {
+            Prng prng(static_cast<uint64_t>(thread) + 1);
+            for (int round = 0; round < kRounds; ++round) {
+                together.arrive_and_wait();
+                Selection own =
+                    pool->select({.prompt_tokens = 100, .output_tokens = 50}, kStart, prng);
+                together.arrive_and_wait();
+                const TargetState& state = *pool->targets()[own.target].state;
+                doubled.fetch_add(state.requests.load() == 1 ? 0 : 1);
+                together.arrive_and_wait();
+                own.charge.finish({}, kStart);
+            }
+        });
+        EXPECT_EQ(doubled.load(), 0);
     }
 }
 

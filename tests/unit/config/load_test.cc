@@ -402,7 +402,7 @@ TEST(Load, ServesOpenAiWithAKey) {
     EXPECT_THAT(lines_of(result), IsEmpty());
     EXPECT_EQ(config_of(result).upstreams[0].base_url, "https://api.openai.com/v1");
     EXPECT_EQ(config_of(result).upstreams[0].token.reveal(), "k2");
-    EXPECT_EQ(config_of(result).routes.size(), 5U);
+    EXPECT_EQ(config_of(result).routes.size(), 6U);
     options.environment = environment_of_map({{"OPENAI_API_KEY", ""}});
     EXPECT_TRUE(config_of(load_default(options)).upstreams[0].is_simulated());
 }
