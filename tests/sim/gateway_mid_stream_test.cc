@@ -132,11 +132,13 @@ TEST_F(MidStreamStory, AnotherTargetGoesOnWithTheText) {
         } else {
             start(breaks("llm", ending));
         }
-        const std::string body = ask();
+        const std::string body = ask(
+            kChat, R"({"model":"m","stream":true,"messages":[{"role":"user","content":"go"}]})");
         EXPECT_TRUE(is_whole_);
         EXPECT_FALSE(body.contains("error")) << body;
         EXPECT_LT(body.find("llm"), body.find("other")) << body;
         EXPECT_TRUE(body.ends_with(kDone)) << body;
+        ASSERT_FALSE(other_->requests().empty());
         EXPECT_TRUE(other_->requests().back()->message.body.contains(
             R"({"role":"assistant","content":"llm"})"));
     }
