@@ -97,7 +97,7 @@ void Continuation::keep(std::unique_ptr<Translated> first) {
     }
 }
 
-const ChatRequest& Continuation::continued(const ChatRequest& request, Arena& arena) {
+const ChatRequest* Continuation::continued(const ChatRequest* request, Arena& arena) {
     std::string_view told = told_;
     // Templates and services take it off, or refuse it; the model writes it again.
     while (const size_t space = space_at_end(told)) {
@@ -110,14 +110,14 @@ const ChatRequest& Continuation::continued(const ChatRequest& request, Arena& ar
     }
     const std::span<Part> parts = arena.allocate_array<Part>(1);
     parts[0] = {.text = {arena.copy(told)}};
-    const std::span<Message> messages = arena.allocate_array<Message>(request.messages.size() + 1);
-    std::ranges::copy(request.messages, messages.begin());
+    const std::span<Message> messages = arena.allocate_array<Message>(request->messages.size() + 1);
+    std::ranges::copy(request->messages, messages.begin());
     messages.back() = {.role = Role::assistant, .parts = parts, .is_plain = true};
-    auto& next = arena.make<ChatRequest>(request);
+    auto& next = arena.make<ChatRequest>(*request);
     next.messages = messages;
     next.continues_answer = true;
-    next.max_tokens = rest_of_limit(request.max_tokens, told_tokens_, arena);
-    return next;
+    next.max_tokens = rest_of_limit(request->max_tokens, told_tokens_, arena);
+    return &next;
 }
 
 void Continuation::give_up(const providers::ProviderError& error) {

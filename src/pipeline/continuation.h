@@ -49,7 +49,7 @@ public:
     // The same request with what was told as the beginning of the answer; in the arena. `first`:
     // what the reply came through, which the encoder looks into; once.
     void keep(std::unique_ptr<Translated> first);
-    const providers::ChatRequest& continued(const providers::ChatRequest& request, Arena& arena);
+    const providers::ChatRequest* continued(const providers::ChatRequest* request, Arena& arena);
     // Nobody goes on: the client's encoder is told.
     void give_up(const providers::ProviderError& error);
 

@@ -122,7 +122,7 @@ coro::Task<Status> Exchange::translate() {
     strips_usage_ = take_context(translated, **request);
     const providers::ChatRequest* asked = *request;
     if (continues_streams() && has_told_part()) {
-        asked = &continuation_->continued(**request, client_.request_arena());
+        asked = continuation_->continued(asked, client_.request_arena());
     } else if (continues_streams() && Continuation::can_follow(**request)) {
         continuation_ = std::make_unique<Continuation>();
     }
