@@ -72,6 +72,7 @@ struct VirtualKey;
 namespace sluice::pipeline {
 
 class ChainRun;
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class Continuation;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class ReplyFacts;
