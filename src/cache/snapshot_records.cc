@@ -67,8 +67,9 @@ private:
     bool is_short_ = false;
 };
 
+// What was old when it was read may be older still by now, and must be readable again.
 uint64_t age_ms(Instant from, Instant to) {
-    return from < to ? static_cast<uint64_t>((to - from).ms()) : 0;
+    return from < to ? std::min(static_cast<uint64_t>((to - from).ms()), kAgeMsMax) : 0;
 }
 
 Duration milliseconds(uint64_t count) {
