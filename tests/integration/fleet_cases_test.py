@@ -18,7 +18,7 @@ import unittest
 import fleet_support
 import gateway_support as support
 from fleet_support import LONG, Fleet, question
-from gateway_support import CHAT, Client, Gateway
+from gateway_support import CHAT, Gateway
 from secret_watch import WatchedCase
 
 STREAMS = 2000
@@ -39,18 +39,9 @@ class FleetCase(WatchedCase):
         text += f'[pool.p]\n{targets}\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n'
         self.gateway = Gateway(text)
         self.addCleanup(lambda: self.assertEqual(self.gateway.stop(), 0))
-        line = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")][0]
-        self.admin_port = int(line.rsplit(":", 1)[1])
-
-    def admin(self, method, path, body=None):
-        data = b"" if body is None else json.dumps(body).encode()
-        with contextlib.closing(Client(self.admin_port)) as client:
-            client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                        f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
-            return client.read_response()
 
     def targets(self):
-        return json.loads(self.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
+        return json.loads(self.gateway.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
 
     def in_flight(self):
         """Of each target, as the gateway counts."""
@@ -101,11 +92,11 @@ class Churn(FleetCase):
 
     def add(self, worker):
         address = f"127.0.0.1:{self.fleet.ports[worker]}"
-        answer = self.admin("POST", "/v1/targets/p", {"address": address})
+        answer = self.gateway.admin("POST", "/v1/targets/p", {"address": address})
         self.assertEqual(answer.status, 201, answer.body)
 
     def remove(self, worker):
-        answer = self.admin("DELETE",
+        answer = self.gateway.admin("DELETE",
                             f"/v1/targets/p/engine@127.0.0.1:{self.fleet.ports[worker]}")
         self.assertEqual(answer.status, 200, answer.body)
 

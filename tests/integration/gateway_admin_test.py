@@ -63,9 +63,7 @@ class AdminCase(WatchedCase):
         self.gateway = Gateway(admin_config(self.upstream.port, admin, **parts), environment)
 
     def admin_line(self):
-        lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
-        self.assertEqual(len(lines), 1)
-        return lines[0].removeprefix("admin API: ")
+        return self.gateway.admin_address()
 
     def connect(self):
         address = self.admin_line()

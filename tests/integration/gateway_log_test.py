@@ -21,8 +21,7 @@ class LogTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream(lambda c, _: support.json_answer(c, b"{}"))
         self.gateway = Gateway(self.config())
-        line = next(l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: "))
-        self.address = line.rsplit("/", 1)[1]
+        self.address = self.gateway.admin_address().rsplit("/", 1)[1]
 
     def tearDown(self):
         self.upstream.close()

@@ -40,7 +40,6 @@ timeouts = {{ first_byte_ms = 5000, connect_ms = 400 }}
             + f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n',
             prefix=prefix)
         self.addCleanup(self.end)
-        self.find_admin_port()
 
     def make_peers(self, names):
         return {name: Upstream(self.script(name)) for name in names}

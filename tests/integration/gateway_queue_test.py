@@ -7,7 +7,6 @@ says so, so that the order in which it is asked is the order of the queue and of
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,8 +16,7 @@ import unittest
 import gateway_support as support
 from gateway_keys_test import bearer, key
 from gateway_support import CHAT, Gateway, Upstream
-from gateway_targets_test import reply
-from secret_watch import WatchedCase
+from pool_support import PooledCase, reply
 
 ADA = "sk-ada-0123456789-0123456789"
 BOB = "sk-bob-0123456789-0123456789"
@@ -36,7 +34,7 @@ def priority(name):
     return [("x-sluice-priority", name)]
 
 
-class QueueCase(WatchedCase):
+class QueueCase(PooledCase):
     def start(self, queue, route="", more="", pool=ONE_AT_A_TIME):
         self.may_answer = threading.Semaphore(0)
         self.clients = {}
@@ -64,8 +62,6 @@ target_llm = "p"
 {more}
 """)
         self.addCleanup(self.end)
-        lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
-        self.admin_port = int(lines[0].rsplit(":", 1)[1])
 
     def script(self, connection, _):
         self.may_answer.acquire(timeout=support.PATIENCE_S)
@@ -80,15 +76,6 @@ target_llm = "p"
         self.assertEqual(self.gateway.stop(), 0, log)
         self.upstream.close()
         self.assertEqual(self.upstream.errors, [])
-
-    def admin(self, method, path, content=None):
-        data = b"" if content is None else json.dumps(content).encode()
-        client = support.Client(self.admin_port)
-        client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                    f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        response = client.read_response()
-        client.close()
-        return response
 
     def waiting(self):
         """How many wait now, by their class."""
@@ -216,14 +203,6 @@ class Order(QueueCase):
             self.assertEqual(self.serve_all(3), ["first", "vip", "a"])
             self.assertEqual(self.admin("PATCH", f"/v1/keys/{made['key']['id']}",
                                         {"priority": "urgent"}).status, 400)
-
-    def sluice(self, *words):
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-        ended = subprocess.run(
-            [support.SLUICE, *words, "--admin", f"127.0.0.1:{self.admin_port}"],
-            env=environ, capture_output=True, timeout=support.PATIENCE_S, check=False)
-        self.assertEqual(ended.returncode, 0, ended.stderr)
-        return ended.stdout.decode()
 
 
 class Refusals(QueueCase):

@@ -7,6 +7,7 @@ processes started here are ended.
 """
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -379,6 +380,23 @@ class Gateway:
         """Resident memory, without what is shared with files: libraries load lazily."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1))
+
+    def admin_address(self):
+        """Of the admin API, as the start tells it: a URL, or unix: and a path."""
+        lines = [l for l in self.read_log().splitlines() if l.startswith("admin API: ")]
+        assert len(lines) == 1, lines
+        return lines[0].removeprefix("admin API: ")
+
+    def admin_port(self):
+        return int(self.admin_address().rsplit(":", 1)[1])
+
+    def admin(self, method, path, body=None):
+        """What the admin API answers; `body` is sent as JSON."""
+        data = b"" if body is None else json.dumps(body).encode()
+        with contextlib.closing(Client(self.admin_port())) as client:
+            client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+                        f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
+            return client.read_response()
 
     def metrics_text(self):
         client = self.client()

@@ -40,7 +40,6 @@ timeouts = {{ first_byte_ms = 2000, connect_ms = 400 }}
         text += f'\n[pool.p]\n{pool}\n[[route]]\npath_prefix = "/v1"\ntarget_llm = "p"\n'
         self.gateway = Gateway(text)
         self.addCleanup(self.end)
-        self.find_admin_port()
 
     def script(self, name):
         def answer(connection, request):
@@ -324,9 +323,9 @@ class Command(TargetsCase):
 
     def test_watching(self):
         self.start('targets = ["a", "b"]\n')
-        watching = subprocess.Popen(
-            [support.SLUICE, "targets", "--watch", "--admin", f"127.0.0.1:{self.admin_port}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        address = f"127.0.0.1:{self.gateway.admin_port()}"
+        watching = subprocess.Popen([support.SLUICE, "targets", "--watch", "--admin", address],
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         began = time.monotonic()
         heads = 0
         while heads < 3 and time.monotonic() < began + support.PATIENCE_S:

@@ -93,8 +93,8 @@ class TopTest(WatchedCase):
     def setUp(self):
         self.upstream = Upstream(answer)
         self.gateway = Gateway(config_for(self.upstream.port, more=POOL))
-        line = next(l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: "))
-        self.command = [support.SLUICE, "top", "--admin", line.rsplit("/", 1)[1]]
+        address = self.gateway.admin_address().rsplit("/", 1)[1]
+        self.command = [support.SLUICE, "top", "--admin", address]
         self.screen = None
 
     def tearDown(self):

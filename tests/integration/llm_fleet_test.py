@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 import fleet_support
 import gateway_support as support
 from fleet_support import LONG, Fleet, cached_of, question
-from gateway_support import CHAT, Client, Gateway
+from gateway_support import CHAT, Gateway
 from secret_watch import WatchedCase
 
 BUILD = ""
@@ -291,16 +291,13 @@ class BehindTheGatewayTest(WatchedCase):
 
     def test_the_gateway_reads_what_engines_say_of_themselves(self):
         self.start('engine_metrics = { enabled = true, interval_ms = 100 }')
-        line = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")][0]
         # Not through the gateway: only the worker knows of them.
         self.fleet.set_fault(1, "kind=slow,factor=100000")
         clients = [self.fleet.post(1, CHAT, question(f"{i}" + LONG)) for i in range(5)]
 
         def others():
-            admin = Client(int(line.rsplit(":", 1)[1]))
-            admin.send(b"GET /v1/targets HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            told = json.loads(admin.read_response().body)["pools"][0]["targets"]
-            admin.close()
+            told = json.loads(
+                self.gateway.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
             return {t["name"]: (t["engine"] or {}).get("others") for t in told}
         support.wait_until(lambda: others() == {"w0": 0, "w1": 5, "w2": 0}, "it does not read it")
         for client in clients:

@@ -46,29 +46,22 @@ class PooledCase(WatchedCase):
         """How many requests it had; checks are none."""
         return len([r for r in self.peers[name].requests if r.line.startswith("POST ")])
 
-    def find_admin_port(self):
-        lines = [l for l in self.gateway.read_log().splitlines() if l.startswith("admin API: ")]
-        self.admin_port = int(lines[0].rsplit(":", 1)[1])
-
     def admin(self, method, path, body=None):
-        data = b"" if body is None else json.dumps(body).encode()
-        client = support.Client(self.admin_port)
-        client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-                    f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        response = client.read_response()
-        client.close()
-        return response
+        return self.gateway.admin(method, path, body)
 
     def targets(self):
         answer = self.admin("GET", "/v1/targets")
         self.assertEqual(answer.status, 200, answer.body)
         return {t["name"]: t for t in json.loads(answer.body)["pools"][0]["targets"]}
 
-    def sluice_targets(self, *arguments, code=0):
-        """What the command line prints."""
+    def sluice(self, *words, code=0):
+        """What a command prints that asks the gateway."""
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-        ended = subprocess.run(
-            [support.SLUICE, "targets", *arguments, "--admin", f"127.0.0.1:{self.admin_port}"],
-            env=environ, capture_output=True, timeout=support.PATIENCE_S, check=False)
+        address = f"127.0.0.1:{self.gateway.admin_port()}"
+        ended = subprocess.run([support.SLUICE, *words, "--admin", address], env=environ,
+                               capture_output=True, timeout=support.PATIENCE_S, check=False)
         self.assertEqual(ended.returncode, code, ended.stderr)
         return (ended.stdout + ended.stderr).decode()
+
+    def sluice_targets(self, *words, code=0):
+        return self.sluice("targets", *words, code=code)
