@@ -65,6 +65,7 @@ Pool::Pool(PoolOptions options,
         }
     }
     make_tiers();
+    list_lengths();
     weigh_targets();
     make_prefixes(running);
 }
@@ -106,6 +107,26 @@ void Pool::make_tiers() {
         }
         tier->targets.push_back(static_cast<uint16_t>(i));
     }
+}
+
+void Pool::list_lengths() {
+    for (const Target& target : targets_) {
+        if (target.options.context_tokens_max != 0) {
+            lengths_.push_back(target.options.context_tokens_max);
+        }
+    }
+    std::ranges::sort(lengths_);
+    const auto twice = std::ranges::unique(lengths_);
+    lengths_.erase(twice.begin(), twice.end());
+    lengths_.resize(std::min<size_t>(lengths_.size(), 32 - kCapabilityBits));
+}
+
+uint32_t Pool::needs_of_length(uint64_t tokens) const {
+    uint32_t needs = 0;
+    for (size_t i = 0; i < lengths_.size() && tokens > lengths_[i]; ++i) {
+        needs |= 1U << (kCapabilityBits + i);
+    }
+    return needs;
 }
 
 // The same ones in the same order, with caches of the same size.

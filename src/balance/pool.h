@@ -98,6 +98,10 @@ public:
     // Where requests wait for a target; outlives the pool for whoever tells other shards of it.
     WaitingRoomPtr room() const;
 
+    // Bits above those of capabilities for what only some targets are long enough for, so that a
+    // longer request needs all that a shorter one does, and more.
+    uint32_t needs_of_length(uint64_t tokens) const;
+
     // What targets share; any shard may feed and read it.
     PoolState& state() const { return *state_; }
     // For round_robin: targets in turn, each as often as its weight says.
@@ -145,6 +149,7 @@ private:
                      uint64_t seed);
     bool has_targets_of(const Pool& other) const;
     void make_tiers();
+    void list_lengths();
     void weigh_targets();
     Sequence make_sequence() const;
     void make_prefixes(const Pool* running);
@@ -177,6 +182,7 @@ private:
     std::deque<std::unique_ptr<const Sequence>> sequences_;
     uint64_t first_sequence_ = 0;  // Its number.
     std::atomic<const Sequence*> sequence_ = nullptr;
+    std::vector<uint32_t> lengths_;  // Limits of contexts, each once, the shortest first.
     std::vector<uint64_t> name_hashes_;
     Live<bool> has_equal_weights_ = true;
     const Balancer* balancer_ = nullptr;

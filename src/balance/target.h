@@ -21,6 +21,8 @@ constexpr uint32_t kReasoning = 1U << 4;
 constexpr uint32_t kStreaming = 1U << 5;
 constexpr uint32_t kAudio = 1U << 6;
 constexpr uint32_t kDocuments = 1U << 7;
+// No more than that; those above are for lengths, see Pool::needs_of_length().
+constexpr uint32_t kCapabilityBits = 16;
 
 // Its bit, by the name that settings give it ("tools", "json_schema" ...); 0 is no such.
 uint32_t capability_named(std::string_view name);

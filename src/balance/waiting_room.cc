@@ -26,7 +26,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // high, 4 normal and 1 is low.
 constexpr std::array<uint64_t, kPriorities> kSteps = {1, 4, 16};
 // So many of those that wait are looked at in one round, so that a look stays short.
-constexpr size_t kLookedAtMax = 64;
+constexpr size_t kLookedAtMax = 4'096;
 // Tenants without anybody waiting that are remembered, for having had more than their share.
 constexpr size_t kAheadMax = 1'024;
 
@@ -152,6 +152,9 @@ WaitingRoom::Entry WaitingRoom::enter(Waiter& waiter,
                                       Instant now) {
     const std::scoped_lock lock(mutex_);
     Entry entry;
+    if (waiting_.load(kRelaxed) == 0) {
+        rate_.begin(now);  // First, as the time in which nobody waited says nothing.
+    }
     const Duration wait = wait_for(places_before(waiter.facts_) + 1, now);
     if (wait > wait_max) {
         entry.refusal = Refusal::hopeless;
@@ -162,9 +165,6 @@ WaitingRoom::Entry WaitingRoom::enter(Waiter& waiter,
         entry.refusal = Refusal::full;
         entry.retry_after = wait_for(waiting_.load(kRelaxed) + 1, now);
         return entry;
-    }
-    if (waiting_.load(kRelaxed) == 0) {
-        rate_.begin(now);
     }
     link(waiter);
     watcher_ = watcher_ == nullptr ? &waiter : watcher_;
@@ -258,6 +258,7 @@ WaitingRoom::Told WaitingRoom::pass(Waiter& waiter, uint32_t needs) {
         return told;
     }
     waiter.round_ = round_;
+    waiter.facts_.needs = needs;  // By the pool as it is now.
     if (failed_count_ < failed_needs_.size()) {
         failed_needs_[failed_count_++] = needs;
     }

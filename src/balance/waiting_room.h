@@ -37,7 +37,7 @@ public:
         Priority priority = Priority::normal;
         uint64_t tenant = 0;         // 0 is everybody without a key.
         uint32_t prompt_tokens = 0;  // An estimate.
-        uint32_t needs = 0;          // Bits of capabilities.
+        uint32_t needs = 0;          // Bits of capabilities and lengths.
         uint32_t shard = 0;
     };
 

@@ -146,7 +146,7 @@ coro::Task<Status> Exchange::waits_for_target() {
                      {.priority = record_.priority,
                       .tenant = queue_tenant(),
                       .prompt_tokens = choice_->prompt_tokens(),
-                      .needs = choice_->needs(),
+                      .needs = choice_->queue_needs(),
                       .shard = services_.bell.own_shard()});
     const WaitingRoom::Refusal refused = place.enter(options.waiting_max, longest, began);
     record_.is_queued = true;
@@ -186,7 +186,7 @@ coro::Task<Status> Exchange::stands_in_queue(QueuePlace& place, Instant until) {
             if (choice_->last().without == Without::empty) {
                 place.pause();
             }
-            place.pass(choice_->needs());
+            place.pass(choice_->queue_needs());
         }
         if (now >= until) {
             co_return fail(refuse_in_queue(QueueRefusal::timeout, place.expected_wait(now)));

@@ -53,7 +53,11 @@ public:
     // The pool of the target that is asked; null where it was no choice.
     const balance::Pool* pool() const { return pool_->pool; }
     uint32_t prompt_tokens() const { return shape_.prompt_tokens; }
-    uint32_t needs() const { return shape_.needs; }
+    // By which a queue tells who may find room where another one has found none.
+    uint32_t queue_needs() const {
+        const uint64_t tokens = uint64_t{shape_.prompt_tokens} + shape_.output_tokens;
+        return shape_.needs | first_->pool->needs_of_length(tokens);
+    }
     bool has_whole_shape() const { return shape_.is_whole; }
     const balance::Balancer* strategy() const { return strategy_; }
 

@@ -72,7 +72,8 @@ void RouteSeries::add_times(const ExchangeRecord& record, int64_t wall_clock_ns)
     duration.record(record.ended - record.began, record.request_id, wall_clock_ns);
     if (record.first_byte.is_set()) {
         first_byte.record(record.first_byte - record.began);
-        const Duration outside = record.retried + (record.leased - record.lease_begun) +
+        const Duration outside = record.queue_wait + record.retried +
+                                 (record.leased - record.lease_begun) +
                                  (record.first_byte - record.sent);
         overhead.record((record.responded - record.received) - outside);
     }

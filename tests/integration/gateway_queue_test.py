@@ -205,6 +205,33 @@ class Order(QueueCase):
                                         {"priority": "urgent"}).status, 400)
 
 
+    def test_one_for_the_only_long_target_does_not_hold_up_the_short_ones(self):
+        self.start("waiting_max = 5", pool=ONE_AT_A_TIME +
+                   '[[pool.p.target]]\nllm = "engine"\nmodel = "short"\n'
+                   'context_tokens_max = 1000\nconcurrent_max = 8\n')
+        long = 8_000  # Bytes: about two thousand tokens.
+        self.send("first", padding=long)
+        support.wait_until(lambda: len(self.asked()) == 1, "the first one was not asked")
+        self.wait_in_queue("second", padding=long)
+        self.send("quick")
+        support.wait_until(lambda: len(self.asked()) == 2, "the short one waits for the long ones")
+        self.assertEqual(self.queued(), 1)
+        self.serve_all(3)
+
+    def test_a_wait_is_not_the_gateways_own_work(self):
+        self.start("waiting_max = 5")
+        self.occupy()
+        self.wait_in_queue("a")
+        time.sleep(0.5)  # What is measured is a wait of known length.
+        self.serve_all(2)
+        self.assertEqual((self.status("first"), self.status("a")), (200, 200))
+        told = "^sluice_overhead_seconds_count"
+        support.wait_until(lambda: self.gateway.metric(told) == 2, "the exchanges are not told")
+        waited = self.gateway.metric("^sluice_queue_wait_seconds_sum")
+        self.assertGreaterEqual(waited, 0.5)
+        self.assertLess(self.gateway.metric("^sluice_overhead_seconds_sum"), waited)
+
+
 class Refusals(QueueCase):
     def test_a_full_queue_and_who_is_pushed_out(self):
         self.start("waiting_max = 2", 'priority_header = "any"')

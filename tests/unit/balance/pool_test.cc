@@ -244,6 +244,22 @@ TEST(Pool, SaysWhenAProviderLetsTheNextOneThrough) {
     EXPECT_TRUE(pool->select({}, after_ms(2'001), prng));
 }
 
+TEST(Pool, ALongerRequestNeedsAllThatAShorterOneDoesAndMore) {
+    PoolOptions options = pool_options(Strategy::random, 4);
+    options.targets[0].context_tokens_max = 1'000;
+    options.targets[1].context_tokens_max = 8'000;
+    options.targets[2].context_tokens_max = 1'000;
+    const auto pool = make_pool(options);
+    EXPECT_EQ(pool->needs_of_length(1'000), 0U);
+    const uint32_t longer = pool->needs_of_length(1'001);
+    const uint32_t longest = pool->needs_of_length(8'001);
+    EXPECT_EQ(pool->needs_of_length(8'000), longer);
+    EXPECT_NE(longer, 0U);
+    EXPECT_NE(longest, longer);
+    EXPECT_EQ(longest & longer, longer);
+    EXPECT_EQ(longest & (kDocuments | kTools | kStreaming), 0U);
+}
+
 TEST(Pool, NobodyKnowsWhenAFullTargetHasRoom) {
     PoolOptions options = pool_options(Strategy::random, 2);
     options.targets[0].concurrent_max = 1;

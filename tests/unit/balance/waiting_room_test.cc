@@ -201,6 +201,16 @@ TEST_F(WaitingRoomTest, OneThatFindsNothingBlocksOnlyWhoNeedsTheSame) {
     EXPECT_EQ(called(), 2);
 }
 
+TEST_F(WaitingRoomTest, ManyOfOneNeedDoNotBlockAnother) {
+    for (int i = 0; i < 1'000; ++i) {
+        enter(i, {.needs = 0b1});
+    }
+    enter(1'000, {.needs = 0b10});
+    EXPECT_EQ(called(), 0);
+    room_.pass(*guests_.at(0), 0b1);
+    EXPECT_EQ(called(), 1'000);
+}
+
 TEST_F(WaitingRoomTest, WhoLeavesWhileItIsCalledGivesItsTurnOn) {
     enter(1, {});
     enter(2, {});
@@ -289,6 +299,20 @@ TEST_F(WaitingRoomTest, WhoWouldComeTooLateIsToldAtOnce) {
     // After a silence nobody expects as much as before.
     now_ = now_ + Duration::seconds(40);
     EXPECT_GT(room_.expected_wait({.tenant = 1}, now_).as_seconds(), 300);
+}
+
+// The time in which nobody waited is no time that anybody took.
+TEST_F(WaitingRoomTest, AfterAnIdleTimeNobodyIsTurnedAway) {
+    for (const int64_t idle_s : {0, 50, 1'000}) {
+        now_ = now_ + Duration::seconds(idle_s);
+        for (int i = 0; i < 20; ++i) {
+            EXPECT_EQ(enter(i, {}).refusal, Refusal::none) << idle_s << " s";
+        }
+        for (int i = 0; i < 20; ++i) {
+            now_ = now_ + Duration::milliseconds(100);
+            EXPECT_EQ(serve(), i);
+        }
+    }
 }
 
 TEST_F(WaitingRoomTest, TheExpectedPlaceIsTheOneThatItGets) {
