@@ -4,17 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/arena.h"
 #include "base/text.h"
 #include "pipeline/translated.h"
 #include "providers/canonical.h"
+#include "providers/dialect.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
 
@@ -83,18 +82,13 @@ bool Continuation::can_follow(const ChatRequest& request) {
            });
 }
 
-void Continuation::attach() {
-    if (encoder_ == nullptr) {
-        encoder_ = &next();
-    }
-    lead_to(*encoder_);
+providers::StreamEncoder& Continuation::encoder(const Translated& translated, Arena& arena) {
     holds_error_ = false;
-}
-
-void Continuation::keep(std::unique_ptr<Translated> first) {
-    if (first_ == nullptr) {
-        first_ = std::move(first);
+    if (encoder_ == nullptr) {
+        context_ = translated.context;
+        encoder_ = &translated.client->make_stream_encoder(context_, output_, arena);
     }
+    return *encoder_;
 }
 
 const ChatRequest* Continuation::continued(const ChatRequest* request, Arena& arena) {

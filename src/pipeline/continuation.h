@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@
 #include "pipeline/output_text.h"
 #include "pipeline/translated.h"
 #include "providers/canonical.h"
+#include "providers/dialect.h"
 #include "providers/provider_error.h"
 #include "providers/reply.h"
 #include "providers/reply_filter.h"
@@ -36,9 +36,9 @@ public:
     // Where the encoder writes.
     EventText& output() { return output_; }
     std::span<providers::ReplyFilter* const> as_filters() const { return filters_; }
-    // A reply is about to come; a transcoder was made for it. All of them lead to the first one's
-    // encoder.
-    void attach();
+    // Of the client's dialect, for a reply that is about to come: the same one for all of them. It
+    // goes by the context of the first; they are of one request.
+    providers::StreamEncoder& encoder(const Translated& translated, Arena& arena);
 
     // --- After the reply broke off.
 
@@ -46,9 +46,7 @@ public:
     bool can_continue() const { return is_plain_; }
     // The reply said itself that it failed. The client was not told yet.
     bool holds_error() const { return holds_error_; }
-    // The same request with what was told as the beginning of the answer; in the arena. `first`:
-    // what the reply came through, which the encoder looks into; once.
-    void keep(std::unique_ptr<Translated> first);
+    // The same request with what was told as the beginning of the answer; in the arena.
     const providers::ChatRequest* continued(const providers::ChatRequest* request, Arena& arena);
     // Nobody goes on: the client's encoder is told.
     void give_up(const providers::ProviderError& error);
@@ -73,9 +71,9 @@ private:
 
     providers::ReplyFilter* const filters_[1] = {this};
     EventText output_;
-    std::unique_ptr<Translated> first_;
-    providers::ReplySink* encoder_ = nullptr;  // Of the client's dialect; in the exchange's arena.
-    std::string told_;                         // Escaped as inside a JSON string.
+    providers::ReplyContext context_;
+    providers::StreamEncoder* encoder_ = nullptr;  // In the exchange's arena.
+    std::string told_;                             // Escaped as inside a JSON string.
     std::string_view cut_;      // Space at the end of told_ that the next target was not given.
     int64_t told_tokens_ = 0;   // About.
     int64_t given_tokens_ = 0;  // Of those, what the reply that goes on was given as its beginning.

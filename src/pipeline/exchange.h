@@ -222,7 +222,7 @@ private:
     // mid_stream.cc
     bool keeps_request() const;
     bool has_told_part() const;
-    bool may_begin_anew(const Error& error);
+    bool must_tell_now(const Error& error);
     bool begins_anew(FailureClass failure);
     bool continues_streams() const;
     void mark_restart();

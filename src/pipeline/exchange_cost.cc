@@ -7,6 +7,7 @@
 
 #include "pipeline/client_call.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 #include "pipeline/stream_watch.h"
 #include "providers/canonical.h"
@@ -21,13 +22,13 @@ namespace {
 constexpr uint16_t kFirstErrorStatus = 400;
 
 const providers::Price* find_price(const Snapshot& snapshot,
-                                   uint32_t upstream,
+                                   const Service* service,
                                    std::string_view upstream_model,
                                    std::string_view asked) {
-    if (snapshot.prices == nullptr || upstream >= snapshot.services.size()) {
+    if (snapshot.prices == nullptr || service == nullptr) {
         return nullptr;
     }
-    return snapshot.prices->find({.prefixes = snapshot.services[upstream]->price_prefixes(),
+    return snapshot.prices->find({.prefixes = service->price_prefixes(),
                                   .upstream_model = upstream_model,
                                   .reply_model = asked});
 }
@@ -35,7 +36,7 @@ const providers::Price* find_price(const Snapshot& snapshot,
 const providers::Price* price_of(const ExchangeRecord& record, const Snapshot& snapshot) {
     const std::string_view model =
         record.upstream_model.empty() ? record.model : record.upstream_model;
-    return find_price(snapshot, record.upstream, model, record.model);
+    return find_price(snapshot, record.service, model, record.model);
 }
 
 int64_t clamped(uint64_t tokens) {
@@ -82,10 +83,10 @@ bool is_free(const ExchangeRecord& record) {
 }  // namespace
 
 bool has_price(const Snapshot& snapshot,
-               uint32_t upstream,
+               const Service* service,
                std::string_view upstream_model,
                std::string_view asked) {
-    return find_price(snapshot, upstream, upstream_model, asked) != nullptr;
+    return find_price(snapshot, service, upstream_model, asked) != nullptr;
 }
 
 int64_t expected_cost(const ExchangeRecord& record,
@@ -111,7 +112,7 @@ void price_exchange(ExchangeRecord& record, const Snapshot& snapshot, int64_t at
     }
     for (ExtraUsage* extra = record.extra_usages; extra != nullptr; extra = extra->next) {
         const providers::Price* const price =
-            find_price(snapshot, extra->upstream, extra->model, {});
+            find_price(snapshot, extra->service, extra->model, {});
         const providers::Cost cost = cost_of(snapshot, price, extra->usage, at_s);
         extra->is_priced = cost.is_priced();
         extra->cost_pico_usd = cost.pico;

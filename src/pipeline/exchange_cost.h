@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "pipeline/exchange_record.h"
+#include "pipeline/service.h"
 #include "pipeline/snapshot.h"
 
 namespace sluice::pipeline {
@@ -15,7 +16,7 @@ namespace sluice::pipeline {
 // Whether the prices of a snapshot have an entry for a model of an upstream. `asked`: as the client
 // calls it.
 bool has_price(const Snapshot& snapshot,
-               uint32_t upstream,
+               const Service* service,
                std::string_view upstream_model,
                std::string_view asked);
 

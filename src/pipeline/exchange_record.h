@@ -21,6 +21,8 @@
 
 namespace sluice::pipeline {
 
+class Service;
+
 // In which phase an exchange was when it ended early.
 enum class Phase : uint8_t { request, connect, first_byte, relay, done };
 std::string_view phase_name(Phase phase);
@@ -54,7 +56,7 @@ struct GuardRecord {
 // What a request has cost besides its answer: a model that a processor has asked, or an answer that
 // broke off and was begun anew. In the arena.
 struct ExtraUsage {
-    uint32_t upstream = UINT32_MAX;  // Index of the configuration.
+    const Service* service = nullptr;  // Whose prices count; lives as long as the exchange.
     std::string_view upstream_name;
     std::string_view model;  // The upstream's name.
     Usage usage;
@@ -114,8 +116,8 @@ struct ExchangeRecord {
     std::string_view limit_scope;  // Whose limit refused it: "key", "model"; and which limit.
     std::string_view limit;
     uint32_t route = kNone;
-    uint32_t upstream = kNone;
-    uint16_t status = 0;  // As sent to the client; 499 when it left before that.
+    const Service* service = nullptr;  // Of the upstream; lives as long as the exchange.
+    uint16_t status = 0;               // As sent to the client; 499 when it left before that.
     uint16_t upstream_status = 0;
     uint16_t attempts = 0;
     std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.

@@ -60,7 +60,7 @@ constexpr Error kNoCapable = {.kind = ErrorKind::invalid_field,
 
 void Exchange::turn_to(const LlmTarget& target) {
     target_ = &target;
-    record_.upstream = target.index;
+    record_.service = target.service;
     record_.upstream_name = target.name;
     record_.upstream_series = target.upstream->options().series_name();
 }

@@ -66,24 +66,28 @@ bool Exchange::has_told_part() const {
     return client_.response_state() == http::ResponseState::head_sent;
 }
 
-// The stream broke off with `error`. False: nothing can follow, and the client is to be told at
-// once; otherwise it is told when nothing does.
-bool Exchange::may_begin_anew(const Error& error) {
+// The stream broke off with `error`. True: nothing can follow, and the client is to be told at
+// once; otherwise it is told when nothing does, as it is of one that broke off before that.
+bool Exchange::must_tell_now(const Error& error) {
     const bool may = error.source == ErrorSource::upstream && has_told_part() &&
                      intake_ != nullptr && keeps_request() && !reason_to_stop() &&
                      (continuation_ == nullptr || continuation_->can_continue());
     owes_error_ = owes_error_ || may;
-    return may;
+    return !owes_error_;
 }
 
 // After a failure of which the client is not told yet: true when there is another target to begin
 // anew at, which was turned to.
 bool Exchange::begins_anew(FailureClass failure) {
-    if (!owes_error_ || reason_to_stop() || !choice_->may_go_on(failure)) {
+    // The request was good enough for the first one: what another one refuses is to begin with a
+    // part of the answer.
+    const bool is_refused = continuation_ != nullptr && failure == FailureClass::none;
+    const FailureClass rule = is_refused ? FailureClass::server : failure;
+    if (!owes_error_ || reason_to_stop() || !choice_->may_go_on(rule)) {
         return false;
     }
     // What the part that was told has used is no part of the answer that the client ends with.
-    const ExtraUsage part = {.upstream = record_.upstream,
+    const ExtraUsage part = {.service = record_.service,
                              .upstream_name = record_.upstream_name,
                              .model = model_for_upstream(),
                              .usage = record_.usage,
@@ -94,9 +98,6 @@ bool Exchange::begins_anew(FailureClass failure) {
     }
     if (part.usage.is_known) {
         record_.extra_usages = &client_.arena().make<ExtraUsage>(part);
-    }
-    if (continuation_ != nullptr) {
-        continuation_->keep(std::move(translated_));
     }
     begin_retry(continuation_ == nullptr ? RetryReason::restart : RetryReason::continuation);
     make_out_anew();

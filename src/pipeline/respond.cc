@@ -166,7 +166,7 @@ coro::Task<Status> Exchange::relay() {
     if (!done) {
         const bool is_whole = !relay.has_broken_an_event();
         if (done.error().source != ErrorSource::client &&
-            !(is_whole && may_begin_anew(done.error()))) {
+            (!is_whole || must_tell_now(done.error()))) {
             relay.break_off(done.error());
         }
         co_return done;

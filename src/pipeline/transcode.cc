@@ -193,17 +193,13 @@ public:
     explicit Transcoding(Exchange& exchange)
         : exchange_(exchange),
           text_(exchange.continuation_ == nullptr ? own_text_ : exchange.continuation_->output()),
-          transcoder_(*exchange.translated_->client,
+          transcoder_(encoder_for(exchange, text_),
                       *exchange.translated_->upstream,
                       exchange.translated_->target,
                       exchange.translated_->context,
                       text_,
                       exchange.client_.arena(),
-                      exchange.stream_filters()) {
-        if (exchange.continuation_ != nullptr) {
-            exchange.continuation_->attach();
-        }
-    }
+                      exchange.stream_filters()) {}
 
     // Takes what was received before it was there.
     Status begin_with(std::span<const http::BodyPiece> pieces) {
@@ -282,6 +278,13 @@ public:
     const providers::StreamTranscoder& transcoder() const { return transcoder_; }
 
 private:
+    static providers::StreamEncoder& encoder_for(Exchange& exchange, EventText& text) {
+        const Translated& translated = *exchange.translated_;
+        Arena& arena = exchange.client_.arena();
+        return exchange.continuation_ != nullptr
+                   ? exchange.continuation_->encoder(translated, arena)
+                   : translated.client->make_stream_encoder(translated.context, text, arena);
+    }
     Status take(const http::BodyPiece& piece) {
         transcoder_.feed(piece.data.view());
         if (text_.has_text()) {
@@ -344,14 +347,14 @@ coro::Task<Status> Exchange::transcode_stream() {
         account_stream(usage_of(transcoder.usage()), done.has_value() && !transcoder.has_failed());
     }
     if (!done) {
-        if (done.error().source != ErrorSource::client && !may_begin_anew(done.error())) {
+        if (done.error().source != ErrorSource::client && must_tell_now(done.error())) {
             transcoding.break_off(done.error());
         }
         co_return done;
     }
     if (continuation_ != nullptr && continuation_->holds_error()) {
         refusal_ = &client_.arena().make<providers::ProviderError>(transcoder.failure());
-        if (!may_begin_anew(kUpstreamRefused)) {
+        if (must_tell_now(kUpstreamRefused)) {
             transcoding.pass_failure_on();
         }
         co_return fail(kUpstreamRefused);

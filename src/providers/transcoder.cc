@@ -78,12 +78,27 @@ StreamTranscoder::StreamTranscoder(const ClientDialect& client,
                                    json::TextOutput& output,
                                    Arena& arena,
                                    std::span<ReplyFilter* const> filters)
+    : StreamTranscoder(client.make_stream_encoder(context, output, arena),
+                       upstream,
+                       target,
+                       context,
+                       output,
+                       arena,
+                       filters) {}
+
+StreamTranscoder::StreamTranscoder(StreamEncoder& encoder,
+                                   const UpstreamDialect& upstream,
+                                   const Target& target,
+                                   const ReplyContext& context,
+                                   json::TextOutput& output,
+                                   Arena& arena,
+                                   std::span<ReplyFilter* const> filters)
     : arena_(arena),
       output_(context.passes_on ? &output : nullptr),
       framing_(upstream.framing),
       framer_(upstream.framing),
       filters_(filters),
-      encoder_(client.make_stream_encoder(context, output, arena)),
+      encoder_(encoder),
       order_(in_a_row(filters, encoder_), arena),
       decoder_(upstream.make_decoder(order_, target, arena)) {}
 

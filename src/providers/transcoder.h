@@ -36,6 +36,14 @@ public:
                      json::TextOutput& output,
                      Arena& arena,
                      std::span<ReplyFilter* const> filters = {});
+    // Goes on with an encoder that other replies may have written to before, to `output`.
+    StreamTranscoder(StreamEncoder& encoder,
+                     const UpstreamDialect& upstream,
+                     const Target& target,
+                     const ReplyContext& context,
+                     json::TextOutput& output,
+                     Arena& arena,
+                     std::span<ReplyFilter* const> filters);
 
     // Bytes of the body. What they do not allow becomes the failure of the reply.
     void feed(std::string_view piece);

@@ -11,7 +11,7 @@ import sys
 import unittest
 
 import gateway_support as support
-from gateway_pool_test import PoolCase, cut_after, is_silent
+from gateway_pool_test import PoolCase, cut_after, is_silent, refuses
 from gateway_support import DONE, STREAM_HEAD, chunk, event
 from pool_support import delta
 
@@ -126,6 +126,12 @@ class Continues(PoolCase):
         self.assertEqual(self.sent("b")["messages"][-1]["content"], "one two")
         self.assertEqual(self.sent("c")["messages"][-1]["content"], "one two three")
 
+    def test_one_that_refuses_to_begin_with_it_is_passed_over(self):
+        self.begin(begins("half"), refuses("400 Bad Request", "invalid_request_error"),
+                   tells(" done"), pool=self.POOL.replace('"b"]', '"b", "c"]'))
+        self.assertEqual(self.one_answer(self.ask(asking())), "half done")
+        self.assertEqual((self.seen("a"), self.seen("b"), self.seen("c")), (1, 1, 1))
+
     def test_when_nobody_is_left_the_client_is_told_once(self):
         self.begin(begins("one"), begins(" two"))
         response = self.ask(asking())
@@ -133,6 +139,31 @@ class Continues(PoolCase):
         self.assertEqual(response.body.count(b'"error"'), 1)
         self.assertIn(b"stream_truncated", response.body)
         self.assertIn(b" two", response.body)
+
+    def test_when_the_time_is_over_the_client_is_told_once(self):
+        self.LLM = PoolCase.LLM.replace("connect_ms = 400", "connect_ms = 400, total_ms = 1200")
+        self.LLM = self.LLM.replace("400, silence_ms = 400", "9000, silence_ms = 9000")
+
+        def begins_only(connection, request):
+            connection.send(STREAM_HEAD + chunk(role()))
+            return is_silent(connection, request)
+        self.begin(begins("one"), begins_only)
+        response = self.ask(asking())
+        self.broke_off(response)
+        self.assertEqual(response.body.count(b'"error"'), 1, response.body)
+
+    def test_a_second_target_that_was_quicker_is_gone_on_with_as_well(self):
+        def head_only(connection, request):
+            connection.send(STREAM_HEAD)
+            return is_silent(connection, request)
+        self.LLM = PoolCase.LLM.replace("first_byte_ms = 400, silence_ms = 400",
+                                        "first_byte_ms = 9000, silence_ms = 9000")
+        self.begin(head_only, begins("half"), tells(" done"),
+                   pool=self.POOL.replace('"b"]', '"b", "c"]') +
+                   'hedge = { enabled = true, percentile = 0, delay_ms_min = 50, '
+                   'budget_percent = 100 }\n')
+        self.assertEqual(self.one_answer(self.ask(asking())), "half done")
+        self.assertEqual((self.seen("a"), self.seen("b"), self.seen("c")), (1, 1, 1))
 
     def test_space_at_the_seam_is_there_once(self):
         self.begin(begins("a list:", "\n\n"), tells("\n\n", "- one"))

@@ -41,7 +41,7 @@ int64_t Budget::estimate(ProcessorContext& context) const {
     record.model = context.record.model;
     int64_t most = 0;
     for (const LlmTarget& target : context.route->pool->targets) {
-        record.upstream = target.index;
+        record.service = target.service;
         record.upstream_model = context.route->model_for(record.model, target);
         most = std::max(most, expected_cost(record, *context.snapshot, usage, at_s));
     }

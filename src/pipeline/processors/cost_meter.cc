@@ -59,11 +59,10 @@ std::string_view upstream_name_of(const ProcessorContext& context, std::string_v
 bool has_known_price(const ProcessorContext& context, std::string_view model) {
     const Snapshot& snapshot = *context.snapshot;
     if (context.route == nullptr || !context.route->pool->has_choice()) {
-        return has_price(snapshot, context.record.upstream, upstream_name_of(context, model),
-                         model);
+        return has_price(snapshot, context.record.service, upstream_name_of(context, model), model);
     }
     return std::ranges::all_of(context.route->pool->targets, [&](const LlmTarget& target) {
-        return has_price(snapshot, target.index, context.route->model_for(model, target), model);
+        return has_price(snapshot, target.service, context.route->model_for(model, target), model);
     });
 }
 

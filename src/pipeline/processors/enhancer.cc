@@ -77,7 +77,7 @@ void account(ProcessorContext& context,
         return static_cast<uint64_t>(std::max<int64_t>(tokens, 0));
     };
     auto& extra = context.arena.make<ExtraUsage>();
-    extra = {.upstream = target.index,
+    extra = {.service = target.service,
              .upstream_name = target.name,
              .model = model,
              .usage = {.prompt_tokens = counted(usage.prompt_tokens),

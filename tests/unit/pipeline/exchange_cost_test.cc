@@ -19,22 +19,21 @@ constexpr std::string_view kPrices = R"({
     "groq/alias": {"input_cost_per_token": 3e-06, "output_cost_per_token": 0},
     "small": {"input_cost_per_token": 9e-06, "output_cost_per_token": 9e-06}})";
 
-ExchangeRecord answered(std::string_view model) {
-    ExchangeRecord record;
-    record.operation = "chat";
-    record.model = model;
-    record.method = "POST";
-    record.upstream = 0;
-    record.attempts = 1;
-    record.status = record.upstream_status = 200;
-    record.sent = Instant::from_ns(1);
-    record.usage = {
-        .prompt_tokens = 100, .completion_tokens = 10, .cached_tokens = 40, .is_known = true};
-    return record;
-}
-
 class ExchangeCostTest : public testing::Test {
 protected:
+    ExchangeRecord answered(std::string_view model) const {
+        ExchangeRecord record;
+        record.operation = "chat";
+        record.model = model;
+        record.method = "POST";
+        record.service = snapshot_.service();
+        record.attempts = 1;
+        record.status = record.upstream_status = 200;
+        record.sent = Instant::from_ns(1);
+        record.usage = {
+            .prompt_tokens = 100, .completion_tokens = 10, .cached_tokens = 40, .is_known = true};
+        return record;
+    }
     ExchangeRecord& priced(ExchangeRecord& record) {
         price_exchange(record, snapshot_.get(), 1'800'000'000);
         return record;
@@ -76,7 +75,7 @@ TEST_F(ExchangeCostTest, AnUnknownPriceIsNotZero) {
     record.usage = {};
     EXPECT_FALSE(priced(record).is_priced) << "an answer that told no usage";
     record = answered("small");
-    record.upstream = 7;
+    record.service = nullptr;
     EXPECT_FALSE(priced(record).is_priced);
     record = answered("small");
     snapshot_.get().prices = nullptr;
@@ -141,11 +140,11 @@ TEST_F(ExchangeCostTest, WhatTheUpstreamReportsCountsOnlyWhereItIsTrusted) {
 }
 
 TEST_F(ExchangeCostTest, OtherModelsThatWereAskedAreInTheSum) {
-    ExtraUsage first{.upstream = 0,
+    ExtraUsage first{.service = snapshot_.service(),
                      .upstream_name = "up",
                      .model = "small",
                      .usage = {.prompt_tokens = 1, .completion_tokens = 1, .is_known = true}};
-    ExtraUsage second{.upstream = 0,
+    ExtraUsage second{.service = snapshot_.service(),
                       .upstream_name = "up",
                       .model = "small",
                       .usage = {.prompt_tokens = 5, .is_known = true},

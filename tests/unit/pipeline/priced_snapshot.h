@@ -37,6 +37,8 @@ public:
     }
 
     Snapshot& get() { return *snapshot_; }
+    // Its only one.
+    const Service* service() const { return snapshot_->services.front().get(); }
 
 private:
     upstream::UpstreamOptions options_;

@@ -135,12 +135,10 @@ TEST(AccessLog, SaysWhatItHasCostToTheLastPlace) {
 
 TEST(AccessLog, SaysWhatProcessorsDid) {
     pipeline::ExtraUsage first = {
-        .upstream = 1,
         .upstream_name = "helper",
         .model = "small",
         .usage = {.prompt_tokens = 1, .completion_tokens = 2, .is_known = true}};
     pipeline::ExtraUsage second = {
-        .upstream = 1,
         .upstream_name = "helper",
         .model = "small",
         .usage = {.prompt_tokens = 10, .completion_tokens = 20, .is_known = true},

@@ -44,7 +44,7 @@ protected:
 
     Asking& asking_for(int tokens) {
         Asking& asking = ask_as("ci");
-        asking.record.upstream = 0;
+        asking.record.service = snapshot_.service();
         asking.context.snapshot = &snapshot_.get();
         asking.context.body.take_text(R"({"model":"m","messages":[],"max_tokens":)" +
                                       std::to_string(tokens) + "}");

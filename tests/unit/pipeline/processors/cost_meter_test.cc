@@ -23,7 +23,7 @@ constexpr std::string_view kHeader = "x-sluice-cost-usd";
 class CostMeterTest : public StepTest {
 protected:
     CostMeterTest() {
-        record_.upstream = 0;
+        record_.service = snapshot_.service();
         record_.attempts = 1;
     }
     // With a context that has the prices.
