@@ -19,13 +19,14 @@
 #include "config/environment.h"
 #include "config/load.h"
 #include "json/tree.h"
-#include "json/unescape.h"
 #include "json/writer.h"
 #include "net/endpoint.h"
 #include "providers/path_text.h"
 #include "server/admin_client.h"
 #include "server/cli.h"
+#include "server/client_options.h"
 #include "server/options.h"
+#include "server/text_table.h"
 
 namespace sluice::server {
 
@@ -37,10 +38,6 @@ struct Target {
     net::Endpoint endpoint;
     Secret token;
 };
-
-CommandOutput failed(const std::string& reason) {
-    return {kExitFailure, "", fmt::format("sluice: {}\n", reason)};
-}
 
 // The address of the command line, else the one of the configuration. A configuration with errors
 // must not keep anybody from asking what runs: then the default, or what the environment says.
@@ -64,10 +61,6 @@ std::expected<Target, std::string> find_target(const CommandLine& line,
     }
     const std::optional<std::string> token = environment(kTokenVariable);
     return Target{*endpoint, token ? Secret(*token) : admin.token};
-}
-
-std::string_view text_of(const json::Value& value, Arena& arena) {
-    return json::unescape(value.text().raw, arena).value_or("");
 }
 
 double number_of(const json::Value& value) {
@@ -101,7 +94,7 @@ void append_rows(std::string& table,
                    "requests", "failures", "errors", "avg ms", "p50 ms", "p99 ms", "ttft ms",
                    "prompt", "completion");
     for (const json::Value& served : list) {
-        append_row(table, text_of(served[name_key], arena), served);
+        append_row(table, shown_text(served[name_key], arena), served);
     }
 }
 
@@ -110,14 +103,14 @@ void append_diagnostics(std::string& text,
                         const json::Value& list,
                         Arena& arena) {
     for (const json::Value& entry : list) {
-        fmt::format_to(std::back_inserter(text), "{}", text_of(entry["file"], arena));
+        fmt::format_to(std::back_inserter(text), "{}", shown_text(entry["file"], arena));
         if (const int64_t at_line = integer_of(entry["line"]); at_line > 0) {
             fmt::format_to(std::back_inserter(text), ":{}:{}", at_line,
                            integer_of(entry["column"]));
         }
-        const std::string_view key = text_of(entry["key"], arena);
+        const std::string key = shown_text(entry["key"], arena);
         fmt::format_to(std::back_inserter(text), ": {}{}{}{}\n", mark, key, key.empty() ? "" : ": ",
-                       text_of(entry["message"], arena));
+                       shown_text(entry["message"], arena));
     }
 }
 
@@ -146,7 +139,8 @@ std::string path_segment(std::string_view text) {
 std::string refusal_text(const AdminReply& reply) {
     Arena arena;
     const auto body = json::Value::parse(reply.body, arena, ErrorSource::upstream);
-    const std::string_view message = body ? text_of((**body)["error"]["message"], arena) : "";
+    const std::string message =
+        body ? shown_text((**body)["error"]["message"], arena) : std::string();
     return fmt::format("the gateway answered {}{}{}", reply.status, message.empty() ? "" : ": ",
                        message);
 }
@@ -171,27 +165,27 @@ std::expected<std::string, std::string> stats_table(std::string_view json) {
 CommandOutput show_stats(const CommandLine& line, const config::Environment& environment) {
     const auto reply = ask_gateway(line, environment, "GET", "/v1/stats");
     if (!reply) {
-        return failed(reply.error());
+        return failure_of(reply.error());
     }
     if (reply->status != 200) {
-        return failed(refusal_text(*reply));
+        return failure_of(refusal_text(*reply));
     }
     if (line.json) {
         return {kExitOk, reply->body + '\n', ""};
     }
     const auto table = stats_table(reply->body);
-    return table ? CommandOutput{kExitOk, *table, ""} : failed(table.error());
+    return table ? CommandOutput{kExitOk, *table, ""} : failure_of(table.error());
 }
 
 CommandOutput ask_reload(const CommandLine& line, const config::Environment& environment) {
     const auto reply = ask_gateway(line, environment, "POST", "/v1/reload");
     if (!reply) {
-        return failed(reply.error());
+        return failure_of(reply.error());
     }
     Arena arena;
     const auto body = json::Value::parse(reply->body, arena, ErrorSource::upstream);
     if (!body || !(**body)["warnings"].is_array()) {
-        return failed(refusal_text(*reply));
+        return failure_of(refusal_text(*reply));
     }
     const json::Value& report = **body;
     const bool is_ok = report["ok"].is_true();
@@ -201,7 +195,7 @@ CommandOutput ask_reload(const CommandLine& line, const config::Environment& env
     append_diagnostics(output.standard_error, "warning: ", report["warnings"], arena);
     for (const json::Value& key : report["restart_needed"]) {
         output.standard_error +=
-            fmt::format("{}: takes effect after a restart only\n", text_of(key, arena));
+            fmt::format("{}: takes effect after a restart only\n", shown_text(key, arena));
     }
     if (is_ok) {
         output.standard_output = "the configuration was loaded anew\n";

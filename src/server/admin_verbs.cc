@@ -24,6 +24,7 @@
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
+#include "server/client_options.h"
 
 namespace sluice::server {
 
@@ -369,31 +370,26 @@ CommandOutput run_verb(std::string_view noun,
                        const config::Environment& environment) {
     auto request = parse_verb(noun, line.own_arguments);
     if (!request) {
-        return {kExitUsage, "", fmt::format("sluice: {}\n", request.error())};
+        return misuse_of(request.error());
     }
     if (request->wants_help) {
         return {kExitOk, std::string(kHelp) + "\nOPTIONS\n" + std::string(kAdminOptionsHelp), ""};
     }
-    CommandLine whom = line;
-    if (!request->config_file.empty()) {
-        whom.config_file = request->config_file;
-    }
-    whom.admin_address = request->admin_address;
+    const CommandLine whom = asking(line, request->admin_address, request->config_file);
     const auto reply =
         ask_gateway(whom, environment, request->method, request->path, request->body);
     if (!reply) {
-        return {kExitFailure, "", fmt::format("sluice: {}\n", reply.error())};
+        return failure_of(reply.error());
     }
     constexpr uint16_t kFirstRefusal = 300;
     if (reply->status >= kFirstRefusal) {
-        return {kExitFailure, "", fmt::format("sluice: {}\n", refusal_text(*reply))};
+        return failure_of(refusal_text(*reply));
     }
     if (request->json) {
         return {kExitOk, reply->body + '\n', ""};
     }
     const auto table = verb_table(*request, reply->body);
-    return table ? CommandOutput{kExitOk, *table, ""}
-                 : CommandOutput{kExitFailure, "", fmt::format("sluice: {}\n", table.error())};
+    return table ? CommandOutput{kExitOk, *table, ""} : failure_of(table.error());
 }
 
 }  // namespace sluice::server

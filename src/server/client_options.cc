@@ -18,7 +18,9 @@
 
 namespace sluice::server {
 
-CommandLine ClientOptions::whom(const CommandLine& line) const {
+CommandLine asking(const CommandLine& line,
+                   std::string_view admin_address,
+                   std::string_view config_file) {
     CommandLine asked = line;
     asked.admin_address = admin_address;
     if (!config_file.empty()) {

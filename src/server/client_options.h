@@ -19,10 +19,12 @@ struct ClientOptions {
     std::string config_file;
     bool json = false;
     bool wants_help = false;
-
-    // The same command line, asking whom these name.
-    CommandLine whom(const CommandLine& line) const;
 };
+
+// The same command line, asking whom these name; no file is that of the line.
+CommandLine asking(const CommandLine& line,
+                   std::string_view admin_address,
+                   std::string_view config_file);
 
 // Either takes a value or is one.
 struct OwnOption {

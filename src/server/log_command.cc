@@ -124,8 +124,9 @@ CommandOutput run_log(const CommandLine& line, const config::Environment& enviro
     if (request->client.wants_help) {
         return {kExitOk, std::string(kHelp) + std::string(kAdminOptionsHelp), ""};
     }
-    const auto reply = ask_gateway(request->client.whom(line), environment, request->method,
-                                   "/v1/log", request->body);
+    const auto reply =
+        ask_gateway(asking(line, request->client.admin_address, request->client.config_file),
+                    environment, request->method, "/v1/log", request->body);
     if (!reply) {
         return failure_of(reply.error());
     }

@@ -31,6 +31,7 @@
 #include "server/admin_client.h"
 #include "server/admin_commands.h"
 #include "server/cli.h"
+#include "server/client_options.h"
 #include "server/text_table.h"
 
 namespace sluice::server {
@@ -300,27 +301,23 @@ void append_target(std::string& table, const json::Value& target, Arena& arena) 
                    last_error_of(target, arena));
 }
 
-CommandOutput failed(std::string_view reason) {
-    return {kExitFailure, "", fmt::format("sluice: {}\n", reason)};
-}
-
 CommandOutput ask_once(const TargetsRequest& request,
                        const CommandLine& whom,
                        const config::Environment& environment) {
     const auto reply = ask_gateway(whom, environment, request.method, request.path, request.body);
     if (!reply) {
-        return failed(reply.error());
+        return failure_of(reply.error());
     }
     constexpr uint16_t kOk = 200;
     constexpr uint16_t kCreated = 201;
     if (reply->status != kOk && reply->status != kCreated) {
-        return failed(refusal_text(*reply));
+        return failure_of(refusal_text(*reply));
     }
     if (request.json) {
         return {kExitOk, reply->body + '\n', ""};
     }
     const auto table = targets_table(reply->body);
-    return table ? CommandOutput{kExitOk, *table, ""} : failed(table.error());
+    return table ? CommandOutput{kExitOk, *table, ""} : failure_of(table.error());
 }
 
 }  // namespace
@@ -370,16 +367,12 @@ std::expected<std::string, std::string> targets_table(std::string_view json) {
 CommandOutput run_targets(const CommandLine& line, const config::Environment& environment) {
     const auto request = parse_targets(line.own_arguments);
     if (!request) {
-        return {kExitUsage, "", fmt::format("sluice: {}\n", request.error())};
+        return misuse_of(request.error());
     }
     if (request->wants_help) {
         return {kExitOk, std::string(kHelp) + std::string(kAdminOptionsHelp), ""};
     }
-    CommandLine whom = line;
-    whom.admin_address = request->admin_address;
-    if (!request->config_file.empty()) {
-        whom.config_file = request->config_file;
-    }
+    const CommandLine whom = asking(line, request->admin_address, request->config_file);
     CommandOutput output = ask_once(*request, whom, environment);
     const bool is_terminal = ::isatty(STDOUT_FILENO) != 0;
     while (request->watch && output.exit_code == kExitOk) {

@@ -112,8 +112,9 @@ bool Terminal::show(const std::vector<std::string>& lines) {
     std::string text(is_clear_ ? kHome : kClear);
     is_clear_ = true;
     for (const std::string& line : lines) {
-        text += line;
+        // First, as behind a full line it would erase the last character.
         text += kRestOfLine;
+        text += line;
         text += "\r\n";
     }
     text += kRestOfScreen;
@@ -125,7 +126,8 @@ std::optional<char> Terminal::wait_for_key(Duration time) {
     std::array<pollfd, 2> watched = {
         {{.fd = size_changes_, .events = POLLIN, .revents = 0},
          {.fd = has_keys_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
-    const auto time_ms = static_cast<int>(std::max<int64_t>(time.us() / 1'000, 0));
+    // Rounded up, or the last part of a millisecond would be waited for again and again.
+    const auto time_ms = static_cast<int>(std::max<int64_t>((time.us() + 999) / 1'000, 0));
     if (::poll(watched.data(), watched.size(), time_ms) <= 0) {
         return std::nullopt;
     }

@@ -19,6 +19,24 @@ namespace {
 
 constexpr std::string_view kGap = "  ";
 
+// How many bytes the control character at the front has; 0 for anything else. Terminals obey those
+// of C1 in UTF-8 as well, and the marks that turn the direction of writing make a name look like
+// another one.
+size_t control_bytes(std::string_view text) {
+    const auto byte = [text](size_t at) {
+        return at < text.size() ? static_cast<uint8_t>(text[at]) : uint8_t{0};
+    };
+    if (byte(0) < 0x20 || byte(0) == 0x7f) {
+        return 1;
+    }
+    if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) {
+        return 2;
+    }
+    const bool is_embedding = byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE;
+    const bool is_isolate = byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9;
+    return byte(0) == 0xE2 && (is_embedding || is_isolate) ? 3 : 0;
+}
+
 }  // namespace
 
 size_t width(std::string_view text) {
@@ -50,9 +68,13 @@ std::string table_of(std::span<const Row> rows) {
 
 std::string shown_text(const json::Value& value, Arena& arena) {
     std::string text(json::unescape(value.text().raw, arena).value_or(value.text().raw));
-    std::ranges::replace_if(
-        text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, '?');
-    return text;
+    std::string shown;
+    for (size_t at = 0; at < text.size();) {
+        const size_t length = control_bytes(std::string_view(text).substr(at));
+        shown += length == 0 ? text[at] : '?';
+        at += std::max<size_t>(length, 1);
+    }
+    return shown;
 }
 
 }  // namespace sluice::server

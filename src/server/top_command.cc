@@ -100,7 +100,8 @@ public:
     Watcher(const TopRequest& request,
             const CommandLine& line,
             const config::Environment& environment)
-        : whom_(request.client.whom(line)), environment_(environment) {}
+        : whom_(asking(line, request.client.admin_address, request.client.config_file)),
+          environment_(environment) {}
 
     // The figures since the last time. The error is the reason, for a person.
     std::expected<TopFigures, std::string> look() {
@@ -192,15 +193,13 @@ public:
         Terminal terminal;
         Instant due = clock_now() + interval_;
         while (draw(terminal)) {
-            const Instant now = clock_now();
-            if (now >= due) {
-                take(watcher_.look());
-                due = clock_now() + interval_;
-                continue;
-            }
-            const std::optional<char> key = terminal.wait_for_key(due - now);
+            const std::optional<char> key = terminal.wait_for_key(due - clock_now());
             if (key && !obey(*key)) {
                 return {};
+            }
+            if (clock_now() >= due) {
+                take(watcher_.look());
+                due = clock_now() + interval_;
             }
         }
         return {kExitFailure, "", ""};

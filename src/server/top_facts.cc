@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
@@ -119,13 +120,15 @@ public:
     }
 
     std::vector<TopRow> targets() const {
+        using PoolAndName = std::pair<std::string_view, std::string_view>;
+        std::map<PoolAndName, const TopTarget*> known;
+        for (const TopTarget& target : before_.targets) {
+            known.emplace(PoolAndName(target.pool, target.name), &target);
+        }
         std::vector<TopRow> rows;
         for (const TopTarget& target : now_.targets) {
-            const auto is_same = [&target](const TopTarget& other) {
-                return other.pool == target.pool && other.name == target.name;
-            };
-            const auto found = std::ranges::find_if(before_.targets, is_same);
-            const TopTarget before = found == before_.targets.end() ? TopTarget() : *found;
+            const auto found = known.find(PoolAndName(target.pool, target.name));
+            const TopTarget before = found == known.end() ? TopTarget() : *found->second;
             TopRow row;
             row.name = target.name;
             row.pool = target.pool;
