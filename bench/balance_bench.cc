@@ -145,19 +145,21 @@ void select_of_strangers(benchmark::State& state) {
     report(state, before);
 }
 
+void serve_one(const Pool& pool, Prng& prng, Instant& now) {
+    Selection selection = pool.select({.prompt_tokens = 2'000, .output_tokens = 200}, now, prng);
+    now = now + Duration::microseconds(10);
+    selection.charge.on_first_token(now + Duration::milliseconds(300));
+    selection.charge.finish({.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
+                            now + Duration::milliseconds(500));
+}
+
 void whole_request(benchmark::State& state) {
     const auto pool = make_pool(Strategy::latency_weighted, 16);
     Prng prng(3);
     Instant now = kStart + Duration::seconds(1);
     const uint64_t before = allocation_count();
     for (auto _ : state) {
-        Selection selection =
-            pool->select({.prompt_tokens = 2'000, .output_tokens = 200}, now, prng);
-        now = now + Duration::microseconds(10);
-        selection.charge.on_first_token(now + Duration::milliseconds(300));
-        selection.charge.finish(
-            {.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
-            now + Duration::milliseconds(500));
+        serve_one(*pool, prng, now);
     }
     report(state, before);
 }
@@ -170,13 +172,7 @@ void whole_request_beside_a_queue(benchmark::State& state) {
     const uint64_t before = allocation_count();
     for (auto _ : state) {
         bool is_waited_for = pool->state().room.has_waiting();
-        Selection selection =
-            pool->select({.prompt_tokens = 2'000, .output_tokens = 200}, now, prng);
-        now = now + Duration::microseconds(10);
-        selection.charge.on_first_token(now + Duration::milliseconds(300));
-        selection.charge.finish(
-            {.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
-            now + Duration::milliseconds(500));
+        serve_one(*pool, prng, now);
         is_waited_for |= pool->state().room.has_waiting();
         benchmark::DoNotOptimize(is_waited_for);
     }

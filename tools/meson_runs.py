@@ -194,7 +194,7 @@ def build_politely(name, wanted):
     try:
         path = folder(name)
         ninja(path, targets_of(path, tests_of(path, wanted)), politely=True)
-    except RuntimeError:
+    except (RuntimeError, OSError, ValueError):
         pass
 
 

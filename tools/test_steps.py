@@ -101,6 +101,10 @@ class BuildsAhead:
             if name in steps and name not in self.builds:
                 self.builds[name] = self.worker.submit(meson_runs.build_politely, name, wanted)
 
+    def end(self):
+        """Nothing more is begun; or an interrupted run would go on building."""
+        self.worker.shutdown(wait=False, cancel_futures=True)
+
     def wait_for(self, name):
         if name in self.builds:
             self.builds[name].result()
@@ -197,21 +201,9 @@ def chosen(options):
     return [s for s in STEPS if s[0] != ONLY_QUICK]
 
 
-def main():
-    parser = argparse.ArgumentParser(prog='tools/test', description=__doc__)
-    parser.add_argument('--quick', action='store_true',
-                        help='lints, unit, simulation and integration tests with clang only')
-    parser.add_argument('--only', action='append', metavar='NAME',
-                        help='only this step, or all whose name begins with it (repeatable)')
-    parser.add_argument('--list', action='store_true', help='print the names of the steps')
-    options = parser.parse_args()
-    if options.list:
-        print('\n'.join(name for name, _, _ in STEPS))
-        return 0
-    BUILD.mkdir(exist_ok=True)
+def run_steps(steps):
     total, start = Counts(), time.monotonic()
     failed_steps = []
-    steps = chosen(options)
     for name, _, action in steps:
         print(f'== {name}', flush=True)
         if name == FIRST_IDLE:
@@ -229,6 +221,24 @@ def main():
     print(f'{time.monotonic() - start:.0f} s in all')
     print(total)
     return 1 if total.failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='tools/test', description=__doc__)
+    parser.add_argument('--quick', action='store_true',
+                        help='lints, unit, simulation and integration tests with clang only')
+    parser.add_argument('--only', action='append', metavar='NAME',
+                        help='only this step, or all whose name begins with it (repeatable)')
+    parser.add_argument('--list', action='store_true', help='print the names of the steps')
+    options = parser.parse_args()
+    if options.list:
+        print('\n'.join(name for name, _, _ in STEPS))
+        return 0
+    BUILD.mkdir(exist_ok=True)
+    try:
+        return run_steps(chosen(options))
+    finally:
+        AHEAD.end()
 
 
 if __name__ == '__main__':

@@ -60,11 +60,7 @@ void describe_servers(CommandLine& line, ServeOptions& options) {
                 "The same. The first line of the output names all addresses in their order.");
     line.option("--shards", "N", &options.shards, "Threads; the workers are dealt out to them.");
     line.option("--models", "NAMES", Custom{[&](std::string_view text) {
-                    options.models.clear();
-                    while (const std::optional<std::string_view> name = next_list_element(text)) {
-                        options.models.emplace_back(*name);
-                    }
-                    return std::string(options.models.empty() ? "a list of names" : "");
+                    return llm_kit::read_names(text, options.models);
                 }},
                 "What /v1/models lists; any other name is answered all the same. Default: "
                 "sluice-simulated.");

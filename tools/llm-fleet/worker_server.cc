@@ -42,7 +42,6 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
-constexpr int64_t kModelsCreatedS = 1'735'689'600;
 constexpr uint16_t kOk = 200;
 constexpr uint16_t kBadRequest = 400;
 constexpr uint16_t kNotFound = 404;
@@ -212,7 +211,7 @@ coro::Task<void> WorkerServer::answer_other(http::ServerExchange& exchange) {
     std::string text;
     counters_.questions.add();
     if (path == "/v1/models") {
-        providers::append_simulated_models(text, options_.models, kModelsCreatedS);
+        providers::append_simulated_models(text, options_.models, llm_kit::kCreatedS);
         co_await answer_text(exchange, kOk, kJson, std::move(text));
     } else if (path == "/health" || path == "/healthz") {
         co_await answer_text(exchange, kOk, "text/plain", std::move(text));

@@ -19,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "base/time.h"
 
 namespace sluice::llm_kit {
@@ -79,6 +80,14 @@ bool parse_number(std::string_view text, double& number) {
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     return error == std::errc() && stop == end && std::isfinite(number) && number >= 0;
+}
+
+std::string read_names(std::string_view text, std::vector<std::string>& names) {
+    names.clear();
+    while (const std::optional<std::string_view> name = next_list_element(text)) {
+        names.emplace_back(*name);
+    }
+    return names.empty() ? "a list of names" : "";
 }
 
 bool parse_bytes(std::string_view text, uint64_t& count) {

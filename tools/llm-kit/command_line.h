@@ -95,5 +95,7 @@ private:
 // 0 or more, with a fraction if wanted; nothing else around it.
 bool parse_number(std::string_view text, double& number);
 bool parse_bytes(std::string_view text, uint64_t& count);
+// "a,b"; returns what was expected where there is no name, as a Custom option does.
+std::string read_names(std::string_view text, std::vector<std::string>& names);
 
 }  // namespace sluice::llm_kit

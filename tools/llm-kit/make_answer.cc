@@ -34,8 +34,6 @@ using providers::SimulatedPace;
 using providers::SimulatedRequest;
 using providers::SimulatedSettings;
 
-// The first second of 2025: the same for everybody, for ever.
-constexpr int64_t kCreatedS = 1'735'689'600;
 constexpr std::string_view kStampComment = ": t=";
 constexpr std::string_view kFillComment = ": ";
 

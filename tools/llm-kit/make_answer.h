@@ -18,6 +18,8 @@ namespace sluice::llm_kit {
 // Of a larger body only the first part is looked at, and less carefully (llm-kit/request_scan.h):
 // the mock must not spend on a prompt of a megabyte what a gateway spends on it.
 inline constexpr size_t kInspectedBytesMax = 65536;
+// When everything was made: the first second of 2025, the same for everybody, for ever.
+inline constexpr int64_t kCreatedS = 1'735'689'600;
 
 struct AnswerOptions {
     uint32_t tokens = 64;  // Where the request sets no limit.

@@ -41,7 +41,6 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
-constexpr int64_t kModelsCreatedS = 1'735'689'600;
 constexpr uint16_t kOk = 200;
 constexpr uint16_t kBadRequest = 400;
 constexpr uint16_t kNotFound = 404;
@@ -257,12 +256,12 @@ std::string MockServer::models_json(std::string_view path) const {
     const auto& models = context_.options.models;
     std::string json;
     if (path == "/v1/models") {
-        providers::append_simulated_models(json, models, kModelsCreatedS);
+        providers::append_simulated_models(json, models, llm_kit::kCreatedS);
         return json;
     }
     const std::string_view name = path.substr(std::string_view("/v1/models/").size());
     if (std::find(models.begin(), models.end(), name) != models.end()) {
-        providers::append_simulated_model(json, name, kModelsCreatedS);
+        providers::append_simulated_model(json, name, llm_kit::kCreatedS);
     }
     return json;
 }

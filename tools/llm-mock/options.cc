@@ -132,11 +132,7 @@ void describe_answers(CommandLine& line, MockOptions& options) {
                 "Fills shorter events up to this size with a comment line.");
     line.option("--stamps", "", &options.stamps, "As x-mock-stamp: 1 on every request.");
     line.option("--models", "NAMES", Custom{[&](std::string_view text) {
-                    options.models.clear();
-                    while (const std::optional<std::string_view> name = next_list_element(text)) {
-                        options.models.emplace_back(*name);
-                    }
-                    return std::string(options.models.empty() ? "a list of names" : "");
+                    return llm_kit::read_names(text, options.models);
                 }},
                 "What /v1/models lists; any other name is answered all the same. Default: "
                 "sluice-simulated.");
