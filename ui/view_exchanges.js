@@ -51,7 +51,8 @@ function pairsOf(e) {
     ['Connection', e.attempts > 0 ? (e.reused ? 'reused' : 'new') : null],
     ['Upstream status', e.upstream_status || null],
     ['Cached tokens', e.tokens?.cached || null], ['Reasoning', e.tokens?.reasoning || null],
-    ['Refused by', e.refusal], ['Error', error], ['Because', e.error?.detail],
+    ['Refused by', e.refusal], ['Refused in the queue', e.queue_refusal?.replace('_', ' ')],
+    ['Error', error], ['Because', e.error?.detail],
   ].filter(([, value]) => value !== null && value !== undefined && value !== '');
 }
 

@@ -6,8 +6,9 @@ import * as format from './format.js';
 export const PHASES = [
   ['receive', 'Receive'],
   ['gateway', 'Own work'],
+  ['queue', 'Queue of the pool'],
   ['retried', 'Earlier attempts'],
-  ['connect', 'Connect or queue'],
+  ['connect', 'Wait for a connection'],
   ['wait', 'Wait for the upstream'],
   ['token', 'First event'],
   ['stream', 'Answer'],
@@ -28,14 +29,19 @@ export function phasesOf(exchange) {
   if (o.received === null) {
     return found;
   }
+  const workAndQueue = (until) => {
+    const from = Math.max(until - exchange.queued_ms, o.received);
+    add('gateway', o.received, from);
+    add('queue', from, until);
+  };
   if (o.lease_begun === null) {
-    add('gateway', o.received, o.responded ?? end);
+    workAndQueue(o.responded ?? end);
     add('stream', o.responded, end);
     return found;
   }
-  const own = Math.max(o.lease_begun - (exchange.retried_ms ?? 0), o.received);
-  add('gateway', o.received, own);
-  add('retried', own, o.lease_begun);
+  const first = Math.max(o.lease_begun - exchange.retried_ms, o.received);
+  workAndQueue(first);
+  add('retried', first, o.lease_begun);
   add('connect', o.lease_begun, o.leased ?? end);
   add('gateway', o.leased, o.sent, 'Send the request');
   add('wait', o.sent, o.first_byte ?? end);

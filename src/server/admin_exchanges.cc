@@ -109,6 +109,7 @@ private:
         number("response_bytes", exchange.response_bytes);
         number("events", exchange.events);
         text("refusal", exchange.refusal.view());
+        text("queue_refusal", pipeline::queue_refusal_name(exchange.queue_refusal));
         writer_.key("error");
         if (!is_broken) {
             writer_.null();
@@ -161,6 +162,7 @@ private:
         milliseconds("first_event", offsets.first_event);
         milliseconds("ended", offsets.ended);
         writer_.end_object();
+        milliseconds("queued_ms", exchange.queued_us);
         milliseconds("retried_ms", exchange.retried_us);
     }
 

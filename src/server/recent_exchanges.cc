@@ -49,6 +49,7 @@ void keep_times(RecentExchange& to, const ExchangeRecord& record) {
                   .responded = offset(began, record.responded),
                   .first_event = offset(began, record.first_event),
                   .ended = offset(began, record.ended)};
+    to.queued_us = record.queue_wait.us();
     to.retried_us = record.retried.us();
 }
 
@@ -67,6 +68,7 @@ void keep_numbers(RecentExchange& to, const ExchangeRecord& record) {
     to.connection_reused = record.connection_reused;
     to.cache = record.cache;
     to.hedge = record.hedge;
+    to.queue_refusal = record.queue_refusal;
     to.ended_in = record.ended_in;
     to.error = record.error.kind;
     to.error_source = record.error.source;

@@ -73,9 +73,10 @@ test('a new start, a long pause and a hasty poll make no point', () => {
 
 const OFFSETS = {received: 1, lease_begun: 12, leased: 15, sent: 16, first_byte: 40,
   responded: 41, first_event: 45, ended: 90};
+const NONE = Object.fromEntries(Object.keys(OFFSETS).map((name) => [name, null]));
 
 test('phases follow each other from the first byte to the last', () => {
-  const phases = phasesOf({offsets_ms: OFFSETS, retried_ms: 8});
+  const phases = phasesOf({offsets_ms: OFFSETS, queued_ms: 0, retried_ms: 8});
   assert.deepStrictEqual(phases.map((p) => p.name),
     ['receive', 'gateway', 'retried', 'connect', 'gateway', 'wait', 'token', 'stream']);
   phases.forEach((phase, i) => assert.strictEqual(phase.from, i > 0 ? phases[i - 1].to : 0));
@@ -83,10 +84,20 @@ test('phases follow each other from the first byte to the last', () => {
   assert.strictEqual(phases[2].to - phases[2].from, 8);
 });
 
+const spans = (exchange) => phasesOf({queued_ms: 0, retried_ms: 0, ...exchange})
+  .map((p) => [p.name, p.from, p.to]);
+
+test('the queue of a pool comes before the first attempt', () => {
+  assert.deepStrictEqual(spans({offsets_ms: OFFSETS, queued_ms: 2, retried_ms: 8}).slice(0, 5),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 4], ['retried', 4, 12],
+      ['connect', 12, 15]]);
+  const refused = {...NONE, received: 1, responded: 60, ended: 61};
+  assert.deepStrictEqual(spans({offsets_ms: refused, queued_ms: 58}),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 60], ['stream', 60, 61]]);
+});
+
 test('phases that did not happen are left out', () => {
-  const none = Object.fromEntries(Object.keys(OFFSETS).map((name) => [name, null]));
-  const names = (offsets) => phasesOf({offsets_ms: {...none, ...offsets}, retried_ms: 0})
-    .map((p) => p.name);
+  const names = (offsets) => spans({offsets_ms: {...NONE, ...offsets}}).map(([name]) => name);
   assert.deepStrictEqual(names({}), []);
   assert.deepStrictEqual(names({ended: 5}), ['receive']);
   assert.deepStrictEqual(names({received: 1, responded: 2, ended: 5}),

@@ -165,6 +165,17 @@ TEST_F(AdminExchanges, TellTimesFromTheFirstByteOn) {
     EXPECT_EQ(exchange["shard"].integer(), 1);
 }
 
+TEST_F(AdminExchanges, TellOfTheQueue) {
+    pipeline::ExchangeRecord late = usual("req_1");
+    late.is_queued = true;
+    late.queue_wait = Duration::microseconds(2'500);
+    EXPECT_THAT(tell(late), HasSubstr(R"("queued_ms":2.5,)"));
+    EXPECT_THAT(tell(late), HasSubstr(R"("queue_refusal":null,)"));
+    late.queue_refusal = pipeline::QueueRefusal::pushed_out;
+    EXPECT_THAT(tell(late), HasSubstr(R"("queue_refusal":"pushed_out",)"));
+    expect_as_described({.body = tell(late)}, Method::get, "/v1/exchanges", 200);
+}
+
 TEST_F(AdminExchanges, LeaveOutWhatDidNotHappen) {
     pipeline::ExchangeRecord refused;
     refused.status = 400;
@@ -173,6 +184,7 @@ TEST_F(AdminExchanges, LeaveOutWhatDidNotHappen) {
     EXPECT_THAT(body, HasSubstr(R"("first_byte":null)"));
     EXPECT_THAT(body, HasSubstr(R"("tokens":null,"cost_usd":null)"));
     EXPECT_THAT(body, HasSubstr(R"("model":null)"));
+    EXPECT_THAT(body, HasSubstr(R"("queued_ms":0,)"));
     EXPECT_THAT(body, HasSubstr(R"("error":{"kind":"invalid_json","source":"client")"));
 }
 
