@@ -96,6 +96,25 @@ test('the queue of a pool comes before the first attempt', () => {
     [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 60], ['stream', 60, 61]]);
 });
 
+test('a simulator is asked without a connection', () => {
+  const simulated = {...NONE, received: 1, sent: 3, first_byte: 50, responded: 50, ended: 99};
+  assert.deepStrictEqual(spans({offsets_ms: {...simulated, first_event: 51}, queued_ms: 1}),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 3], ['wait', 3, 50], ['token', 50, 51],
+      ['stream', 51, 99]]);
+  // After another target, of which the begin of the last attempt is left.
+  const after = {...simulated, lease_begun: 12, sent: 30};
+  assert.deepStrictEqual(spans({offsets_ms: after, retried_ms: 8}),
+    [['receive', 0, 1], ['gateway', 1, 4], ['retried', 4, 30], ['wait', 30, 50],
+      ['stream', 50, 99]]);
+});
+
+test('who joins the call of another one waits for it', () => {
+  const cached = {...NONE, received: 1, responded: 40, ended: 42};
+  const phases = (cache) => spans({cache, offsets_ms: cached}).map(([name]) => name);
+  assert.deepStrictEqual(phases('join'), ['receive', 'wait', 'stream']);
+  assert.deepStrictEqual(phases('hit'), ['receive', 'gateway', 'stream']);
+});
+
 test('phases that did not happen are left out', () => {
   const names = (offsets) => spans({offsets_ms: {...NONE, ...offsets}}).map(([name]) => name);
   assert.deepStrictEqual(names({}), []);
