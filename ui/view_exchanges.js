@@ -70,6 +70,9 @@ function matches(exchange, words) {
   return words.every((word) => text.includes(word));
 }
 
+// Its request id is the client's choice, and its number begins anew with the process.
+export const keyOf = (e) => `${e.shard} ${e.number} ${e.started_at}`;
+
 export const exchangesView = {
   title: 'Exchanges',
   subtitle: 'The last ones that ended, phase by phase; never their content',
@@ -96,7 +99,7 @@ export const exchangesView = {
     };
     const table = new Table({caption: 'The last exchanges', kind: 'exchanges', detail: makeDetail,
       onClosed: () => view.update(),
-      key: (e) => `${e.shard} ${e.request_id} ${e.started_at}`,
+      key: keyOf,
       nothing: ['No exchange to show', 'Each appears here when it has ended. Those that are kept ' +
         'are as many as admin.recent_exchanges_max says.'],
       columns: [

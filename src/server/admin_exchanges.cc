@@ -97,6 +97,7 @@ private:
         writer_.key("stream").boolean(exchange.is_stream);
         number("request_bytes", exchange.request_bytes);
         number("shard", exchange.shard);
+        number("number", exchange.number);
     }
     void write_outcome(const RecentExchange& exchange) {
         const bool is_broken = exchange.error != ErrorKind::none;

@@ -132,6 +132,15 @@ class ExchangesTest(AdminCase):
         self.assertEqual(self.refusal("GET", "/v1/exchanges?limit=1001"),
                          (400, "invalid_parameter"))
 
+    def test_have_a_number_where_clients_choose_one_id_again(self):
+        self.start()
+        for _ in range(4):
+            self.chat_as("mine")
+        support.wait_until(lambda: self.ids() == ["mine"] * 4, "they are not told")
+        exchanges = self.get("/v1/exchanges")["exchanges"]
+        self.assertEqual([(e["shard"], e["number"]) for e in exchanges],
+                         [(0, number) for number in (4, 3, 2, 1)])
+
     def test_have_their_phases_and_nothing_that_is_secret(self):
         self.start()
         self.chat_as("one")

@@ -7,6 +7,7 @@ import * as format from './ui/format.js';
 import {Live, quantile} from './ui/live.js';
 import {Poller} from './ui/poller.js';
 import {nearest, niceScale} from './ui/scale.js';
+import {keyOf} from './ui/view_exchanges.js';
 import {phasesOf} from './ui/waterfall.js';
 
 const EMPTY = {count: 0, sum_seconds: 0, buckets: []};
@@ -123,6 +124,14 @@ test('phases that did not happen are left out', () => {
     ['receive', 'gateway', 'stream']);
   assert.deepStrictEqual(names({received: 1, lease_begun: 1, leased: 1, sent: 1, ended: 5}),
     ['receive', 'wait']);
+});
+
+test('exchanges of one request id and one instant are told apart', () => {
+  const exchange = {request_id: 'mine', started_at: '2026-11-29T09:19:04.569Z', shard: 0, number: 7};
+  const others = [{...exchange, number: 8}, {...exchange, shard: 1},
+    {...exchange, started_at: '2026-11-29T09:19:05.569Z'}];
+  assert.strictEqual(new Set([exchange, ...others].map(keyOf)).size, 4);
+  assert.strictEqual(keyOf({...exchange}), keyOf(exchange));
 });
 
 test('axes end at round values', () => {

@@ -163,6 +163,7 @@ TEST_F(AdminExchanges, TellTimesFromTheFirstByteOn) {
     EXPECT_EQ(exchange["cost_usd"].number(), 0.0000015);
     EXPECT_EQ(exchange["tokens"]["completion"].integer(), 2);
     EXPECT_EQ(exchange["shard"].integer(), 1);
+    EXPECT_EQ(exchange["number"].integer(), 1);
 }
 
 TEST_F(AdminExchanges, TellOfTheQueue) {
