@@ -10,6 +10,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -103,6 +105,10 @@ struct RecentExchange {
     ErrorKind error = ErrorKind::none;
     ErrorSource error_source = ErrorSource::gateway;
 };
+
+// The newest first, of all shards that have told theirs; they stay in `parts`.
+std::vector<const RecentExchange*> newest_of(
+    std::span<const std::optional<std::vector<RecentExchange>>> parts, size_t count);
 
 class RecentExchanges {
 public:

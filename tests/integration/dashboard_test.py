@@ -132,6 +132,23 @@ class ExchangesTest(AdminCase):
         self.assertEqual(self.refusal("GET", "/v1/exchanges?limit=1001"),
                          (400, "invalid_parameter"))
 
+    def test_are_the_newest_of_all_shards(self):
+        config = support.config_for(self.upstream.port, more='[admin]\nlisten = "127.0.0.1:0"\n')
+        self.gateway = support.Gateway(config.replace("shards = 1", "shards = 2"))
+        names = []
+        shards = set()
+        # The kernel gives each new connection to one of them.
+        while len(names) < 6 or len(shards) < 2:
+            self.assertLess(len(names), 64, "one shard has had every connection")
+            names.append(f"request-{len(names)}")
+            self.chat_as(names[-1])
+            support.wait_until(lambda: self.ids("?limit=1") == names[-1:], "it is not told")
+            shards = {e["shard"] for e in self.get("/v1/exchanges")["exchanges"]}
+        answer = self.get("/v1/exchanges")
+        self.assertEqual(answer["complete"], True)
+        self.assertEqual([e["request_id"] for e in answer["exchanges"]], names[::-1])
+        self.assertEqual(self.ids("?limit=3"), names[:-4:-1])
+
     def test_have_a_number_where_clients_choose_one_id_again(self):
         self.start()
         for _ in range(4):
