@@ -9,6 +9,7 @@ import {chromium} from 'playwright-core';
 const {ADMIN_URL, GATEWAY_URL, TEST_ADMIN_TOKEN, TEST_CLIENT_KEY} = process.env;
 const {CHROMIUM, ARTEFACTS, OPEN_ADMIN_URL} = process.env;
 const PATIENCE_MS = 20000;
+const MARKUP = '<img src=x onerror=alert(1)>';
 
 let browser = null;
 let page = null;
@@ -61,6 +62,11 @@ async function chat(key, {model = 'm', fields = {}} = {}) {
     body: JSON.stringify({model, messages: [{role: 'user', content: 'Hi'}]})});
   await response.text();
   return response.status;
+}
+
+// The views have no picture of their own.
+async function expectNoMarkup() {
+  assert.strictEqual(await page.locator('main img').count(), 0);
 }
 
 async function show(name) {
@@ -138,6 +144,19 @@ step('tells exchanges apart that have one request id', async () => {
   await page.getByLabel('Show only exchanges with these words').fill('of-my-choice');
   await page.getByText(/^20 of the last \d+$/).waitFor();
   assert.strictEqual(await page.locator('table.exchanges tbody tr').count(), 20);
+  expectNoErrors();
+});
+
+step('shows what clients send as text', async () => {
+  assert.strictEqual(await chat(TEST_CLIENT_KEY, {model: MARKUP}), 200);
+  await page.getByLabel('Show only exchanges with these words').fill('onerror');
+  await page.getByRole('cell', {name: MARKUP, exact: true}).waitFor();
+  await page.getByRole('button', {name: 'Details'}).click();
+  await page.locator('tr.detail').getByText(MARKUP, {exact: true}).waitFor();
+  await expectNoMarkup();
+  await show('Usage');
+  await page.getByText(MARKUP, {exact: true}).first().waitFor();
+  await expectNoMarkup();
   expectNoErrors();
 });
 
