@@ -51,7 +51,8 @@ function pairsOf(e) {
     ['Connection', e.attempts > 0 ? (e.reused ? 'reused' : 'new') : null],
     ['Upstream status', e.upstream_status || null],
     ['Cached tokens', e.tokens?.cached || null], ['Reasoning', e.tokens?.reasoning || null],
-    ['Refused by', e.refusal], ['Error', error], ['Because', e.error?.detail],
+    ['Refused by', e.refusal], ['Refused in the queue', e.queue_refusal?.replace('_', ' ')],
+    ['Error', error], ['Because', e.error?.detail],
   ].filter(([, value]) => value !== null && value !== undefined && value !== '');
 }
 
@@ -68,6 +69,9 @@ function matches(exchange, words) {
     exchange.status, exchange.error?.kind, exchange.cache].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
+
+// Its request id is the client's choice, and its number begins anew with the process.
+export const keyOf = (e) => `${e.shard} ${e.number} ${e.started_at}`;
 
 export const exchangesView = {
   title: 'Exchanges',
@@ -95,7 +99,7 @@ export const exchangesView = {
     };
     const table = new Table({caption: 'The last exchanges', kind: 'exchanges', detail: makeDetail,
       onClosed: () => view.update(),
-      key: (e) => `${e.shard} ${e.request_id} ${e.started_at}`,
+      key: keyOf,
       nothing: ['No exchange to show', 'Each appears here when it has ended. Those that are kept ' +
         'are as many as admin.recent_exchanges_max says.'],
       columns: [

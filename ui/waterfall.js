@@ -6,8 +6,9 @@ import * as format from './format.js';
 export const PHASES = [
   ['receive', 'Receive'],
   ['gateway', 'Own work'],
+  ['queue', 'Queue of the pool'],
   ['retried', 'Earlier attempts'],
-  ['connect', 'Connect or queue'],
+  ['connect', 'Wait for a connection'],
   ['wait', 'Wait for the upstream'],
   ['token', 'First event'],
   ['stream', 'Answer'],
@@ -28,15 +29,26 @@ export function phasesOf(exchange) {
   if (o.received === null) {
     return found;
   }
-  if (o.lease_begun === null) {
-    add('gateway', o.received, o.responded ?? end);
+  const addWorkAndQueue = (until) => {
+    const from = Math.max(until - exchange.queued_ms, o.received);
+    // What joined the call of another one had nothing to do itself.
+    add(exchange.cache === 'join' ? 'wait' : 'gateway', o.received, from);
+    add('queue', from, until);
+  };
+  // A simulator takes no connection: where it was asked, one is of an attempt before.
+  const isSimulated = o.sent !== null && o.leased === null;
+  const asked = isSimulated ? o.sent : o.lease_begun;
+  if (asked === null) {
+    addWorkAndQueue(o.responded ?? end);
     add('stream', o.responded, end);
     return found;
   }
-  const own = Math.max(o.lease_begun - (exchange.retried_ms ?? 0), o.received);
-  add('gateway', o.received, own);
-  add('retried', own, o.lease_begun);
-  add('connect', o.lease_begun, o.leased ?? end);
+  const first = Math.max((o.lease_begun ?? asked) - exchange.retried_ms, o.received);
+  addWorkAndQueue(first);
+  add('retried', first, asked);
+  if (!isSimulated) {
+    add('connect', asked, o.leased ?? end);
+  }
   add('gateway', o.leased, o.sent, 'Send the request');
   add('wait', o.sent, o.first_byte ?? end);
   add('token', o.first_byte, o.first_event);

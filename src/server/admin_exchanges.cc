@@ -3,9 +3,9 @@
 // Each shard is asked for its newest ones, which it copies out of a ring (recent_exchanges.h); they
 // are merged and written here, on the control shard.
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +97,7 @@ private:
         writer_.key("stream").boolean(exchange.is_stream);
         number("request_bytes", exchange.request_bytes);
         number("shard", exchange.shard);
+        number("number", exchange.number);
     }
     void write_outcome(const RecentExchange& exchange) {
         const bool is_broken = exchange.error != ErrorKind::none;
@@ -109,6 +110,7 @@ private:
         number("response_bytes", exchange.response_bytes);
         number("events", exchange.events);
         text("refusal", exchange.refusal.view());
+        text("queue_refusal", pipeline::queue_refusal_name(exchange.queue_refusal));
         writer_.key("error");
         if (!is_broken) {
             writer_.null();
@@ -161,6 +163,7 @@ private:
         milliseconds("first_event", offsets.first_event);
         milliseconds("ended", offsets.ended);
         writer_.end_object();
+        milliseconds("queued_ms", exchange.queued_us);
         milliseconds("retried_ms", exchange.retried_us);
     }
 
@@ -171,7 +174,7 @@ private:
 
 }  // namespace
 
-AdminAnswer tell_exchanges(const std::vector<RecentExchange>& exchanges,
+AdminAnswer tell_exchanges(std::span<const RecentExchange* const> exchanges,
                            const config::Config& config,
                            bool is_complete) {
     AdminAnswer answer;
@@ -185,8 +188,8 @@ AdminAnswer tell_exchanges(const std::vector<RecentExchange>& exchanges,
         .key("exchanges")
         .begin_array();
     ExchangeWriter exchange_writer(writer, config);
-    for (const RecentExchange& exchange : exchanges) {
-        exchange_writer.write(exchange);
+    for (const RecentExchange* const exchange : exchanges) {
+        exchange_writer.write(*exchange);
     }
     writer.end_array().end_object();
     text.finish();
@@ -203,18 +206,9 @@ coro::Task<AdminAnswer> answer_exchanges(AdminCall& call) {
     const auto is_over = [&call] { return call.is_client_gone(); };
     const std::vector<std::optional<std::vector<RecentExchange>>> parts =
         co_await ask_shards(call.backend.shards(), call.signal, ask, kShardPatience, is_over);
-    std::vector<RecentExchange> all;
-    bool is_complete = true;
-    for (const std::optional<std::vector<RecentExchange>>& part : parts) {
-        is_complete = is_complete && part.has_value();
-        if (part) {
-            all.insert(all.end(), part->begin(), part->end());
-        }
-    }
-    std::ranges::sort(
-        all, [](const RecentExchange& a, const RecentExchange& b) { return a.is_newer_than(b); });
-    all.resize(std::min<size_t>(all.size(), limit));
-    co_return tell_exchanges(all, call.backend.config(), is_complete);
+    const bool is_complete =
+        std::ranges::all_of(parts, [](const auto& part) { return part.has_value(); });
+    co_return tell_exchanges(newest_of(parts, limit), call.backend.config(), is_complete);
 }
 
 }  // namespace sluice::server

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "config/config.h"
 #include "coro/task.h"
@@ -52,7 +52,7 @@ coro::Task<AdminAnswer> tell_changed_target(AdminCall& call,
 // --- admin_exchanges.cc
 coro::Task<AdminAnswer> answer_exchanges(AdminCall& call);
 // The answer with these.
-AdminAnswer tell_exchanges(const std::vector<RecentExchange>& exchanges,
+AdminAnswer tell_exchanges(std::span<const RecentExchange* const> exchanges,
                            const config::Config& config,
                            bool is_complete);
 

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -49,6 +52,7 @@ void keep_times(RecentExchange& to, const ExchangeRecord& record) {
                   .responded = offset(began, record.responded),
                   .first_event = offset(began, record.first_event),
                   .ended = offset(began, record.ended)};
+    to.queued_us = record.queue_wait.us();
     to.retried_us = record.retried.us();
 }
 
@@ -67,12 +71,30 @@ void keep_numbers(RecentExchange& to, const ExchangeRecord& record) {
     to.connection_reused = record.connection_reused;
     to.cache = record.cache;
     to.hedge = record.hedge;
+    to.queue_refusal = record.queue_refusal;
     to.ended_in = record.ended_in;
     to.error = record.error.kind;
     to.error_source = record.error.source;
 }
 
 }  // namespace
+
+std::vector<const RecentExchange*> newest_of(
+    std::span<const std::optional<std::vector<RecentExchange>>> parts, size_t count) {
+    std::vector<const RecentExchange*> all;
+    for (const std::optional<std::vector<RecentExchange>>& part : parts) {
+        if (part) {
+            std::ranges::transform(*part, std::back_inserter(all),
+                                   [](const RecentExchange& exchange) { return &exchange; });
+        }
+    }
+    const size_t found = std::min(all.size(), count);
+    std::ranges::partial_sort(
+        all, all.begin() + static_cast<ptrdiff_t>(found),
+        [](const RecentExchange* a, const RecentExchange* b) { return a->is_newer_than(*b); });
+    all.resize(found);
+    return all;
+}
 
 void RecentExchanges::set_limit(uint32_t exchanges_max) {
     if (exchanges_max == exchanges_max_) {

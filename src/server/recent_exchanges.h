@@ -10,6 +10,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -81,6 +83,7 @@ struct RecentExchange {
     KeptText<96> error_detail;  // A text of ours.
     KeptText<32> refusal;       // Why the key was turned away, or the limit that refused.
     ExchangeOffsets offsets;
+    int64_t queued_us = 0;
     int64_t retried_us = 0;
     pipeline::Usage usage;
     int64_t cost_pico_usd = 0;
@@ -97,10 +100,15 @@ struct RecentExchange {
     bool connection_reused = false;
     pipeline::CacheOutcome cache = pipeline::CacheOutcome::none;
     pipeline::HedgeOutcome hedge = pipeline::HedgeOutcome::none;
+    pipeline::QueueRefusal queue_refusal = pipeline::QueueRefusal::none;
     pipeline::Phase ended_in = pipeline::Phase::done;
     ErrorKind error = ErrorKind::none;
     ErrorSource error_source = ErrorSource::gateway;
 };
+
+// The newest first, of all shards that have told theirs; they stay in `parts`.
+std::vector<const RecentExchange*> newest_of(
+    std::span<const std::optional<std::vector<RecentExchange>>> parts, size_t count);
 
 class RecentExchanges {
 public:

@@ -12,8 +12,10 @@ import gateway_support as support
 import npm_support
 from gateway_admin_test import AdminCase, TOKEN
 from gateway_support import CHAT
+from secret_watch import WATCH
 
 CLIENT_KEY = "sk-dashboard-0123456789-0123456789"
+QUERY_KEY = "sk-in-the-query-0123456789-0123456789"
 BUILD = ""
 TESTS = pathlib.Path(__file__).resolve().parent
 CONTENT = "sesame-content-4711"
@@ -75,8 +77,10 @@ class FilesTest(AdminCase):
     def expect_strict(self, answer):
         policy = dict(part.strip().split(" ", 1)
                       for part in answer.field("content-security-policy").split(";"))
-        self.assertEqual(policy["default-src"], "'none'")
-        self.assertEqual(policy["frame-ancestors"], "'none'")
+        for directive in ("default-src", "base-uri", "form-action", "frame-ancestors",
+                          "trusted-types"):
+            self.assertEqual(policy[directive], "'none'")
+        self.assertEqual(policy["require-trusted-types-for"], "'script'")
         for directive in ("script-src", "style-src", "connect-src", "img-src"):
             self.assertEqual(policy[directive], "'self'")
         self.assertEqual(answer.field("x-content-type-options"), "nosniff")
@@ -113,9 +117,9 @@ class ExchangesTest(AdminCase):
     def ids(self, query=""):
         return [e["request_id"] for e in self.get("/v1/exchanges" + query)["exchanges"]]
 
-    def chat_as(self, request_id):
+    def chat_as(self, request_id, path=CHAT):
         client = self.gateway.client()
-        client.post(CHAT, json.dumps({"model": "m", "messages": [
+        client.post(path, json.dumps({"model": "m", "messages": [
             {"role": "user", "content": CONTENT}]}).encode(),
                     [("X-Request-Id", request_id), ("Authorization", f"Bearer {CLIENT_KEY}")])
         self.assertEqual(client.read_response().status, 200)
@@ -132,12 +136,39 @@ class ExchangesTest(AdminCase):
         self.assertEqual(self.refusal("GET", "/v1/exchanges?limit=1001"),
                          (400, "invalid_parameter"))
 
+    def test_are_the_newest_of_all_shards(self):
+        config = support.config_for(self.upstream.port, more='[admin]\nlisten = "127.0.0.1:0"\n')
+        self.gateway = support.Gateway(config.replace("shards = 1", "shards = 2"))
+        names = []
+        shards = set()
+        # The kernel gives each new connection to one of them.
+        while len(names) < 6 or len(shards) < 2:
+            self.assertLess(len(names), 64, "one shard has had every connection")
+            names.append(f"request-{len(names)}")
+            self.chat_as(names[-1])
+            support.wait_until(lambda: self.ids("?limit=1") == names[-1:], "it is not told")
+            shards = {e["shard"] for e in self.get("/v1/exchanges")["exchanges"]}
+        answer = self.get("/v1/exchanges")
+        self.assertEqual(answer["complete"], True)
+        self.assertEqual([e["request_id"] for e in answer["exchanges"]], names[::-1])
+        self.assertEqual(self.ids("?limit=3"), names[:-4:-1])
+
+    def test_have_a_number_where_clients_choose_one_id_again(self):
+        self.start()
+        for _ in range(4):
+            self.chat_as("mine")
+        support.wait_until(lambda: self.ids() == ["mine"] * 4, "they are not told")
+        exchanges = self.get("/v1/exchanges")["exchanges"]
+        self.assertEqual([(e["shard"], e["number"]) for e in exchanges],
+                         [(0, number) for number in (4, 3, 2, 1)])
+
     def test_have_their_phases_and_nothing_that_is_secret(self):
         self.start()
-        self.chat_as("one")
+        WATCH.register(QUERY_KEY)
+        self.chat_as("one", f"{CHAT}?key={QUERY_KEY}")
         support.wait_until(lambda: self.ids() == ["one"], "it is not told")
         body = self.ask("GET", "/v1/exchanges").body.decode()
-        for secret in (CONTENT, CLIENT_KEY, support.Gateway.KEY):
+        for secret in (CONTENT, CLIENT_KEY, QUERY_KEY, support.Gateway.KEY):
             self.assertNotIn(secret, body)
         exchange = json.loads(body)["exchanges"][0]
         self.assertEqual((exchange["path"], exchange["model"], exchange["upstream"],

@@ -83,6 +83,9 @@ target_llm = "p"
         self.assertEqual(answer.status, 200, answer.body)
         return json.loads(answer.body)["pools"][0]["queue"]["waiting"]
 
+    def exchanges(self):
+        return json.loads(self.admin("GET", "/v1/exchanges").body)["exchanges"]
+
     def queued(self):
         return sum(self.waiting().values())
 
@@ -263,6 +266,13 @@ class Refusals(QueueCase):
         self.assertIsNotNone(response.field("retry-after"))
         self.assertEqual(self.refused("timeout"), 1)
         self.serve_all(1)
+        self.assertEqual(self.status("first"), 200)
+        support.wait_until(lambda: len(self.exchanges()) == 2, "they are not told")
+        first, late = sorted(self.exchanges(), key=lambda e: e["status"])
+        self.assertEqual((first["queued_ms"], first["queue_refusal"]), (0, None))
+        self.assertGreaterEqual(late["queued_ms"], 250)
+        self.assertEqual(late["queue_refusal"], "timeout")
+        self.assertLessEqual(late["queued_ms"], late["offsets_ms"]["responded"])
 
     def test_who_leaves_makes_place(self):
         self.start("waiting_max = 1")

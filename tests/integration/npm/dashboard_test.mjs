@@ -9,6 +9,7 @@ import {chromium} from 'playwright-core';
 const {ADMIN_URL, GATEWAY_URL, TEST_ADMIN_TOKEN, TEST_CLIENT_KEY} = process.env;
 const {CHROMIUM, ARTEFACTS, OPEN_ADMIN_URL} = process.env;
 const PATIENCE_MS = 20000;
+const MARKUP = '<img src=x onerror=alert(1)>';
 
 let browser = null;
 let page = null;
@@ -55,12 +56,17 @@ async function admin(way, method = 'GET') {
   return response.json();
 }
 
-async function chat(key, content = 'Hi') {
+async function chat(key, {model = 'm', fields = {}} = {}) {
   const response = await fetch(`${GATEWAY_URL}/pool/chat/completions`, {method: 'POST',
-    headers: {'authorization': `Bearer ${key}`, 'content-type': 'application/json'},
-    body: JSON.stringify({model: 'm', messages: [{role: 'user', content}]})});
+    headers: {'authorization': `Bearer ${key}`, 'content-type': 'application/json', ...fields},
+    body: JSON.stringify({model, messages: [{role: 'user', content: 'Hi'}]})});
   await response.text();
   return response.status;
+}
+
+// The views have no picture of their own.
+async function expectNoMarkup() {
+  assert.strictEqual(await page.locator('main img').count(), 0);
 }
 
 async function show(name) {
@@ -126,6 +132,31 @@ step('shows exchanges with their phases', async () => {
   await page.getByText('Wait for the upstream').nth(1).waitFor();
   assert.match(await page.locator('tr.detail').innerText(), /POST \/pool\/chat\/completions/);
   await picture('exchanges');
+  expectNoErrors();
+});
+
+step('tells exchanges apart that have one request id', async () => {
+  const fields = {'x-request-id': 'of-my-choice'};
+  const all = Array.from({length: 20}, () => chat(TEST_CLIENT_KEY, {fields}));
+  assert.deepStrictEqual(new Set(await Promise.all(all)), new Set([200]));
+  // Details are open, which hold the list.
+  await page.getByRole('button', {name: 'Details'}).first().click();
+  await page.getByLabel('Show only exchanges with these words').fill('of-my-choice');
+  await page.getByText(/^20 of the last \d+$/).waitFor();
+  assert.strictEqual(await page.locator('table.exchanges tbody tr').count(), 20);
+  expectNoErrors();
+});
+
+step('shows what clients send as text', async () => {
+  assert.strictEqual(await chat(TEST_CLIENT_KEY, {model: MARKUP}), 200);
+  await page.getByLabel('Show only exchanges with these words').fill('onerror');
+  await page.getByRole('cell', {name: MARKUP, exact: true}).waitFor();
+  await page.getByRole('button', {name: 'Details'}).click();
+  await page.locator('tr.detail').getByText(MARKUP, {exact: true}).waitFor();
+  await expectNoMarkup();
+  await show('Usage');
+  await page.getByText(MARKUP, {exact: true}).first().waitFor();
+  await expectNoMarkup();
   expectNoErrors();
 });
 

@@ -7,6 +7,7 @@ import * as format from './ui/format.js';
 import {Live, quantile} from './ui/live.js';
 import {Poller} from './ui/poller.js';
 import {nearest, niceScale} from './ui/scale.js';
+import {keyOf} from './ui/view_exchanges.js';
 import {phasesOf} from './ui/waterfall.js';
 
 const EMPTY = {count: 0, sum_seconds: 0, buckets: []};
@@ -73,9 +74,10 @@ test('a new start, a long pause and a hasty poll make no point', () => {
 
 const OFFSETS = {received: 1, lease_begun: 12, leased: 15, sent: 16, first_byte: 40,
   responded: 41, first_event: 45, ended: 90};
+const NONE = Object.fromEntries(Object.keys(OFFSETS).map((name) => [name, null]));
 
 test('phases follow each other from the first byte to the last', () => {
-  const phases = phasesOf({offsets_ms: OFFSETS, retried_ms: 8});
+  const phases = phasesOf({offsets_ms: OFFSETS, queued_ms: 0, retried_ms: 8});
   assert.deepStrictEqual(phases.map((p) => p.name),
     ['receive', 'gateway', 'retried', 'connect', 'gateway', 'wait', 'token', 'stream']);
   phases.forEach((phase, i) => assert.strictEqual(phase.from, i > 0 ? phases[i - 1].to : 0));
@@ -83,16 +85,53 @@ test('phases follow each other from the first byte to the last', () => {
   assert.strictEqual(phases[2].to - phases[2].from, 8);
 });
 
+const spans = (exchange) => phasesOf({queued_ms: 0, retried_ms: 0, ...exchange})
+  .map((p) => [p.name, p.from, p.to]);
+
+test('the queue of a pool comes before the first attempt', () => {
+  assert.deepStrictEqual(spans({offsets_ms: OFFSETS, queued_ms: 2, retried_ms: 8}).slice(0, 5),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 4], ['retried', 4, 12],
+      ['connect', 12, 15]]);
+  const refused = {...NONE, received: 1, responded: 60, ended: 61};
+  assert.deepStrictEqual(spans({offsets_ms: refused, queued_ms: 58}),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 60], ['stream', 60, 61]]);
+});
+
+test('a simulator is asked without a connection', () => {
+  const simulated = {...NONE, received: 1, sent: 3, first_byte: 50, responded: 50, ended: 99};
+  assert.deepStrictEqual(spans({offsets_ms: {...simulated, first_event: 51}, queued_ms: 1}),
+    [['receive', 0, 1], ['gateway', 1, 2], ['queue', 2, 3], ['wait', 3, 50], ['token', 50, 51],
+      ['stream', 51, 99]]);
+  // After another target, of which the begin of the last attempt is left.
+  const after = {...simulated, lease_begun: 12, sent: 30};
+  assert.deepStrictEqual(spans({offsets_ms: after, retried_ms: 8}),
+    [['receive', 0, 1], ['gateway', 1, 4], ['retried', 4, 30], ['wait', 30, 50],
+      ['stream', 50, 99]]);
+});
+
+test('who joins the call of another one waits for it', () => {
+  const cached = {...NONE, received: 1, responded: 40, ended: 42};
+  const phases = (cache) => spans({cache, offsets_ms: cached}).map(([name]) => name);
+  assert.deepStrictEqual(phases('join'), ['receive', 'wait', 'stream']);
+  assert.deepStrictEqual(phases('hit'), ['receive', 'gateway', 'stream']);
+});
+
 test('phases that did not happen are left out', () => {
-  const none = Object.fromEntries(Object.keys(OFFSETS).map((name) => [name, null]));
-  const names = (offsets) => phasesOf({offsets_ms: {...none, ...offsets}, retried_ms: 0})
-    .map((p) => p.name);
+  const names = (offsets) => spans({offsets_ms: {...NONE, ...offsets}}).map(([name]) => name);
   assert.deepStrictEqual(names({}), []);
   assert.deepStrictEqual(names({ended: 5}), ['receive']);
   assert.deepStrictEqual(names({received: 1, responded: 2, ended: 5}),
     ['receive', 'gateway', 'stream']);
   assert.deepStrictEqual(names({received: 1, lease_begun: 1, leased: 1, sent: 1, ended: 5}),
     ['receive', 'wait']);
+});
+
+test('exchanges of one request id and one instant are told apart', () => {
+  const exchange = {request_id: 'mine', started_at: '2026-11-29T09:19:04.569Z', shard: 0, number: 7};
+  const others = [{...exchange, number: 8}, {...exchange, shard: 1},
+    {...exchange, started_at: '2026-11-29T09:19:05.569Z'}];
+  assert.strictEqual(new Set([exchange, ...others].map(keyOf)).size, 4);
+  assert.strictEqual(keyOf({...exchange}), keyOf(exchange));
 });
 
 test('axes end at round values', () => {

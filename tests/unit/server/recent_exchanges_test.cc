@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -119,6 +120,29 @@ TEST(RecentExchanges, OfTheSameInstantTheLaterOneIsNewer) {
     EXPECT_FALSE(both[1].is_newer_than(both[0]));
 }
 
+TEST(RecentExchanges, OfAllShardsTheNewestComeFirst) {
+    std::vector<std::optional<std::vector<RecentExchange>>> parts(3);
+    for (const uint32_t shard : {0U, 2U}) {
+        RecentExchanges recent;
+        recent.set_limit(4);
+        for (int64_t i = 0; i < 4; ++i) {
+            // Those of shard 2 end between those of shard 0.
+            recent.add(usual("id"), "/v1", shard, kWallClockNs + i * 10 + shard);
+        }
+        parts[shard] = recent.newest(4);
+    }
+    const auto order = [&parts](size_t count) {
+        std::vector<int64_t> order;
+        for (const RecentExchange* const exchange : newest_of(parts, count)) {
+            order.push_back(exchange->ended_at_ns - kWallClockNs);
+        }
+        return order;
+    };
+    EXPECT_THAT(order(3), ElementsAre(32, 30, 22));
+    EXPECT_THAT(order(100), ElementsAre(32, 30, 22, 20, 12, 10, 2, 0));
+    EXPECT_THAT(order(0), ElementsAre());
+}
+
 TEST(KeptText, IsCutBetweenCharacters) {
     KeptText<4> text;
     text.set("abcdef");
@@ -137,7 +161,11 @@ protected:
         RecentExchanges recent;
         recent.set_limit(1);
         recent.add(record, "/v1", 1, kWallClockNs);
-        return tell_exchanges(recent.newest(1), config_, true).body;
+        return tell(recent).body;
+    }
+    AdminAnswer tell(const RecentExchanges& recent) {
+        const std::vector<std::optional<std::vector<RecentExchange>>> parts = {recent.newest(10)};
+        return tell_exchanges(newest_of(parts, 10), config_, true);
     }
 };
 
@@ -148,8 +176,7 @@ TEST_F(AdminExchanges, AreAsDescribed) {
     recent.set_limit(2);
     add(recent, "req_1");
     recent.add(broken, "/v1", 0, kWallClockNs);
-    expect_as_described(tell_exchanges(recent.newest(2), config_, true), Method::get,
-                        "/v1/exchanges", 200);
+    expect_as_described(tell(recent), Method::get, "/v1/exchanges", 200);
 }
 
 TEST_F(AdminExchanges, TellTimesFromTheFirstByteOn) {
@@ -163,6 +190,18 @@ TEST_F(AdminExchanges, TellTimesFromTheFirstByteOn) {
     EXPECT_EQ(exchange["cost_usd"].number(), 0.0000015);
     EXPECT_EQ(exchange["tokens"]["completion"].integer(), 2);
     EXPECT_EQ(exchange["shard"].integer(), 1);
+    EXPECT_EQ(exchange["number"].integer(), 1);
+}
+
+TEST_F(AdminExchanges, TellOfTheQueue) {
+    pipeline::ExchangeRecord late = usual("req_1");
+    late.is_queued = true;
+    late.queue_wait = Duration::microseconds(2'500);
+    EXPECT_THAT(tell(late), HasSubstr(R"("queued_ms":2.5,)"));
+    EXPECT_THAT(tell(late), HasSubstr(R"("queue_refusal":null,)"));
+    late.queue_refusal = pipeline::QueueRefusal::pushed_out;
+    EXPECT_THAT(tell(late), HasSubstr(R"("queue_refusal":"pushed_out",)"));
+    expect_as_described({.body = tell(late)}, Method::get, "/v1/exchanges", 200);
 }
 
 TEST_F(AdminExchanges, LeaveOutWhatDidNotHappen) {
@@ -173,6 +212,7 @@ TEST_F(AdminExchanges, LeaveOutWhatDidNotHappen) {
     EXPECT_THAT(body, HasSubstr(R"("first_byte":null)"));
     EXPECT_THAT(body, HasSubstr(R"("tokens":null,"cost_usd":null)"));
     EXPECT_THAT(body, HasSubstr(R"("model":null)"));
+    EXPECT_THAT(body, HasSubstr(R"("queued_ms":0,)"));
     EXPECT_THAT(body, HasSubstr(R"("error":{"kind":"invalid_json","source":"client")"));
 }
 
