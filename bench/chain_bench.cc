@@ -185,12 +185,12 @@ private:
         is_admitted_ = answers.has_value();
     }
 
-    static void answer(pipeline::ExchangeRecord& record) {
+    void answer(pipeline::ExchangeRecord& record) const {
         record.status = 200;
         record.upstream_status = 200;
         record.attempts = 1;
         record.route = 0;
-        record.upstream = 0;
+        record.service = snapshot_->services.front().get();
         record.usage = {.prompt_tokens = 150, .completion_tokens = 40, .is_known = true};
         record.began = kMoment.now;
         record.first_byte = kMoment.now + Duration::milliseconds(200);
