@@ -18,6 +18,8 @@
 #include "balance/pool.h"
 #include "balance/pool_state.h"
 #include "balance/prefix_hash.h"
+#include "balance/target.h"
+#include "balance/target_state.h"
 #include "balance/waiting_room.h"
 #include "base/priority.h"
 #include "base/prng.h"
@@ -28,6 +30,7 @@ namespace {
 
 constexpr Instant kStart = Instant::from_ns(1'000'000'000'000);
 constexpr size_t kBlocks = 32;  // A prompt of 8 KB.
+constexpr Duration kPerToken = Duration::milliseconds(10);
 
 void report(benchmark::State& state, uint64_t allocations_before) {
     state.counters["allocations"] =
@@ -51,9 +54,8 @@ std::unique_ptr<Pool> make_pool(Strategy strategy, size_t count) {
         Selection selection =
             pool->select({.prompt_tokens = 500, .output_tokens = 100}, kStart, prng);
         selection.charge.on_first_token(kStart + Duration::milliseconds(200 + prng.below(100)));
-        selection.charge.finish(
-            {.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
-            kStart + Duration::milliseconds(400));
+        selection.charge.finish({.verdict = Verdict::success, .per_token = kPerToken},
+                                kStart + Duration::milliseconds(400));
     }
     return pool;
 }
@@ -81,7 +83,10 @@ private:
     std::vector<uint64_t> blocks_;
 };
 
-void select_and_release(benchmark::State& state, Strategy strategy, size_t count) {
+// A fleet at work: four requests in flight at each target, of which half have begun to answer. What
+// is measured is choosing and charging; that others end lies between, as in a gateway.
+void select_at_work(benchmark::State& state, Strategy strategy, size_t count) {
+    constexpr size_t kBatch = 32;
     static std::unique_ptr<Pool> pool;
     if (state.thread_index() == 0) {
         pool = make_pool(strategy, count);
@@ -89,12 +94,30 @@ void select_and_release(benchmark::State& state, Strategy strategy, size_t count
     const Prompts prompts;
     Prng prng(static_cast<uint64_t>(state.thread_index()) + 3);
     Instant now = kStart + Duration::seconds(1);
+    std::vector<Selection> in_flight(count * 4);
+    size_t oldest = 0;
+    const auto end_and_begin = [&] {
+        for (size_t i = 0; i < kBatch; ++i) {
+            Selection& ends = in_flight[(oldest + i) % in_flight.size()];
+            ends.charge.finish({.verdict = Verdict::success, .per_token = kPerToken}, now);
+            Selection& begins = in_flight[(oldest + i + in_flight.size() / 2) % in_flight.size()];
+            begins.charge.on_first_token(now);
+        }
+    };
     uint64_t before = 0;
-    for (auto _ : state) {
-        before = before == 0 ? allocation_count() : before;
-        Selection selection = pool->select(prompts.next(prng), now, prng);
-        benchmark::DoNotOptimize(selection.target);
-        now = now + Duration::microseconds(10);
+    for (size_t batch = 0; state.KeepRunningBatch(kBatch); ++batch) {
+        // The first rounds fill the pool.
+        before = batch == 8 ? allocation_count() : before;
+        end_and_begin();
+        const auto begin = std::chrono::steady_clock::now();
+        for (size_t i = 0; i < kBatch; ++i) {
+            in_flight[(oldest + i) % in_flight.size()] =
+                pool->select(prompts.next(prng), now, prng);
+            now = now + Duration::milliseconds(1);
+        }
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        state.SetIterationTime(took.count());
+        oldest = (oldest + kBatch) % in_flight.size();
     }
     report(state, before);
 }
@@ -149,7 +172,7 @@ void serve_one(const Pool& pool, Prng& prng, Instant& now) {
     Selection selection = pool.select({.prompt_tokens = 2'000, .output_tokens = 200}, now, prng);
     now = now + Duration::microseconds(10);
     selection.charge.on_first_token(now + Duration::milliseconds(300));
-    selection.charge.finish({.verdict = Verdict::success, .per_token = Duration::milliseconds(10)},
+    selection.charge.finish({.verdict = Verdict::success, .per_token = kPerToken},
                             now + Duration::milliseconds(500));
 }
 
@@ -257,12 +280,14 @@ void register_all() {
           Strategy::least_loaded, Strategy::least_connections, Strategy::cost_optimized,
           Strategy::prefix_affinity, Strategy::consistent_hash, Strategy::priority}) {
         const std::string name(name_of(strategy));
-        benchmark::RegisterBenchmark(("select_of_16/" + name).c_str(), select_and_release, strategy,
-                                     size_t{16});
+        benchmark::RegisterBenchmark(("select_of_16/" + name).c_str(), select_at_work, strategy,
+                                     size_t{16})
+            ->UseManualTime();
         benchmark::RegisterBenchmark(("select_of_4000/" + name).c_str(), select_of_many, strategy);
     }
-    benchmark::RegisterBenchmark("select_of_16_by_two", select_and_release,
-                                 Strategy::latency_weighted, size_t{16})
+    benchmark::RegisterBenchmark("select_of_16_by_two", select_at_work, Strategy::latency_weighted,
+                                 size_t{16})
+        ->UseManualTime()
         ->Threads(2);
     benchmark::RegisterBenchmark("select_of_16_strangers", select_of_strangers);
     benchmark::RegisterBenchmark("whole_request", whole_request);

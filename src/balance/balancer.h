@@ -14,7 +14,6 @@
 
 #include "balance/options.h"
 #include "balance/target.h"
-#include "balance/target_state.h"
 #include "base/prng.h"
 #include "base/time.h"
 
@@ -82,61 +81,26 @@ const Balancer& find_balancer(Strategy strategy);
 std::string_view name_of(Strategy strategy);
 std::optional<Strategy> strategy_named(std::string_view name);
 
-// The position of the least cost; equal ones are drawn from by weight, never by position. A cost
-// within `band` of the least is equal to it.
-template <typename F>
-size_t least(const Round& round, double band, const F& cost_of) {
-    std::array<double, Candidates::kMax> costs;
-    double limit = cost_of(round.candidates[0]);
-    costs[0] = limit;
-    for (size_t i = 1; i < round.candidates.size(); ++i) {
-        costs[i] = cost_of(round.candidates[i]);
-        limit = costs[i] < limit ? costs[i] : limit;
-    }
-    limit *= 1 + band;
-    size_t chosen = 0;
-    double weights = 0;
-    for (size_t i = 0; i < round.candidates.size(); ++i) {
-        if (costs[i] <= limit) {
-            const double weight = round.candidates[i].target->weight;
-            chosen = weights == 0 || round.prng.unit() * (weights + weight) < weight ? i : chosen;
-            weights += weight;
+// What each of a round's candidates costs, in their order.
+class Costs {
+public:
+    template <typename F>
+    Costs(const Round& round, const F& cost_of) : size_(round.candidates.size()) {
+        for (size_t i = 0; i < size_; ++i) {
+            items_[i] = cost_of(round.candidates[i]);
         }
     }
-    return chosen;
-}
+    double operator[](size_t at) const { return items_[at]; }
+
+    // The position of the least; equal ones are drawn from by weight, never by position. A cost
+    // within `band` of the least is equal to it.
+    size_t least(const Round& round, double band) const;
+
+private:
+    std::array<double, Candidates::kMax> items_;
+    size_t size_;
+};
 
 // One of them, each with a probability by its weight.
 size_t draw_by_weight(const Round& round);
-// What strategies read of targets, with what is the same for all of them in one choice worked out
-// once.
-class Outlook {
-public:
-    explicit Outlook(const Round& round);
-
-    // Load times this: a target that fails often is as good as a busier one.
-    double failure_factor(const TargetState& state) const;
-    // How many times slower than the others it is: by its first tokens, which are forgotten slowly
-    // while nothing is heard of it, and by how overdue the next one is.
-    double slowness(const Target& target) const;
-    // Tokens of prompts that wait there, without those that it must have read since its last first
-    // token.
-    double waiting_tokens(const Target& target, const LoadView& load, double slowness) const;
-    // Expected seconds to the first token.
-    double ttft_s(const Candidate& candidate) const;
-
-private:
-    double pace(const TargetState& state) const;
-    double reading_s(const TargetState& state) const;
-
-    const Round& round_;
-    Fading failures_;
-    Fading idle_;
-    double base_s_;
-    double pool_pace_;
-    double per_token_inverse_;  // Of the pool's mean; 0 when it is not known.
-    double decode_s_;
-    uint32_t prompt_tokens_;
-};
-
 }  // namespace sluice::balance

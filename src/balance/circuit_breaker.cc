@@ -30,7 +30,7 @@ struct Word {
 };
 
 Word unpack(uint64_t bits) {
-    return {.state = static_cast<CircuitBreaker::State>(bits >> 62U),
+    return {.state = static_cast<CircuitBreaker::State>(bits >> CircuitBreaker::kStateShift),
             .is_probing = (bits >> 61U & 1U) != 0,
             .opened = static_cast<uint32_t>(bits >> 57U & kOpenedMax),
             .successes = static_cast<uint32_t>(bits >> 53U & kSuccessesMax),
@@ -39,8 +39,8 @@ Word unpack(uint64_t bits) {
 }
 
 uint64_t pack(const Word& word) {
-    return static_cast<uint64_t>(word.state) << 62U | uint64_t{word.is_probing} << 61U |
-           uint64_t{std::min(word.opened, kOpenedMax)} << 57U |
+    return static_cast<uint64_t>(word.state) << CircuitBreaker::kStateShift |
+           uint64_t{word.is_probing} << 61U | uint64_t{std::min(word.opened, kOpenedMax)} << 57U |
            uint64_t{std::min(word.successes, kSuccessesMax)} << 53U |
            uint64_t{std::min(word.faults, kFaultsMax)} << 40U |
            (static_cast<uint64_t>(word.until_ms) & kUntilMask);

@@ -31,6 +31,8 @@ public:
     };
     Status status() const;
 
+    // The state is the word's top, and closed is 0.
+    bool is_closed() const { return word_.load(std::memory_order_relaxed) >> kStateShift == 0; }
     // What take() would say, without taking; `no` also while another one probes.
     Pass peek(Instant now) const;
     // Whether one may pass. A probe must be given back, by on_probe() or by drop_probe().
@@ -48,6 +50,8 @@ public:
     void drop_probe();
 
     void reset();
+
+    static constexpr unsigned kStateShift = 62;
 
 private:
     // Whether the share of faults in the window is too large, with this one.

@@ -16,7 +16,11 @@
 namespace sluice::balance {
 
 // About exp(-x) for x >= 0, by a series of its inverse: within 4 % of one, exact at 0, and no call.
+// What was heard lately, as of a fleet at work, costs no division.
 constexpr double fade(double x) {
+    if (x < 0x1p-6) [[likely]] {
+        return 1 - x * (1 - x * 0.5);
+    }
     return x > 30 ? 0 : 1 / (1 + x * (1 + x * (0.5 + x * (1.0 / 6 + x * (1.0 / 24)))));
 }
 

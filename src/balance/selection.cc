@@ -47,12 +47,14 @@ struct Pool::Look {
           now(at),
           prng(random),
           balancer(asked.overrides != nullptr ? *asked.overrides : *pool.balancer_),
+          now_ms(ms_of(at)),
           is_panic(pool.options_.outliers.panic_percent > 0 && pool.is_panic(asked, at)) {}
 
     const Ask& ask;
     Instant now;
     Prng& prng;
     const Balancer& balancer;
+    int64_t now_ms;
     bool is_panic;
     bool has_nominated = false;  // Which takes turns, so once for each choice.
     size_t first_tier = 0;       // Those before it are not looked at any more.
@@ -63,13 +65,16 @@ struct Pool::Look {
 
     bool consider(const Pool& pool, uint16_t index) {
         const Target& target = pool.targets_[index];
-        const Screened screened = screen(target, index, ask, pool.options_, is_panic, now);
-        if (screened.fitness < Fitness::probe) {
+        Fitness fitness = Fitness::fit;
+        if (!ask.tried.empty() || !is_plainly_fit(target, ask.needs, now_ms)) {
+            fitness = screen(target, index, ask, pool.options_, is_panic, now).fitness;
+        }
+        if (fitness < Fitness::probe) {
             return false;
         }
         candidates.add({.target = &target,
                         .index = index,
-                        .is_probe = screened.fitness == Fitness::probe,
+                        .is_probe = fitness == Fitness::probe,
                         .cached_tokens = 0,
                         .requests = 0});
         return true;

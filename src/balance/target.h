@@ -66,6 +66,7 @@ struct Target {
     Live<double> weight = 1.0;  // By the mean of its pool.
     Live<double> inverse_weight = 1.0;
     double prefill_s_per_token = 0;
+    bool is_limited = false;  // In its context, its requests in flight or its rates.
     std::shared_ptr<TargetState> state;
 };
 

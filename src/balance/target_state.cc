@@ -36,12 +36,9 @@ double freshness(uint64_t engine, Instant now) {
 
 }  // namespace
 
-LoadView TargetState::load(Instant now, uint32_t request_tokens) const {
-    LoadView view = {.requests = static_cast<double>(requests.load(kRelaxed)),
-                     .prefill_tokens = static_cast<double>(prefill_tokens.load(kRelaxed)),
-                     .decoding = static_cast<double>(decoding.load(kRelaxed)),
-                     .kv_tokens = static_cast<double>(kv_tokens.load(kRelaxed))};
-    if (const uint64_t word = engine.load(kRelaxed); word != 0) [[unlikely]] {
+// What is there without having been sent by us, or is only imagined.
+void TargetState::add_others(LoadView& view, Instant now, uint32_t request_tokens) const {
+    if (const uint64_t word = engine.load(kRelaxed); word != 0) {
         const double fresh = freshness(word, now);
         const double each = view.requests > 0 ? view.kv_tokens / view.requests : kOthersTokens;
         const double others = static_cast<double>(word >> 40U & kCountMax) * fresh;
@@ -51,13 +48,12 @@ LoadView TargetState::load(Instant now, uint32_t request_tokens) const {
         view.prefill_tokens += waiting * each;
         view.decoding += others - waiting;
     }
-    if (!phantoms.is_empty()) [[unlikely]] {
+    if (!phantoms.is_empty()) {
         const double imagined = phantoms.value_now(0, now, kPhantomFade);
         view.requests += imagined;
         view.prefill_tokens += imagined * request_tokens;
         view.kv_tokens += imagined * request_tokens;
     }
-    return view;
 }
 
 void TargetState::set_health(bool healthy, Instant now) {

@@ -11,7 +11,7 @@
 namespace sluice::llm_fleet {
 
 size_t ProductRule::choose(const balance::Round& round) const {
-    return balance::least(round, 0, [&](const balance::Candidate& candidate) {
+    const balance::Costs costs(round, [&](const balance::Candidate& candidate) {
         const balance::LoadView load =
             candidate.target->state->load(round.now, round.ask.prompt_tokens);
         const auto uncached = static_cast<double>(
@@ -19,6 +19,7 @@ size_t ProductRule::choose(const balance::Round& round) const {
         // Requests that wait and those that stream are the batch that it will share.
         return (load.prefill_tokens + uncached + 1) * (load.requests + 1);
     });
+    return costs.least(round, 0);
 }
 
 }  // namespace sluice::llm_fleet

@@ -6,6 +6,7 @@
 
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
+#include "balance/outlook.h"
 #include "balance/pool.h"
 
 namespace sluice::balance {
@@ -18,11 +19,12 @@ class CostOptimized final : public Balancer {
         const double bound_s = bound_ms == 0 ? std::numeric_limits<double>::infinity()
                                              : static_cast<double>(bound_ms) / 1e3;
         const Outlook outlook(round);
-        return least(round, 0, [&](const Candidate& candidate) {
+        const Costs costs(round, [&](const Candidate& candidate) {
             const double ttft_s = outlook.ttft_s(candidate);
             // Costs are within [0, 1], times are above: one that is late is after all others.
             return ttft_s > bound_s ? kLate + ttft_s : cost(round, *candidate.target);
         });
+        return costs.least(round, 0);
     }
 
     static double cost(const Round& round, const Target& target) {

@@ -6,6 +6,7 @@
 // A queue counts for its weight: twice the weight, half the queue.
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
+#include "balance/outlook.h"
 
 namespace sluice::balance {
 
@@ -14,8 +15,9 @@ namespace {
 class LatencyWeighted final : public Balancer {
     size_t choose(const Round& round) const override {
         const Outlook outlook(round);
-        return least(round, kBand,
-                     [&](const Candidate& candidate) { return outlook.ttft_s(candidate); });
+        const Costs costs(round,
+                          [&](const Candidate& candidate) { return outlook.ttft_s(candidate); });
+        return costs.least(round, kBand);
     }
 
     static constexpr double kBand = 0.05;

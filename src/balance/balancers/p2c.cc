@@ -3,6 +3,7 @@
 
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
+#include "balance/outlook.h"
 #include "balance/pool.h"
 #include "balance/target_state.h"
 

@@ -11,7 +11,6 @@
 // of equal tokens, the one of fewer requests: fewer people wait behind a long prompt.
 // The rate is the one that was set, divided by how much slower than the others the target is.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
 #include "balance/options.h"
+#include "balance/outlook.h"
 #include "balance/pool.h"
 #include "balance/target_state.h"
 
@@ -57,12 +57,10 @@ double cost_of(const Round& round,
     const uint32_t prompt = round.ask.prompt_tokens;
     const LoadView load = state.load(round.now, prompt);
     const double uncached = prompt - std::min(candidate.cached_tokens, prompt);
-    const double slowness = outlook.slowness(target);
-    const double waiting = outlook.waiting_tokens(target, load, slowness);
-    const double tokens = waiting * target.inverse_weight + uncached +
-                          held.worth * (held.most_cached - candidate.cached_tokens);
+    const Outlook::Queue before = outlook.queue(target, load);
+    const double tokens = uncached + held.worth * (held.most_cached - candidate.cached_tokens);
     const double decoding = load.decoding * target.inverse_weight;
-    const double seconds = tokens * target.prefill_s_per_token * slowness +
+    const double seconds = before.wait_s + tokens * target.prefill_s_per_token * before.slowness +
                            round.pool.options().decode_s_per_stream * decoding;
     return seconds * outlook.failure_factor(state) *
            std::sqrt(load.requests * target.inverse_weight + 1);
@@ -70,12 +68,11 @@ double cost_of(const Round& round,
 
 class PrefixAffinity final : public Balancer {
     size_t choose(const Round& round) const override {
-        std::array<double, Candidates::kMax> costs;
         const Outlook outlook(round);
         const Held held = look_for(round);
-        for (size_t i = 0; i < round.candidates.size(); ++i) {
-            costs[i] = cost_of(round, outlook, held, round.candidates[i]);
-        }
+        const Costs costs(round, [&](const Candidate& candidate) {
+            return cost_of(round, outlook, held, candidate);
+        });
         size_t home = round.candidates.size();
         for (size_t i = 0; held.most_cached > 0 && i < round.candidates.size(); ++i) {
             const bool is_home = round.candidates[i].cached_tokens == held.most_cached;
@@ -83,9 +80,7 @@ class PrefixAffinity final : public Balancer {
                 home = i;
             }
         }
-        const size_t best = least(round, 0, [&](const Candidate& candidate) {
-            return costs[static_cast<size_t>(&candidate - round.candidates.data())];
-        });
+        const size_t best = costs.least(round, 0);
         const bool stays =
             home < round.candidates.size() && costs[home] <= costs[best] * kHysteresis;
         return stays && costs[best] < costs[home] ? home : best;
