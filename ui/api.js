@@ -15,10 +15,6 @@ export class ApiError extends Error {
     this.code = code;
   }
 
-  get isLost() {
-    return this.status === 0 || this.status === 502 || this.status === 504;
-  }
-
   get isRefused() {
     return this.status === 401;
   }

@@ -87,9 +87,6 @@ function changed(before, after) {
       body[name] = value;
     }
   }
-  if (body.budget && body.budget.usd === 0) {
-    body.budget = {usd: 0};
-  }
   return body;
 }
 

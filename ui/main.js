@@ -51,7 +51,8 @@ function showState(state, seconds = 0, error = null) {
   setText(byId('state-text'), words[state]);
   byId('lost').hidden = state !== 'lost';
   if (error) {
-    setText(byId('lost-text'), `${error.message} Trying again in ${seconds} s.`);
+    const next = seconds > 0 ? ` Trying again in ${seconds} s.` : '';
+    setText(byId('lost-text'), error.message + next);
   }
 }
 
@@ -59,7 +60,7 @@ const poller = new Poller(poll, showState);
 
 function viewName() {
   const name = location.hash.slice(1);
-  return name in VIEWS ? name : 'overview';
+  return Object.hasOwn(VIEWS, name) ? name : 'overview';
 }
 
 function showView() {
@@ -106,8 +107,8 @@ function enter(status) {
   byId('app').hidden = false;
   byId('sign-out').hidden = token.get() === '';
   setText(byId('version'), status.version);
-  poller.start();
   showView();
+  poller.start();
 }
 
 function askForToken(problem) {

@@ -5,7 +5,8 @@ const PERIOD_MS = 2000;
 const BACKOFF_MAX_MS = 15000;
 
 export class Poller {
-  // job: async; onState: ('live' | 'paused' | 'lost', seconds to wait, error).
+  // job: async; onState: ('live' | 'paused' | 'lost', seconds to wait, error); it does not wait
+  // (0) where it rests.
   constructor(job, onState) {
     this.job = job;
     this.onState = onState;
@@ -48,9 +49,13 @@ export class Poller {
 
   #wake() {
     clearTimeout(this.timer);
-    if (this.isStarted && !this.isPaused && document.visibilityState === 'visible') {
+    if (this.isStarted && !this.#rests()) {
       this.now();
     }
+  }
+
+  #rests() {
+    return this.isPaused || document.visibilityState !== 'visible';
   }
 
   async #run() {
@@ -64,7 +69,7 @@ export class Poller {
     } catch (error) {
       wait = Math.min(PERIOD_MS * 2 ** this.failures, BACKOFF_MAX_MS);
       this.failures += 1;
-      this.onState('lost', wait / 1e3, error);
+      this.onState('lost', this.#rests() ? 0 : wait / 1e3, error);
     }
     this.isRunning = false;
     if (!this.isStarted) {
@@ -72,7 +77,7 @@ export class Poller {
     }
     if (this.isDue) {
       this.#run();
-    } else if (!this.isPaused && document.visibilityState === 'visible') {
+    } else if (!this.#rests()) {
       this.timer = setTimeout(() => this.#run(), wait);
     }
   }

@@ -50,9 +50,10 @@ function expectNoErrors() {
   assert.deepStrictEqual(errors.splice(0), []);
 }
 
-async function admin(way, method = 'GET') {
-  const response = await fetch(`${ADMIN_URL}${way}`, {method,
+async function admin(way, method = 'GET', body = undefined) {
+  const response = await fetch(`${ADMIN_URL}${way}`, {method, body: JSON.stringify(body),
     headers: {authorization: `Bearer ${TEST_ADMIN_TOKEN}`}});
+  assert.ok(response.ok, `${method} ${way}: ${response.status}`);
   return response.json();
 }
 
@@ -193,6 +194,20 @@ step('makes a key that works, and revokes it', async () => {
   await page.getByRole('button', {name: 'Revoke for good'}).click();
   await row.getByText('Revoked').waitFor();
   assert.strictEqual(await chat(secret), 401);
+  expectNoErrors();
+});
+
+step('changes the period of a budget that is a soft limit alone', async () => {
+  const {key} = await admin('/v1/keys', 'POST', {name: 'soft', budget: {soft_usd: 20,
+    period: 'week'}});
+  const budget = async () => (await admin(`/v1/keys/${key.id}`)).budget;
+  assert.deepStrictEqual(await budget(), {soft_usd: 20, period: 'week'});
+  await page.getByRole('button', {name: 'Change soft'}).click();
+  await page.getByLabel('Budget period').selectOption('day');
+  await page.getByRole('button', {name: 'Save'}).click();
+  await page.getByText('soft is changed').waitFor();
+  assert.deepStrictEqual(await budget(), {soft_usd: 20, period: 'day'});
+  await page.getByRole('row', {name: /soft/}).getByText('$20.00 / day').waitFor();
   expectNoErrors();
 });
 

@@ -127,7 +127,8 @@ test('phases that did not happen are left out', () => {
 });
 
 test('exchanges of one request id and one instant are told apart', () => {
-  const exchange = {request_id: 'mine', started_at: '2026-11-29T09:19:04.569Z', shard: 0, number: 7};
+  const exchange = {request_id: 'mine', started_at: '2026-11-29T09:19:04.569Z', shard: 0,
+    number: 7};
   const others = [{...exchange, number: 8}, {...exchange, shard: 1},
     {...exchange, started_at: '2026-11-29T09:19:05.569Z'}];
   assert.strictEqual(new Set([exchange, ...others].map(keyOf)).size, 4);
