@@ -111,6 +111,10 @@ void Charge::on_first_token(Instant now) {
     const double rate = std::max(target_->options.prefill_tokens_per_s, 1U);
     const double own_s = uncached_tokens_ / rate;
     const double queued_s = queued_tokens_ / rate;
+    // The first one of all says how long first tokens take here, and nothing of its target.
+    if (shared.base_s.is_empty()) {
+        shared.learn_base(ttft_s, queued_s + own_s, now);
+    }
     // Against what it should have taken behind those that waited: how fast the target is. Against
     // an idle target: how long people wait, which is what limits and hedges go by.
     const double base_s = shared.base();

@@ -42,6 +42,14 @@ TEST_F(ChargeTest, MovesFromPrefillToDecodeOnce) {
     EXPECT_EQ(state().requests.load(), 1);
 }
 
+TEST_F(ChargeTest, TheFirstTokenOfAllSaysNothingOfItsTarget) {
+    begin(kStart, 1).on_first_token(after_ms(20));
+    EXPECT_NEAR(state().slowdown.value(0), 1, 0.05);
+    EXPECT_LT(pool_->state().base(), 0.03);
+    begin(after_ms(100), 1).on_first_token(after_ms(160));
+    EXPECT_GT(state().slowdown.value(0), 1.05) << "what follows does";
+}
+
 TEST_F(ChargeTest, IsReleasedWhereverItEnds) {
     {
         const Charge dropped = begin(kStart);
