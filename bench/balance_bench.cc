@@ -19,7 +19,7 @@
 #include "balance/pool_state.h"
 #include "balance/prefix_hash.h"
 #include "balance/target.h"
-#include "balance/target_state.h"
+#include "balance/target_state.h"  // IWYU pragma: keep, it is behind a pointer
 #include "balance/waiting_room.h"
 #include "base/priority.h"
 #include "base/prng.h"
