@@ -115,9 +115,9 @@ struct ExchangeRecord {
     std::string_view key_refusal;  // Why the key was turned away, an access::AccessReason.
     std::string_view limit_scope;  // Whose limit refused it: "key", "model"; and which limit.
     std::string_view limit;
-    uint32_t route = kNone;
     const Service* service = nullptr;  // Of the upstream; lives as long as the exchange.
-    uint16_t status = 0;               // As sent to the client; 499 when it left before that.
+    uint32_t route = kNone;
+    uint16_t status = 0;  // As sent to the client; 499 when it left before that.
     uint16_t upstream_status = 0;
     uint16_t attempts = 0;
     std::array<uint16_t, kRetryReasons> retries = {};  // By their reason.
