@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -167,8 +168,12 @@ void ShardBody::hand_over_cache() {
     }
 }
 
-Result<net::Address> ShardBody::listen(const net::Address& address) {
-    TRY_VOID(listener_.start(address, sockets_));
+Result<net::Address> ShardBody::listen(const net::Address& address, std::optional<int> passed) {
+    if (passed) {
+        listener_.adopt(*passed, sockets_);
+    } else {
+        TRY_VOID(listener_.start(address, sockets_));
+    }
     return listener_.local_address();
 }
 

@@ -93,7 +93,9 @@ public:
     ShardBody& operator=(const ShardBody&) = delete;
 
     // --- On its thread, in a turn or between two.
-    Result<net::Address> listen(const net::Address& address);
+    // `passed`: a descriptor that listens there already, the shard's from now on.
+    Result<net::Address> listen(const net::Address& address,
+                                std::optional<int> passed = std::nullopt);
     void use(RuntimeConfigPtr config);
     void use_keys(access::KeyTablePtr keys) { gateway_.use_keys(std::move(keys)); }
     // The same for the shard that it is the body of; nothing happens on one without a body.
