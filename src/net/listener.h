@@ -21,7 +21,7 @@ namespace sluice::net {
 class Listener {
 public:
     struct Handlers {
-        // Gets an accepted connection, and owns the descriptor.
+        // Gets an accepted connection, and owns the descriptor. A few may come after stop().
         void (*on_new)(void* owner, int fd);
         // One that another shard hands over. Null: nobody does.
         void (*on_given)(void* owner, int fd) = nullptr;

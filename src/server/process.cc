@@ -15,7 +15,6 @@
 #include <vector>
 
 #include <signal.h>
-#include <unistd.h>
 
 #include "access/limit_book.h"
 #include "base/assert.h"

@@ -55,6 +55,8 @@ constexpr uint64_t kQuietResumesMax = 64;
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
 constexpr Duration kWindDownTurn = Duration::milliseconds(20);
+// What a TLS handshake may still take when draining begins: a few round trips.
+constexpr Duration kHandshakeGrace = Duration::milliseconds(200);
 
 }  // namespace
 
@@ -193,7 +195,7 @@ uint32_t ShardBody::room(void* owner) {
 }
 
 void ShardBody::accepted(int fd) {
-    if (!give_to_emptier_shard(fd)) {
+    if (connections_.is_draining() || !give_to_emptier_shard(fd)) {
         serve_client(fd);
     }
 }
@@ -220,7 +222,7 @@ bool ShardBody::give_to_emptier_shard(int fd) {
 }
 
 void ShardBody::serve_client(int fd) {
-    if (connections_.is_draining()) {
+    if (cut_ || wind_down_ends_.is_set()) {
         proactor_.ring().close(fd);
         return;
     }
@@ -253,17 +255,22 @@ coro::Task<net::StreamPtr> ShardBody::secure(net::StreamPtr plain) {
     handshakes_.push_back(handshake);
     net::Deadline deadline(proactor_, handshake.signal);
     deadline.set(handshake_timeout_);
+    bool is_hurried = false;
     net::TlsStream::Ptr stream = net::TlsStream::accept(std::move(plain), tls_, tls_blocks_);
     stream->set_signal(&handshake.signal);
     while (!stream->handshake_done() && !stream->failed() && !stream->read_ended() &&
-           !deadline.has_passed() && !connections_.is_draining()) {
+           !deadline.has_passed() && !cut_) {
+        if (connections_.is_draining() && !is_hurried) {
+            is_hurried = true;
+            deadline.set(std::min(handshake_timeout_, kHandshakeGrace));
+        }
         co_await handshake.signal.wait();
     }
     stream->set_signal(nullptr);
     if (stream->failed()) {
         SLUICE_LOG(debug, "server", "a TLS handshake failed", {"error", stream->error()});
     }
-    if (!stream->handshake_done() || stream->failed()) {
+    if (!stream->handshake_done() || stream->failed() || cut_) {
         co_return nullptr;
     }
     co_return net::StreamPtr(stream.release());
@@ -316,11 +323,15 @@ void ShardBody::begin_drain(Duration deadline) {
     if (!drain_deadline_.is_set()) {
         listener_.stop();
         connections_.drain();
-        for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
-            h->signal.raise();
-        }
+        raise_handshakes();
     }
     drain_deadline_ = proactor_.now() + deadline;
+}
+
+void ShardBody::raise_handshakes() {
+    for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
+        h->signal.raise();
+    }
 }
 
 // True when no exchange is left to wait for.
@@ -336,6 +347,7 @@ bool ShardBody::look_at_drain() {
         SLUICE_LOG(warning, "server", "the time to drain is over; connections are cut",
                    {"connections", connections_.open()});
         connections_.abort_all();
+        raise_handshakes();
     }
     return false;
 }

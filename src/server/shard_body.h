@@ -136,6 +136,7 @@ private:
     pipeline::ProcessorResources open_cache();
     void keep_house();
     void give_back_memory();
+    void raise_handshakes();
     bool look_at_drain();
     void begin_wind_down();
 

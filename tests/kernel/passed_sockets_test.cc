@@ -2,7 +2,6 @@
 // is done with the duplicates leaves the socket and its file alone.
 #include "net/passed_sockets.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
