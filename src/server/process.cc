@@ -388,7 +388,7 @@ void Process::handle_signal(uint32_t number) {
     SLUICE_LOG(info, "server", "stopping", {"at_once", draining_},
                {"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"});
     draining_ = true;
-    state_.is_draining.store(true, std::memory_order_relaxed);
+    state_.is_draining.store(true);  // Before any shard hears of it, see ShardBody.
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         if (!runner->has_ended()) {
             runner->drain(ring(), deadline);

@@ -52,6 +52,9 @@ constexpr Duration kHousekeepingPeriod = Duration::seconds(1);
 // and a look at the metrics are no traffic: they never end.
 constexpr uint32_t kQuietPeriodsBeforeTrim = 5;
 constexpr uint64_t kQuietResumesMax = 64;
+// How long a shard that drains waits for connections that others have sent to it. They are there at
+// once, unless it had no descriptor for them.
+constexpr Duration kArrivalMax = Duration::seconds(1);
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
 constexpr Duration kWindDownTurn = Duration::milliseconds(20);
@@ -186,7 +189,9 @@ void ShardBody::on_accept(void* owner, int fd) {
 }
 
 void ShardBody::on_handed_over(void* owner, int fd) {
-    static_cast<ShardBody*>(owner)->serve_client(fd);
+    auto& body = *static_cast<ShardBody*>(owner);
+    body.plan_.group.load(body.plan_.index).arriving.fetch_sub(1);
+    body.serve_client(fd);
 }
 
 uint32_t ShardBody::room(void* owner) {
@@ -209,6 +214,13 @@ bool ShardBody::give_to_emptier_shard(int fd) {
     const size_t emptiest = group.least_connected();
     const uint32_t there = group.load(emptiest).connections.load(std::memory_order_relaxed);
     if (emptiest == plan_.index || clients_ < there + rebalance_min_) {
+        return false;
+    }
+    // In this order, and the flag before the drain: then either this shard sees the flag or the
+    // other one that something is to come.
+    group.load(emptiest).arriving.fetch_add(1);
+    if (plan_.process.is_draining.load()) {
+        group.load(emptiest).arriving.fetch_sub(1);
         return false;
     }
     telemetry_.on_connection_moved();
@@ -324,6 +336,7 @@ void ShardBody::begin_drain(Duration deadline) {
         listener_.stop();
         connections_.drain();
         raise_handshakes();
+        arrivals_end_ = proactor_.now() + kArrivalMax;
     }
     drain_deadline_ = proactor_.now() + deadline;
 }
@@ -339,7 +352,9 @@ bool ShardBody::look_at_drain() {
     if (!drain_deadline_.is_set()) {
         return false;
     }
-    if (scope_.running() == 0 && listener_.is_idle()) {
+    const bool has_arrivals = plan_.group.load(plan_.index).arriving.load() > 0 &&
+                              proactor_.now() < std::min(arrivals_end_, drain_deadline_);
+    if (scope_.running() == 0 && listener_.is_idle() && !has_arrivals) {
         return true;
     }
     if (proactor_.now() >= drain_deadline_ && !cut_) {

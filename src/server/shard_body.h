@@ -168,6 +168,7 @@ private:
     uint32_t quiet_periods_ = 0;
     uint32_t objects_at_trim_ = UINT32_MAX;  // The last one since there was traffic.
     Instant drain_deadline_;
+    Instant arrivals_end_;
     Instant wind_down_ends_;  // Set when the last exchange has ended.
     bool cut_ = false;
     bool lingering_cut_ = false;
