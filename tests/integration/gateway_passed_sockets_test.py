@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import gateway_support as support
 from gateway_support import CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event
 from secret_watch import WatchedCase
+from tls_support import Authority, client_context, tls_config
 
 # Puts descriptors at 3 and up, names its own process as theirs, and becomes the program.
 PASS = """
@@ -33,6 +35,8 @@ os.environ.setdefault("LISTEN_FDS", str(len(numbers)))
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+# Half of what a gateway that drains gives a new connection for its request.
+EXCUSE_S = 0.1
 ANSWER = b'{"ok":true}'
 GET = b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
 
@@ -134,6 +138,22 @@ class TrafficTest(PassedCase):
             answers = list(pool.map(lambda _: self.post(port_of(passed)), range(40)))
         self.assertEqual(answers, [ANSWER] * 40)
 
+    def test_tls_is_spoken_on_it_and_waits_in_the_queue_as_well(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(folder)
+            passed = self.socket()
+            config = tls_config(self.upstream.port, authority.issue("127.0.0.1"))
+            waiting = socket.create_connection(passed.getsockname(), support.PATIENCE_S)
+            self.gateway = start_with(
+                [passed], config.replace("port = 0", f"port = {port_of(passed)}"))
+            context = client_context(authority)
+            client = support.Connection(
+                context.wrap_socket(waiting, server_hostname="127.0.0.1"))
+            client.send(GET)
+            self.assertIn(b"200 OK", client.read_until(b"ok\n"))
+            client.close()
+            self.stop()
+
     def test_the_variables_of_another_process_mean_nothing(self):
         passed = self.socket()
         self.start([passed], 0, environment={"LISTEN_PID": "1"})
@@ -175,6 +195,46 @@ class RestartTest(PassedCase):
         for client in waiting:
             self.assertEqual(client.read_response().body, ANSWER)
             client.close()
+
+    def test_restarts_under_load_answer_everybody(self):
+        """12 clients with a new connection for each request, over 6 restarts. Excused is only who
+        was not able to send for so long that a drain may have given it up."""
+        passed, answered, failed, over = self.socket(), [], [], threading.Event()
+
+        def ask():
+            while not over.is_set():
+                began, took = time.monotonic(), 0
+                try:
+                    with contextlib.closing(support.Client(port_of(passed))) as client:
+                        client.post(CHAT, b"{}")
+                        took = time.monotonic() - began
+                        answered.append(client.read_response().body)
+                except (EOFError, OSError) as error:
+                    if took < EXCUSE_S:
+                        failed.append(repr(error))
+
+        def serve_for(count):
+            wanted = len(answered) + count
+            support.wait_until(lambda: len(answered) >= wanted, "no answers")
+
+        def start():
+            self.start([passed], port_of(passed), shards=2, server="rebalance_connections_min = 1")
+        start()
+        clients = [threading.Thread(target=ask) for _ in range(12)]
+        for client in clients:
+            client.start()
+        try:
+            for _ in range(6):
+                serve_for(200)
+                self.stop()
+                start()
+            serve_for(200)
+        finally:
+            over.set()
+            for client in clients:
+                client.join()
+        self.assertEqual(failed, [])
+        self.assertEqual(set(answered), {ANSWER})
 
     def test_what_comes_while_it_drains_waits_for_the_next_run(self):
         passed = self.socket()
