@@ -19,6 +19,15 @@
 
 namespace sluice::http {
 
+namespace {
+
+// A request may be on its way already when draining begins. That of a kept connection its client
+// can send again; that of a new one seems refused by a gateway that had just taken the connection.
+// A few round trips.
+constexpr Duration kFirstRequestGrace = Duration::milliseconds(200);
+
+}  // namespace
+
 void ServerConnections::drain() {
     draining_ = true;
     for (ServerConnection* c = connections_.front(); c != nullptr; c = connections_.next(*c)) {
@@ -90,11 +99,21 @@ ServerConnection::Step ServerConnection::look_for_head() {
         }
     }
     // An idle connection ends without a word, and so does one whose request was cut off.
-    const bool is_idle = exchange_ == nullptr;
-    if (stream_->read_ended() || (is_idle && (timed_out_ || all_.draining_))) {
+    if (stream_->read_ended() || (exchange_ == nullptr && is_idle_too_long())) {
         return Step::end;
     }
     return Step::wait;
+}
+
+bool ServerConnection::is_idle_too_long() {
+    if (timed_out_ || (all_.draining_ && requests_ > 0)) {
+        return true;
+    }
+    if (all_.draining_ && !is_hurried_) {
+        is_hurried_ = true;
+        wait_until(stream_->proactor().now() + kFirstRequestGrace);
+    }
+    return false;
 }
 
 // The exchange's arena holds bytes that are still to be sent, so it stays until they are.

@@ -47,7 +47,8 @@ public:
     explicit ServerConnections(RequestHandler& handler) : handler_(handler) {}
 
     uint32_t open() const { return open_; }
-    // Idle connections end now, busy ones after their exchange.
+    // Idle connections end now, new ones have a moment for their first request, and busy ones end
+    // after their exchange.
     void drain();
     bool is_draining() const { return draining_; }
     // The drain's deadline: every connection fails now, whatever it does.
@@ -81,6 +82,7 @@ private:
     enum class Step : uint8_t { wait, go, end, refused };
 
     Step look_for_head();
+    bool is_idle_too_long();
     Step look_for_end_of_response();
     void wait_until(Instant deadline);
     net::CloseMode close_mode() const;
@@ -93,6 +95,7 @@ private:
     std::unique_ptr<ServerExchange> exchange_;  // Only while a request is on its way.
     uint32_t requests_ = 0;
     bool timed_out_ = false;
+    bool is_hurried_ = false;  // Its first request must come within kFirstRequestGrace.
 };
 
 }  // namespace sluice::http

@@ -64,12 +64,8 @@ void Listener::arm() {
 void Listener::on_accept(Op& op, int32_t result, uint32_t /*flags*/) {
     auto& listener = op.owner_as<Listener>();
     if (result >= 0) {
-        const int fd = listener.proactor_.ring().accepted(result);
-        if (listener.stopping_) {
-            listener.proactor_.ring().close(fd);
-        } else {
-            listener.handlers_.on_new(listener.owner_, fd);
-        }
+        // Also when it is to stop: what the kernel has accepted it does not take back.
+        listener.handlers_.on_new(listener.owner_, listener.proactor_.ring().accepted(result));
     }
     if (op.pending == 0) {
         listener.accept_ended(result);

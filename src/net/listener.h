@@ -21,7 +21,7 @@ namespace sluice::net {
 class Listener {
 public:
     struct Handlers {
-        // Gets an accepted connection, and owns the descriptor.
+        // Gets an accepted connection, and owns the descriptor. A few may come after stop().
         void (*on_new)(void* owner, int fd);
         // One that another shard hands over. Null: nobody does.
         void (*on_given)(void* owner, int fd) = nullptr;
@@ -38,7 +38,8 @@ public:
     Status start(const Address& address, const SocketOptions& options);
     // The same with a descriptor that listens already: a unix socket, or one that was inherited.
     void adopt(int fd, const SocketOptions& options);
-    // Stops accepting and closes the socket; the queue of the kernel is refused.
+    // Stops accepting and closes the socket; the queue of the kernel is refused, unless somebody
+    // else holds the socket, too.
     void stop();
     // Whether no operation is pending any more.
     bool is_idle() const { return accept_op_.pending == 0; }

@@ -30,6 +30,7 @@
 #include "net/address.h"
 #include "net/op.h"
 #include "net/os_error.h"
+#include "net/socket_options.h"
 #include "net/submit_scratch.h"
 
 #ifdef SLUICE_THREAD_SANITIZED
@@ -111,31 +112,6 @@ Error setup_error(int os_errno) {
 __kernel_timespec to_timespec(Duration duration) {
     const int64_t ns = std::max<int64_t>(0, duration.ns());
     return {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
-}
-
-void set_option(int fd, int level, int name, int value) {
-    // A refused option costs performance, not correctness.
-    ::setsockopt(fd, level, name, &value, sizeof value);
-}
-
-// Returns the number of system calls it took.
-uint64_t set_socket_options(int fd, const SocketOptions& options) {
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    uint64_t calls = 1;
-    if (options.receive_buffer_bytes > 0) {
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_bytes));
-        ++calls;
-    }
-    if (options.send_buffer_bytes > 0) {
-        set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes));
-        ++calls;
-    }
-    if (options.keep_alive_probe_s > 0) {
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keep_alive_probe_s));
-        calls += 2;
-    }
-    return calls;
 }
 
 int64_t read_clock(clockid_t clock) {
@@ -487,11 +463,11 @@ Result<int> Ring::open_listener(const Address& address,
     if (fd < 0) {
         return fail(os_error(errno, ErrorSource::gateway, "opening a listening socket"));
     }
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (reuse_port) {
-        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        set_socket_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }
-    impl_->counters.other_system_calls += 5 + set_socket_options(fd, options);
+    impl_->counters.other_system_calls += 5 + set_stream_options(fd, options);
     if (::bind(fd, address.data(), address.length()) != 0 ||
         ::listen(fd, static_cast<int>(options.listen_backlog)) != 0) {
         const int failed = errno;
@@ -506,7 +482,7 @@ Result<int> Ring::open_stream_socket(const Address& towards, const SocketOptions
     if (fd < 0) {
         return fail(os_error(errno, ErrorSource::gateway, "opening a socket"));
     }
-    impl_->counters.other_system_calls += 1 + set_socket_options(fd, options);
+    impl_->counters.other_system_calls += 1 + set_stream_options(fd, options);
     return fd;
 }
 

@@ -20,6 +20,7 @@ namespace sluice::net {
 struct alignas(64) ShardLoad {
     std::atomic<uint32_t> connections = 0;  // From clients.
     std::atomic<uint32_t> exchanges = 0;
+    std::atomic<uint32_t> arriving = 0;  // Connections that others have sent and it has not seen.
 };
 
 class Shard {

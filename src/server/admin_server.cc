@@ -69,29 +69,29 @@ AdminServer::AdminServer(net::Shard& control, AdminBackend& backend)
 
 AdminServer::~AdminServer() = default;
 
-std::expected<void, std::string> AdminServer::start(const net::Endpoint& endpoint) {
-    net::Ring& ring = control_.proactor().ring();
-    int fd = -1;
+Result<int> AdminServer::open(const net::Endpoint& endpoint) {
+    if (!endpoint.is_unix()) {
+        // Not shared: a second gateway must not take half of the requests without a word.
+        return control_.proactor().ring().open_listener(endpoint.address, sockets_, false);
+    }
+    TRY(unix_socket_, net::UnixListener::open(endpoint.unix_path, sockets_.listen_backlog));
+    return unix_socket_->take_descriptor();
+}
+
+std::expected<void, std::string> AdminServer::start(const net::Endpoint& endpoint,
+                                                    std::optional<int> passed) {
+    const Result<int> opened = passed ? Result<int>(*passed) : open(endpoint);
+    if (!opened) {
+        return std::unexpected(why_not(endpoint, opened.error()));
+    }
+    listener_.adopt(*opened, sockets_);
     if (endpoint.is_unix()) {
-        auto opened = net::UnixListener::open(endpoint.unix_path, sockets_.listen_backlog);
-        if (!opened) {
-            return std::unexpected(why_not(endpoint, opened.error()));
-        }
-        unix_socket_ = std::move(*opened);
-        fd = unix_socket_->take_descriptor();
         address_ = endpoint.to_string();
         reach_ = AdminReach::unix_socket;
     } else {
-        // Not shared: a second gateway must not take half of the requests without a word.
-        const Result<int> opened = ring.open_listener(endpoint.address, sockets_, false);
-        if (!opened) {
-            return std::unexpected(why_not(endpoint, opened.error()));
-        }
-        fd = *opened;
-        address_ = "http://" + ring.local_address(fd).to_string();
+        address_ = "http://" + listener_.local_address().to_string();
         reach_ = endpoint.is_local() ? AdminReach::loopback : AdminReach::network;
     }
-    listener_.adopt(fd, sockets_);
     return {};
 }
 

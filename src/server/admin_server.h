@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "base/result.h"
 #include "coro/scope.h"
 #include "coro/task.h"
 #include "http/options.h"
@@ -36,8 +38,10 @@ public:
     // stop() must have been called and is_idle() be true.
     ~AdminServer();
 
-    // The error is the reason, for a person.
-    std::expected<void, std::string> start(const net::Endpoint& endpoint);
+    // The error is the reason, for a person. `passed`: a descriptor that listens there already, of
+    // which only the queue is the server's, not the file of a unix socket.
+    std::expected<void, std::string> start(const net::Endpoint& endpoint,
+                                           std::optional<int> passed = std::nullopt);
     // As it can be given to a client: with port 0, the one that was given.
     const std::string& address() const { return address_; }
 
@@ -48,6 +52,7 @@ public:
     bool is_idle() const { return scope_.running() == 0 && listener_.is_idle(); }
 
 private:
+    Result<int> open(const net::Endpoint& endpoint);
     static void on_accept(void* owner, int fd);
     static uint32_t room(void* owner);
 

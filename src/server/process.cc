@@ -15,7 +15,6 @@
 #include <vector>
 
 #include <signal.h>
-#include <unistd.h>
 
 #include "access/limit_book.h"
 #include "base/assert.h"
@@ -33,6 +32,7 @@
 #include "net/dns_resolver.h"
 #include "net/endpoint.h"
 #include "net/options.h"
+#include "net/passed_sockets.h"
 #include "net/proactor.h"
 #include "net/ring.h"
 #include "net/shard.h"
@@ -46,6 +46,7 @@
 #include "server/config_watch.h"
 #include "server/discovery.h"
 #include "server/gateway.h"
+#include "server/listeners.h"
 #include "server/log_control.h"
 #include "server/machine.h"
 #include "server/membership.h"
@@ -97,6 +98,7 @@ public:
     int run();
 
 private:
+    bool take_sockets();
     bool make_config();
     bool open_logs();
     bool open_ledger();
@@ -171,12 +173,23 @@ private:
     std::optional<AdminServer> admin_;
     std::optional<ConfigWatch> config_watch_;
     std::unique_ptr<Discovery> discovery_;
+    net::PassedSockets passed_;  // Until everybody listens.
     net::Address address_;
     std::string admin_text_;  // Where the admin API listens, or why it does not.
     Instant started_at_;
     SignalWatch signals_;
     bool draining_ = false;
 };
+
+bool Process::take_sockets() {
+    auto taken = take_passed_sockets(environment_, loaded_);
+    if (!taken) {
+        print_error(taken.error());
+        return false;
+    }
+    passed_ = std::move(*taken);
+    return true;
+}
 
 bool Process::make_config() {
     std::vector<std::string> warnings;
@@ -290,27 +303,12 @@ bool Process::start_shards() {
 }
 
 bool Process::listen() {
-    const std::optional<net::Address> wanted = net::Address::parse(options().host, options().port);
-    if (!wanted) {
-        print_error("server.host: \"" + options().host + "\" is not an IP address");
+    const auto address = listen_on_shards(options(), passed_, ring(), runners_);
+    if (!address) {
+        print_error(address.error());
         return false;
     }
-    // With SO_REUSEPORT two gateways would share a port without a word, so ask first without.
-    const Result<int> probe = ring().open_listener(*wanted, options().sockets, false);
-    if (!probe) {
-        print_error("cannot listen on " + wanted->to_string() + ": " + system_text(probe.error()));
-        return false;
-    }
-    address_ = ring().local_address(*probe);
-    ::close(*probe);
-    for (const std::unique_ptr<ShardRunner>& runner : runners_) {
-        const Result<net::Address> bound = runner->serve(ring(), address_);
-        if (!bound) {
-            print_error("cannot listen on " + address_.to_string() + ": " +
-                        system_text(bound.error()));
-            return false;
-        }
-    }
+    address_ = *address;
     return true;
 }
 
@@ -326,8 +324,13 @@ bool Process::start_admin() {
         print_error("admin.listen: \"" + admin.listen + "\" is no address with a port");
         return false;
     }
+    const auto passed = passed_.duplicate(*endpoint, 0, {});
+    if (!passed) {
+        print_error("admin.listen: " + system_text(passed.error()));
+        return false;
+    }
     admin_.emplace(*control_, static_cast<AdminBackend&>(*this));
-    const std::expected<void, std::string> started = admin_->start(*endpoint);
+    const std::expected<void, std::string> started = admin_->start(*endpoint, *passed);
     if (started) {
         admin_text_ = admin_->address();
         return true;
@@ -385,7 +388,7 @@ void Process::handle_signal(uint32_t number) {
     SLUICE_LOG(info, "server", "stopping", {"at_once", draining_},
                {"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"});
     draining_ = true;
-    state_.is_draining.store(true, std::memory_order_relaxed);
+    state_.is_draining.store(true);  // Before any shard hears of it, see ShardBody.
     for (const std::unique_ptr<ShardRunner>& runner : runners_) {
         if (!runner->has_ended()) {
             runner->drain(ring(), deadline);
@@ -548,11 +551,12 @@ int Process::run() {
     if (loaded_.server.shards == 0) {
         loaded_.server.shards = static_cast<uint32_t>(usable_cores().size());
     }
-    if (!start_control() || !make_config() || !open_logs() || !open_ledger()) {
+    if (!take_sockets() || !start_control() || !make_config() || !open_logs() || !open_ledger()) {
         return kExitFailure;
     }
     raise_descriptor_limit(uint64_t{options().http.connections_max} * options().shards * 2 + 1024);
     const bool started = start_resolver() && start_shards() && listen() && start_admin();
+    passed_ = {};  // The listeners have their own.
     if (started) {
         announce();
         loop();

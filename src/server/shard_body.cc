@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,9 +52,14 @@ constexpr Duration kHousekeepingPeriod = Duration::seconds(1);
 // and a look at the metrics are no traffic: they never end.
 constexpr uint32_t kQuietPeriodsBeforeTrim = 5;
 constexpr uint64_t kQuietResumesMax = 64;
+// How long a shard that drains waits for connections that others have sent to it. They are there at
+// once, unless it had no descriptor for them.
+constexpr Duration kArrivalMax = Duration::seconds(1);
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
 constexpr Duration kWindDownTurn = Duration::milliseconds(20);
+// What a TLS handshake may still take when draining begins: a few round trips.
+constexpr Duration kHandshakeGrace = Duration::milliseconds(200);
 
 }  // namespace
 
@@ -167,8 +173,12 @@ void ShardBody::hand_over_cache() {
     }
 }
 
-Result<net::Address> ShardBody::listen(const net::Address& address) {
-    TRY_VOID(listener_.start(address, sockets_));
+Result<net::Address> ShardBody::listen(const net::Address& address, std::optional<int> passed) {
+    if (passed) {
+        listener_.adopt(*passed, sockets_);
+    } else {
+        TRY_VOID(listener_.start(address, sockets_));
+    }
     return listener_.local_address();
 }
 
@@ -179,7 +189,9 @@ void ShardBody::on_accept(void* owner, int fd) {
 }
 
 void ShardBody::on_handed_over(void* owner, int fd) {
-    static_cast<ShardBody*>(owner)->serve_client(fd);
+    auto& body = *static_cast<ShardBody*>(owner);
+    body.plan_.group.load(body.plan_.index).arriving.fetch_sub(1);
+    body.serve_client(fd);
 }
 
 uint32_t ShardBody::room(void* owner) {
@@ -188,7 +200,7 @@ uint32_t ShardBody::room(void* owner) {
 }
 
 void ShardBody::accepted(int fd) {
-    if (!give_to_emptier_shard(fd)) {
+    if (connections_.is_draining() || !give_to_emptier_shard(fd)) {
         serve_client(fd);
     }
 }
@@ -204,6 +216,13 @@ bool ShardBody::give_to_emptier_shard(int fd) {
     if (emptiest == plan_.index || clients_ < there + rebalance_min_) {
         return false;
     }
+    // In this order, and the flag before the drain: then either this shard sees the flag or the
+    // other one that something is to come.
+    group.load(emptiest).arriving.fetch_add(1);
+    if (plan_.process.is_draining.load()) {
+        group.load(emptiest).arriving.fetch_sub(1);
+        return false;
+    }
     telemetry_.on_connection_moved();
     // Counted at once, or a burst of connections would all be sent to the same shard.
     group.load(emptiest).connections.fetch_add(1, std::memory_order_relaxed);
@@ -215,7 +234,7 @@ bool ShardBody::give_to_emptier_shard(int fd) {
 }
 
 void ShardBody::serve_client(int fd) {
-    if (connections_.is_draining()) {
+    if (cut_ || wind_down_ends_.is_set()) {
         proactor_.ring().close(fd);
         return;
     }
@@ -248,17 +267,22 @@ coro::Task<net::StreamPtr> ShardBody::secure(net::StreamPtr plain) {
     handshakes_.push_back(handshake);
     net::Deadline deadline(proactor_, handshake.signal);
     deadline.set(handshake_timeout_);
+    bool is_hurried = false;
     net::TlsStream::Ptr stream = net::TlsStream::accept(std::move(plain), tls_, tls_blocks_);
     stream->set_signal(&handshake.signal);
     while (!stream->handshake_done() && !stream->failed() && !stream->read_ended() &&
-           !deadline.has_passed() && !connections_.is_draining()) {
+           !deadline.has_passed() && !cut_) {
+        if (connections_.is_draining() && !is_hurried) {
+            is_hurried = true;
+            deadline.set(std::min(handshake_timeout_, kHandshakeGrace));
+        }
         co_await handshake.signal.wait();
     }
     stream->set_signal(nullptr);
     if (stream->failed()) {
         SLUICE_LOG(debug, "server", "a TLS handshake failed", {"error", stream->error()});
     }
-    if (!stream->handshake_done() || stream->failed()) {
+    if (!stream->handshake_done() || stream->failed() || cut_) {
         co_return nullptr;
     }
     co_return net::StreamPtr(stream.release());
@@ -311,11 +335,16 @@ void ShardBody::begin_drain(Duration deadline) {
     if (!drain_deadline_.is_set()) {
         listener_.stop();
         connections_.drain();
-        for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
-            h->signal.raise();
-        }
+        raise_handshakes();
+        arrivals_end_ = proactor_.now() + kArrivalMax;
     }
     drain_deadline_ = proactor_.now() + deadline;
+}
+
+void ShardBody::raise_handshakes() {
+    for (Handshake* h = handshakes_.front(); h != nullptr; h = handshakes_.next(*h)) {
+        h->signal.raise();
+    }
 }
 
 // True when no exchange is left to wait for.
@@ -323,7 +352,9 @@ bool ShardBody::look_at_drain() {
     if (!drain_deadline_.is_set()) {
         return false;
     }
-    if (scope_.running() == 0 && listener_.is_idle()) {
+    const bool has_arrivals = plan_.group.load(plan_.index).arriving.load() > 0 &&
+                              proactor_.now() < std::min(arrivals_end_, drain_deadline_);
+    if (scope_.running() == 0 && listener_.is_idle() && !has_arrivals) {
         return true;
     }
     if (proactor_.now() >= drain_deadline_ && !cut_) {
@@ -331,6 +362,7 @@ bool ShardBody::look_at_drain() {
         SLUICE_LOG(warning, "server", "the time to drain is over; connections are cut",
                    {"connections", connections_.open()});
         connections_.abort_all();
+        raise_handshakes();
     }
     return false;
 }

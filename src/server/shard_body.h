@@ -93,7 +93,9 @@ public:
     ShardBody& operator=(const ShardBody&) = delete;
 
     // --- On its thread, in a turn or between two.
-    Result<net::Address> listen(const net::Address& address);
+    // `passed`: a descriptor that listens there already, the shard's from now on.
+    Result<net::Address> listen(const net::Address& address,
+                                std::optional<int> passed = std::nullopt);
     void use(RuntimeConfigPtr config);
     void use_keys(access::KeyTablePtr keys) { gateway_.use_keys(std::move(keys)); }
     // The same for the shard that it is the body of; nothing happens on one without a body.
@@ -134,6 +136,7 @@ private:
     pipeline::ProcessorResources open_cache();
     void keep_house();
     void give_back_memory();
+    void raise_handshakes();
     bool look_at_drain();
     void begin_wind_down();
 
@@ -165,6 +168,7 @@ private:
     uint32_t quiet_periods_ = 0;
     uint32_t objects_at_trim_ = UINT32_MAX;  // The last one since there was traffic.
     Instant drain_deadline_;
+    Instant arrivals_end_;
     Instant wind_down_ends_;  // Set when the last exchange has ended.
     bool cut_ = false;
     bool lingering_cut_ = false;

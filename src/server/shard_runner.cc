@@ -105,11 +105,14 @@ void ShardRunner::run(std::latch& made) {
     }
 }
 
-Result<net::Address> ShardRunner::serve(net::Ring& sender, const net::Address& address) {
+Result<net::Address> ShardRunner::serve(net::Ring& sender,
+                                        const net::Address& address,
+                                        std::optional<int> passed) {
     std::promise<Result<net::Address>> promise;
     std::future<Result<net::Address>> answer = promise.get_future();
-    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, address, &promise] {
-                                                      promise.set_value(body_->listen(address));
+    plan_.group.shard(plan_.index).mailbox().post(sender, call([this, address, passed, &promise] {
+                                                      promise.set_value(
+                                                          body_->listen(address, passed));
                                                   }));
     sender.submit(net::WaitOptions());
     return answer.get();

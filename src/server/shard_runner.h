@@ -32,8 +32,10 @@ public:
 
     // Makes the shard on a thread of its own; returns when that is done or has failed.
     std::optional<Error> start();
-    // Listens and serves; returns the address, or why not.
-    Result<net::Address> serve(net::Ring& sender, const net::Address& address);
+    // Listens and serves; returns the address, or why not. `passed` as in ShardBody::listen().
+    Result<net::Address> serve(net::Ring& sender,
+                               const net::Address& address,
+                               std::optional<int> passed);
     // These send a message and return at once.
     void reload(net::Ring& sender, RuntimeConfigPtr config);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.

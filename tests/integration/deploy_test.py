@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 
 import gateway_support as support
@@ -172,6 +173,24 @@ class UnitTest(unittest.TestCase):
             self.assertLessEqual({a for a in command if a.startswith("--")}, known)
         for line in lines:
             self.assertRegex(line, r"^(#.*|\[(Unit|Service|Install)\]|[A-Z]\w+=\S.*|)$")
+
+    def test_the_sockets_of_the_unit_are_those_of_the_page(self):
+        lines = (DEPLOY / "systemd/sluice.socket").read_text().splitlines()
+        for line in lines:
+            self.assertRegex(line, r"^(#.*|\[(Unit|Socket|Install)\]|[A-Z]\w+=\S.*|)$")
+        page = (ROOT / "docs/OPERATING.md").read_text()
+        text = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL).group(1)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "sluice.toml")
+            path.write_text(text)
+            config = tomllib.loads(subprocess.run(
+                [support.SLUICE, "print-config", "--config", path], check=True, timeout=20,
+                capture_output=True, text=True,
+                env={**os.environ, "OPENAI_API_KEY": "sk-none"}).stdout)
+        server = config["server"]
+        wanted = [f"{server['host']}:{server['port']}", config["admin"]["listen"]]
+        self.assertEqual([l.split("=", 1)[1] for l in lines if l.startswith("ListenStream")],
+                         wanted)
 
     def test_the_grace_of_the_unit_is_longer_than_that_of_the_program(self):
         unit = (DEPLOY / "systemd/sluice.service").read_text()

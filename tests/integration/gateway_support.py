@@ -304,7 +304,7 @@ class Gateway:
 
     KEY = "sk-upstream-secret-4711"
 
-    def __init__(self, config, environment=None, prefix=()):
+    def __init__(self, config, environment=None, prefix=(), pass_fds=()):
         self.folder = tempfile.TemporaryDirectory()
         self.config_path = os.path.join(self.folder.name, "sluice.toml")
         self.write_config(config)
@@ -319,7 +319,8 @@ class Gateway:
             environ.setdefault("SLUICE_ADMIN_LISTEN", "off")
         self.process = subprocess.Popen(
             [*prefix, SLUICE, "--config", self.config_path],
-            stdin=subprocess.DEVNULL, stdout=self.access, stderr=self.errors, env=environ)
+            stdin=subprocess.DEVNULL, stdout=self.access, stderr=self.errors, env=environ,
+            pass_fds=pass_fds)
         self.port = self._wait_for_port()
 
     def write_config(self, config):

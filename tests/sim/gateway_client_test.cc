@@ -109,6 +109,49 @@ TEST_F(ClientStory, WhatArrivesWhileDrainingIsTheLast) {
     EXPECT_EQ(read.message.field("connection"), "close");
 }
 
+// Its request may be on its way already; a gateway that took the connection should answer it.
+TEST_F(ClientStory, ANewConnectionMayStillAskWhenDrainingBegins) {
+    start_good();
+    Client client(world_, {.to = at(), .parts = {{post(kChat), ms(250)}}, .ends_with_peer = true});
+    world_.run_for(ms(100));
+    gateway_->drain(ms(10'000));
+    ASSERT_TRUE(run_until_done(client));
+    const HttpRead read = answer_to(client);
+    EXPECT_EQ(read.message.second_word(), "200");
+    EXPECT_EQ(read.message.field("connection"), "close");
+}
+
+TEST_F(ClientStory, ANewConnectionThatAsksNothingDoesNotHoldUpADrain) {
+    start_good();
+    Client client(world_, {.to = at(),
+                           .parts = {{post(kChat), ms(5000)}},
+                           .ends_with_peer = true,
+                           .leaves_after = ms(10'000)});
+    world_.run_for(ms(100));
+    gateway_->drain(ms(10'000));
+    world_.run_for(ms(150));
+    EXPECT_EQ(connections(), 1);
+    world_.run_for(ms(100));
+    EXPECT_EQ(connections(), 0);
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_TRUE(client.saw_end() && !client.has_left());
+    EXPECT_EQ(client.received(), "");
+}
+
+TEST_F(ClientStory, AKeptConnectionEndsAsSoonAsDrainingBegins) {
+    start_good();
+    Client client(world_, {.to = at(),
+                           .parts = {{post(kChat), {}}, {post(kChat), ms(5000)}},
+                           .ends_with_peer = true,
+                           .leaves_after = ms(10'000)});
+    world_.run_for(ms(100));
+    gateway_->drain(ms(10'000));
+    world_.run_for(ms(50));
+    EXPECT_EQ(connections(), 0);
+    ASSERT_TRUE(run_until_done(client));
+    EXPECT_EQ(count_of(client.received(), kAnswer), 1U);
+}
+
 TEST_F(ClientStory, IsToldToGoOnOnceAndOnlyWhereItWaits) {
     start_good();
     const std::string request = post(kChat, R"({"a":1})", "expect: 100-continue\r\n");

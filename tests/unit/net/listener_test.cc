@@ -1,12 +1,14 @@
-// A Listener that is given a descriptor which listens already.
+// A Listener with a descriptor that listens already, and what comes while it is told to stop.
 #include "net/listener.h"
 
 #include <vector>
 
+#include "base/time.h"
 #include "gtest/gtest.h"
 #include "net/address.h"
 #include "net/op.h"
 #include "net/options.h"
+#include "net/ring.h"
 #include "sim_fixture.h"
 
 namespace sluice::net {
@@ -38,6 +40,31 @@ TEST_F(ListenerTest, AdoptsWhatListensAlready) {
     proactor_->ring().close(client);
     listener.stop();
     EXPECT_TRUE(run_until([&] { return listener.is_idle(); }));
+}
+
+// The kernel may have taken one when it is told to stop: that one is nobody else's any more.
+TEST_F(ListenerTest, HandsOnWhatWasAcceptedBeforeItStopped) {
+    const Address at = Address::loopback(7001);
+    const SocketOptions options;
+    std::vector<int> accepted;
+    const auto keep = [](void* owner, int fd_of_client) {
+        static_cast<std::vector<int>*>(owner)->push_back(fd_of_client);
+    };
+    Listener listener(*proactor_, {.on_new = keep}, &accepted);
+    ASSERT_TRUE(listener.start(at, options));
+    Ring& ring = proactor_->ring();
+    ring.submit({});
+    const int client = ring.open_stream_socket(at, options).value();
+    Op connected([](Op&, int32_t, uint32_t) {}, nullptr);
+    ring.connect(client, at, connected);
+    // Until it has accepted, and without a turn in which it would hear of that.
+    ring.submit({.completions_min = 2, .timeout_max = Duration::seconds(1), .batch_window = {}});
+    ASSERT_TRUE(accepted.empty());
+    listener.stop();
+    ASSERT_TRUE(run_until([&] { return listener.is_idle() && connected.pending == 0; }));
+    ASSERT_EQ(accepted.size(), 1U);
+    ring.close(accepted[0]);
+    ring.close(client);
 }
 
 }  // namespace
