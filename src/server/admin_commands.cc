@@ -12,7 +12,6 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/result.h"
 #include "base/secret.h"
 #include "config/checks.h"
 #include "config/config.h"

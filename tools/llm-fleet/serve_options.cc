@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "llm-fleet/fault.h"
 #include "llm-fleet/options.h"
 #include "llm-kit/command_line.h"

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/text.h"
 #include "llm-kit/command_line.h"
 #include "llm-kit/distribution.h"
 #include "llm-kit/fault.h"
