@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -17,6 +18,7 @@
 #include "net/address.h"
 #include "pipeline/stream_watch.h"
 #include "providers/dialect.h"
+#include "trace/content.h"
 #include "trace/notes.h"
 
 namespace sluice::pipeline {
@@ -157,7 +159,8 @@ struct ExchangeRecord {
     bool is_cached = false;      // No upstream was asked: `usage` is what the answer once cost.
     bool reply_failed = false;   // The upstream said in its stream that it failed.
 
-    trace::Notes* trace = nullptr;  // In the arena; null where traces are off.
+    trace::Notes* trace = nullptr;                  // In the arena; null where traces are off.
+    std::shared_ptr<const trace::Content> content;  // Null where none is kept.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

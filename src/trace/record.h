@@ -1,4 +1,4 @@
-// Record: one exchange as a trace, a plain value without a pointer to anything that ends.
+// Record: one exchange as a trace, a value without a pointer to anything that ends.
 //
 // Filled in its slot of a shard's lane when an exchange ends, read by the exporter. Times are
 // nanoseconds since 1970, zero for what did not happen. Texts marked static live for ever; all
@@ -9,8 +9,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
+#include "trace/content.h"
 #include "trace/context.h"
 #include "trace/notes.h"
 #include "trace/sampling.h"
@@ -132,11 +134,14 @@ struct Record {
     std::array<AttemptRecord, kAttemptsMax> attempts;
     std::array<StepRecord, kStepsMax> steps;
     TextArea texts;
+    // Where content goes into traces; let go of as soon as the record was read.
+    std::shared_ptr<const Content> content;
 
     void clear() {
         exchange = {};
         attempt_count = 0;
         step_count = 0;
+        content.reset();
         texts.clear();
     }
     std::string_view text(Text place) const { return texts.view(place); }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "trace/content.h"
 #include "trace/context.h"
 #include "trace/otlp.h"
 #include "trace/record.h"
@@ -142,6 +143,9 @@ private:
             to_.text("error.type", exchange_.error);
         }
         write_own_attributes();
+        if (record_.content != nullptr) {
+            write_bodies(*record_.content);
+        }
         to_.end_span(exchange_.is_failed ? error_text() : std::string_view());
     }
 
@@ -159,6 +163,17 @@ private:
         if (exchange_.is_priced) {
             to_.number("sluice.cost_usd",
                        static_cast<double>(exchange_.cost_pico_usd) / kPicoPerDollar);
+        }
+    }
+
+    void write_bodies(const Content& content) {
+        to_.text("sluice.request.body", content.request.view());
+        if (content.request.is_cut()) {
+            to_.boolean("sluice.request.body_cut", true);
+        }
+        to_.text("sluice.response.body", content.reply.view());
+        if (content.reply.is_cut()) {
+            to_.boolean("sluice.response.body_cut", true);
         }
     }
 
