@@ -37,12 +37,12 @@ public:
     // Gets every byte of the response as well; null for nobody.
     void set_next(http::BodyTap* next) { next_ = next; }
     // At the end, once.
-    std::shared_ptr<const trace::Content> take() { return std::move(content_); }
+    trace::ContentPtr take() { return std::move(content_); }
 
 private:
     const size_t bytes_max_;
     http::BodyTap* next_ = nullptr;
-    std::shared_ptr<trace::Content> content_ = std::make_shared<trace::Content>();
+    std::unique_ptr<trace::Content> content_ = std::make_unique<trace::Content>();
 };
 
 }  // namespace sluice::pipeline

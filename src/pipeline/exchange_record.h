@@ -8,7 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -159,8 +158,8 @@ struct ExchangeRecord {
     bool is_cached = false;      // No upstream was asked: `usage` is what the answer once cost.
     bool reply_failed = false;   // The upstream said in its stream that it failed.
 
-    trace::Notes* trace = nullptr;                  // In the arena; null where traces are off.
-    std::shared_ptr<const trace::Content> content;  // Null where none is kept.
+    trace::Notes* trace = nullptr;  // In the arena; null where traces are off.
+    trace::ContentPtr content;      // Null where none is kept.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

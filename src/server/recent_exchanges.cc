@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -104,7 +103,7 @@ void RecentExchanges::set_limit(uint32_t exchanges_max) {
     }
     std::vector<RecentExchange> kept = newest(exchanges_max);
     std::ranges::reverse(kept);
-    std::vector<std::shared_ptr<const trace::Content>> contents;
+    std::vector<trace::ContentPtr> contents;
     if (!contents_.empty()) {
         contents.resize(exchanges_max);
         for (size_t i = 0; i < kept.size(); ++i) {

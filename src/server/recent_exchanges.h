@@ -11,7 +11,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -112,7 +111,7 @@ struct RecentExchange {
 
 struct ExchangeWithContent {
     RecentExchange exchange;
-    std::shared_ptr<const trace::Content> content;  // Null where none was kept.
+    trace::ContentPtr content;  // Null where none was kept.
 };
 
 // The newest first, of all shards that have told theirs; they stay in `parts`.
@@ -145,8 +144,8 @@ private:
     size_t place_of(size_t age) const { return (oldest_ + ring_.size() - 1 - age) % ring_.size(); }
 
     std::vector<RecentExchange> ring_;
-    std::vector<std::shared_ptr<const trace::Content>> contents_;  // Likewise; or none at all.
-    size_t oldest_ = 0;  // Where the next one goes, once the ring is full.
+    std::vector<trace::ContentPtr> contents_;  // Likewise; or none at all.
+    size_t oldest_ = 0;                        // Where the next one goes, once the ring is full.
     size_t exchanges_max_ = 0;
     uint64_t last_number_ = 0;
     bool keeps_content_ = false;

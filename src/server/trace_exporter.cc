@@ -29,6 +29,7 @@
 #include "net/shard.h"
 #include "net/tls_context.h"
 #include "pipeline/fetch.h"
+#include "server/trace_messages.h"
 #include "trace/gzip.h"
 #include "trace/lane.h"
 #include "trace/options.h"
@@ -225,7 +226,9 @@ TraceExporter::Batch TraceExporter::take_batch(std::string& text) {
             if (!otlp) {
                 begin_batch(otlp.emplace(text));
             }
-            trace::write_spans(*otlp, *record);
+            const TraceMessages messages = messages_of(*record);
+            trace::write_spans(*otlp, *record,
+                               {.input = messages.input, .output = messages.output});
             batch.spans += trace::span_count(*record);
             lane->pop();
             has_more = true;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -35,5 +36,8 @@ struct Content {
     KeptBody request;  // As the client sent it, without its framing.
     KeptBody reply;    // As it was written for the client, likewise.
 };
+
+// Of an exchange that has ended.
+using ContentPtr = std::shared_ptr<const Content>;
 
 }  // namespace sluice::trace

@@ -9,7 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "trace/content.h"
@@ -135,7 +134,7 @@ struct Record {
     std::array<StepRecord, kStepsMax> steps;
     TextArea texts;
     // Where content goes into traces; let go of as soon as the record was read.
-    std::shared_ptr<const Content> content;
+    ContentPtr content;
 
     void clear() {
         exchange = {};

@@ -92,8 +92,8 @@ std::string name_of(std::string_view word, std::string_view object) {
 
 class SpansOf {
 public:
-    SpansOf(OtlpText& to, const Record& record)
-        : to_(to), record_(record), exchange_(record.exchange) {}
+    SpansOf(OtlpText& to, const Record& record, const Messages& messages)
+        : to_(to), record_(record), exchange_(record.exchange), messages_(messages) {}
 
     void write() {
         write_exchange();
@@ -166,12 +166,17 @@ private:
         }
     }
 
+    // What the messages of the last attempt do not tell.
     void write_bodies(const Content& content) {
-        to_.text("sluice.request.body", content.request.view());
+        if (messages_.input.empty()) {
+            to_.text("sluice.request.body", content.request.view());
+        }
         if (content.request.is_cut()) {
             to_.boolean("sluice.request.body_cut", true);
         }
-        to_.text("sluice.response.body", content.reply.view());
+        if (messages_.output.empty()) {
+            to_.text("sluice.response.body", content.reply.view());
+        }
         if (content.reply.is_cut()) {
             to_.boolean("sluice.response.body_cut", true);
         }
@@ -226,6 +231,8 @@ private:
         to_.boolean("sluice.connection.reused", attempt.is_reused);
         if (is_last) {
             write_reply();
+            to_.text("gen_ai.input.messages", messages_.input);
+            to_.text("gen_ai.output.messages", messages_.output);
             write_usage(exchange_.usage);
         }
         to_.end_span(attempt.is_failed ? attempt.error : std::string_view());
@@ -290,6 +297,7 @@ private:
     OtlpText& to_;
     const Record& record_;
     const ExchangeFacts& exchange_;
+    const Messages messages_;
 };
 
 std::string_view find(std::span<const NamePair> pairs, std::string_view name) {
@@ -299,8 +307,8 @@ std::string_view find(std::span<const NamePair> pairs, std::string_view name) {
 
 }  // namespace
 
-void write_spans(OtlpText& to, const Record& record) {
-    SpansOf(to, record).write();
+void write_spans(OtlpText& to, const Record& record, const Messages& messages) {
+    SpansOf(to, record, messages).write();
 }
 
 std::string_view provider_name(std::string_view vendor) {
