@@ -47,7 +47,7 @@ TERMINAL = ['src/server/main.cc', 'src/server/process.cc', 'src/server/cli.cc',
 # What every shard looks at and none owns: configurations, what TLS makes of them, keys and limits.
 SHARED = ['src/config/snapshot.h', 'src/pipeline/snapshot.h', 'src/server/runtime_config.*',
           'src/server/process.cc', 'src/net/tls_*', 'src/access/*', 'src/balance/pool.*',
-          'src/balance/target.h', 'src/upstream/key_ring.*']
+          'src/balance/target.h', 'src/upstream/key_ring.*', 'src/trace/content.h']
 CALLS = [
     ('print', r'\b(?:printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|cout|cerr|clog)\b',
      ['src/*'], TERMINAL, 'output goes through base/log.h'),

@@ -1,5 +1,6 @@
 // Exchanges: the last ones that ended, with what became of them and the bar of their phases. From
-// GET /v1/exchanges; content is never there. Filters work on what has arrived.
+// GET /v1/exchanges; their content, where it is kept, is asked for when one is opened. Filters work
+// on what has arrived.
 import {api} from './api.js';
 import {choice, h, panel, setText} from './dom.js';
 import * as format from './format.js';
@@ -56,11 +57,38 @@ function pairsOf(e) {
   ].filter(([, value]) => value !== null && value !== undefined && value !== '');
 }
 
+// One body as the text that it is, whatever it says.
+function bodyOf(title, body) {
+  const note = body.is_cut ? ' · cut' : '';
+  return h('section', {class: 'content', 'aria-label': title},
+    h('h3', {}, `${title}${note}`),
+    body.text === '' ? h('p', {class: 'faint'}, 'Empty')
+      : h('pre', {tabindex: '0', 'aria-label': title}, body.text));
+}
+
+async function fillContent(to, exchange) {
+  try {
+    const found = await api.get(`v1/exchanges/${exchange.shard}/${exchange.number}`);
+    const content = keyOf(found.exchange) === keyOf(exchange) ? found.content : null;
+    to.replaceChildren(...(content
+      ? [bodyOf('Request body', content.request), bodyOf('Response body', content.response)]
+      : [h('p', {class: 'faint'}, 'Its content is not kept any more.')]));
+  } catch (error) {
+    setText(to, error.message);
+  }
+}
+
 function makeDetail(exchange) {
-  return {element: h('div', {class: 'detail-grid'},
+  const element = h('div', {class: 'detail-grid'},
     fallSteps(exchange),
     h('dl', {class: 'pairs'}, pairsOf(exchange).flatMap(([name, value]) =>
-      [h('dt', {}, name), h('dd', {}, String(value))])))};
+      [h('dt', {}, name), h('dd', {}, String(value))])));
+  if (exchange.has_content) {
+    const contents = h('div', {class: 'contents'}, h('p', {class: 'faint'}, 'Loading…'));
+    element.append(contents);
+    fillContent(contents, exchange);
+  }
+  return {element};
 }
 
 function matches(exchange, words) {
@@ -75,7 +103,7 @@ export const keyOf = (e) => `${e.shard} ${e.number} ${e.started_at}`;
 
 export const exchangesView = {
   title: 'Exchanges',
-  subtitle: 'The last ones that ended, phase by phase; never their content',
+  subtitle: 'The last ones that ended, phase by phase',
   mount(host) {
     let answer = null;
     let show = 'all';

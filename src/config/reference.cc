@@ -109,6 +109,11 @@ constexpr Heading kHeadings[] = {
     {Section::server, "remote_content", "Images and files by URL",
      "For providers that want the bytes. Fetched by https from public addresses, through at most "
      "three redirects."},
+    {Section::server, "content_capture", "Content of requests and replies",
+     "**Prompts and answers are personal data, and may hold secrets of their own.** All of this is "
+     "off by default: then no byte of a body is kept. Switch it on for those who must see it, for "
+     "as long as they must. Headers, queries and keys are never kept. Each shard holds two bodies "
+     "for each exchange that is open, recent or waiting to be sent."},
     {Section::certificate, "", "Certificates",
      "One table for each certificate. The first is shown when no name matches."},
     {Section::admin, "", "Admin API", "What it can do is in [ADMIN.md](ADMIN.md)."},

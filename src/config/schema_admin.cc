@@ -34,7 +34,7 @@ constexpr auto kAdminSettings = std::to_array<Setting>({
     setting<&AdminOptions::recent_exchanges_max>(
         "recent_exchanges_max",
         "Exchanges that each shard keeps for GET /v1/exchanges and the dashboard: names, status, "
-        "tokens, cost and times, never content. 0 keeps none.")
+        "tokens, cost and times; content only with `server.content_capture`. 0 keeps none.")
         .range(0, kRecentExchangesMax),
 });
 

@@ -34,6 +34,7 @@ using net::BufferRingOptions;
 using net::CertificateOptions;
 using net::SocketOptions;
 using net::TlsServerOptions;
+using pipeline::ContentCaptureOptions;
 using pipeline::RemoteContentOptions;
 using server::AccessLogOptions;
 using server::MetricsOptions;
@@ -265,6 +266,16 @@ constexpr auto kServerSettings = std::to_array<Setting>({
     setting<&ServerOptions::remote_content, &RemoteContentOptions::timeout_ms>(
         "remote_content.timeout_ms", "Fetching one file, redirects included.")
         .range(1, kTimeMsMax),
+
+    setting<&ServerOptions::content_capture, &ContentCaptureOptions::inspector>(
+        "content_capture.inspector",
+        "Keeps bodies with the exchanges of `admin.recent_exchanges_max`: whoever may use the "
+        "admin API can read what clients ask and are told. Switching it off forgets them."),
+    setting<&ServerOptions::content_capture, &ContentCaptureOptions::traces>(
+        "content_capture.traces", "Puts bodies into the spans that are sent to `traces.endpoint`."),
+    setting<&ServerOptions::content_capture, &ContentCaptureOptions::bytes_max>(
+        "content_capture.bytes_max", "Kept of each body; what is longer is cut and marked so.")
+        .range(1, 256 * kKiB),
 });
 
 constexpr auto kCertificateSettings = std::to_array<Setting>({

@@ -28,7 +28,8 @@
 #include "json/unescape.h"
 #include "pipeline/chain.h"
 #include "pipeline/client_call.h"
-#include "pipeline/continuation.h"  // IWYU pragma: keep, it is behind a pointer
+#include "pipeline/content_capture.h"  // IWYU pragma: keep; it is destroyed here.
+#include "pipeline/continuation.h"     // IWYU pragma: keep, it is behind a pointer
 #include "pipeline/cors.h"
 #include "pipeline/exchange_cost.h"
 #include "pipeline/exchange_record.h"
@@ -199,6 +200,7 @@ Status Exchange::begin() {
     record_.request_id = choose_request_id(head.headers.value(HeaderId::x_request_id),
                                            snapshot_->accepts_request_ids, services_.prng, arena);
     begin_trace();
+    begin_content();
     if (!snapshot_->cors.allowed_origins.empty()) {
         origin_ = arena.copy(head.headers.value(HeaderId::origin));
     }
@@ -229,7 +231,7 @@ coro::Task<Status> Exchange::serve() {
     }
     CO_TRY_VOID(run_early_processors(*path));
     intake_ = std::make_unique<RequestIntake>(
-        client_, path->body_bytes_max(client_.options().request_body_bytes_max));
+        client_, path->body_bytes_max(client_.options().request_body_bytes_max), content_.get());
     CO_TRY_VOID(co_await receive_request(*path));
     record_.received = clock();
     CO_TRY_VOID(choose_route(*path));
@@ -517,6 +519,7 @@ void Exchange::finish(const Error& error) {
     record_.response_body_bytes = client_.response_body_bytes();
     end_attempt_note(error);
     end_trace();
+    end_content();
     end_attempt(error);
     price();
     end_processors();

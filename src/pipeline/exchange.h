@@ -77,6 +77,8 @@ class Continuation;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
 class ReplyFacts;
 enum class FailureClass : uint8_t;
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
+class ContentCapture;
 struct ListedModels;
 struct RequestFields;
 class TargetChoice;
@@ -207,6 +209,9 @@ private:
     void end_attempt_note(const Error& error);
     void watch_reply();
     void end_trace();
+    void begin_content();
+    void end_content();
+    void show_response_to(http::BodyTap* tap);
     std::string_view outgoing_traceparent(trace::SpanId span, Arena& arena) const;
     // hedge.cc
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
@@ -347,11 +352,12 @@ private:
     LocalPtr<Snapshot> later_;       // Whose targets it is with, when it waited while one came.
     const LocalPtr<HeldKeys> keys_;  // As they were when it began.
     const Route* route_ = nullptr;
-    const LlmTarget* target_ = nullptr;       // Of the route; that is asked, or was the last.
-    std::unique_ptr<RequestIntake> intake_;   // Until the request is sent.
-    std::unique_ptr<Translated> translated_;  // When the upstream speaks another dialect.
-    std::unique_ptr<ChainRun> chain_;         // When its route has processors.
-    ReplyFacts* reply_facts_ = nullptr;       // For its trace; in the arena.
+    const LlmTarget* target_ = nullptr;        // Of the route; that is asked, or was the last.
+    std::unique_ptr<RequestIntake> intake_;    // Until the request is sent.
+    std::unique_ptr<Translated> translated_;   // When the upstream speaks another dialect.
+    std::unique_ptr<ChainRun> chain_;          // When its route has processors.
+    ReplyFacts* reply_facts_ = nullptr;        // For its trace; in the arena.
+    std::unique_ptr<ContentCapture> content_;  // Where content is to be kept.
     // What the client is told when the exchange fails, where an Error has no room for it; in the
     // arena.
     const providers::ProviderError* refusal_ = nullptr;

@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "pipeline/stream_watch.h"
 #include "providers/dialect.h"
+#include "trace/content.h"
 #include "trace/notes.h"
 
 namespace sluice::pipeline {
@@ -158,6 +159,7 @@ struct ExchangeRecord {
     bool reply_failed = false;   // The upstream said in its stream that it failed.
 
     trace::Notes* trace = nullptr;  // In the arena; null where traces are off.
+    trace::ContentPtr content;      // Null where none is kept.
 
     Instant began;        // First byte of the request head.
     Instant received;     // Last byte of the request (or the point where it began to flow on).

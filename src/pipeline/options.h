@@ -1,5 +1,6 @@
-// What can be set about routes, which requests they take and where those go, and about files that
-// requests name. Plain values: filled by config/, compiled into a snapshot.
+// What can be set about routes, which requests they take and where those go, about files that
+// requests name, and about keeping content. Plain values: filled by config/, compiled into a
+// snapshot.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,17 @@ struct RemoteContentOptions {
     uint32_t timeout_ms = 10'000;
 
     bool operator==(const RemoteContentOptions&) const = default;
+};
+
+// Bodies of exchanges, kept for somebody who looks into them. Prompts are personal data: off until
+// somebody decides otherwise.
+struct ContentCaptureOptions {
+    bool inspector = false;  // With the exchanges that the admin API tells.
+    bool traces = false;     // In spans.
+    // Of each body. A usual conversation with its answer, and little enough for a thousand of them.
+    uint32_t bytes_max = 16U * 1024;
+
+    bool operator==(const ContentCaptureOptions&) const = default;
 };
 
 // What a request's own word for its priority does, in x-sluice-priority.

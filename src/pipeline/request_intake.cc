@@ -16,6 +16,7 @@
 #include "json/field_watch.h"
 #include "json/validator.h"
 #include "net/deadline.h"
+#include "pipeline/content_capture.h"
 #include "pipeline/exchange.h"
 #include "pipeline/request_fields.h"
 
@@ -53,8 +54,11 @@ private:
 
 }  // namespace
 
-RequestIntake::RequestIntake(http::ServerExchange& client, uint64_t body_bytes_max)
+RequestIntake::RequestIntake(http::ServerExchange& client,
+                             uint64_t body_bytes_max,
+                             ContentCapture* content)
     : client_(client),
+      content_(content),
       watch_(request_watch_list()),
       validator_({.source = ErrorSource::client, .watch = &watch_}),
       body_bytes_max_(body_bytes_max),
@@ -74,6 +78,9 @@ Status RequestIntake::take(size_t room_bytes) {
         TRY(const bool got, client_.next_body_piece(piece));
         if (got) {
             taken_bytes_ += piece.data.size();
+            if (content_ != nullptr) [[unlikely]] {
+                content_->on_request(piece.data.view());
+            }
             if (taken_bytes_ > body_bytes_max_) {
                 return too_large();
             }

@@ -21,9 +21,15 @@
 
 namespace sluice::pipeline {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final.
+class ContentCapture;
+
 class RequestIntake : public Pooled {
 public:
-    RequestIntake(http::ServerExchange& client, uint64_t body_bytes_max);
+    // `content`: sees what arrives; null for nobody.
+    RequestIntake(http::ServerExchange& client,
+                  uint64_t body_bytes_max,
+                  ContentCapture* content = nullptr);
 
     // Takes what has arrived, up to `room_bytes`. Fails on bad framing, bad JSON, or too much.
     Status take(size_t room_bytes);
@@ -54,6 +60,7 @@ private:
     Status finish();
 
     http::ServerExchange& client_;
+    ContentCapture* const content_;
     json::FieldWatch watch_;
     json::Validator validator_;
     SliceQueue held_;

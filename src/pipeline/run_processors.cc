@@ -35,7 +35,7 @@ void Exchange::begin_chain(const Route& route) {
     } else {
         chain_->choose(*route.chain);
     }
-    client_.set_tap(route.chain->needs().response_body ? chain_.get() : nullptr);
+    show_response_to(route.chain->needs().response_body ? chain_.get() : nullptr);
     fill(chain_->context(), route);
 }
 
@@ -174,7 +174,7 @@ bool Exchange::has_followers() const {
 
 void Exchange::end_processors() {
     if (chain_ != nullptr) {
-        client_.set_tap(nullptr);
+        show_response_to(nullptr);
         chain_->context().head = nullptr;
         chain_->context().now = clock();
         chain_->context().wall_clock_ns = services_.proactor.ring().wall_clock_ns();

@@ -2,6 +2,7 @@
 // began with, so a reload never changes the rules under a request.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ public:
     bool accepts_request_ids = true;
     bool sends_server_timing = true;
     trace::Sampling sampling;
+    uint32_t content_bytes_max = 0;  // Kept of each body; 0 keeps nothing.
 };
 
 }  // namespace sluice::pipeline

@@ -1,7 +1,9 @@
-// What an exchange notes for its trace: who it is when it begins, and each attempt when it is over.
+// What an exchange notes for its trace: who it is when it begins, and each attempt when it is over;
+// and its content, where that is kept.
 //
-// Does nothing where traces are off. The instants are those that the record has anyway.
+// Does nothing where both are off. The instants are those that the record has anyway.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -11,6 +13,7 @@
 #include "http/server_exchange.h"
 #include "http/url.h"
 #include "pipeline/chain.h"
+#include "pipeline/content_capture.h"
 #include "pipeline/exchange.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/reply_facts.h"
@@ -102,13 +105,38 @@ void Exchange::watch_reply() {
     const bool is_tapped = chain_ != nullptr && chain_->needs().response_body;
     http::BodyTap* const next = is_tapped ? chain_.get() : nullptr;
     reply_facts_ = &client_.arena().make<ReplyFacts>(call_, client_.arena(), next);
-    client_.set_tap(reply_facts_);
+    show_response_to(reply_facts_);
 }
 
 void Exchange::end_trace() {
     if (reply_facts_ != nullptr) {
-        client_.set_tap(nullptr);
+        show_response_to(nullptr);
         record_.trace->tell_reply(reply_facts_->model(), reply_facts_->finish_reasons());
+    }
+}
+
+// Before anything of it is answered: what a refusal says counts as well.
+void Exchange::begin_content() {
+    if (snapshot_->content_bytes_max > 0) {
+        content_ = std::make_unique<ContentCapture>(snapshot_->content_bytes_max);
+        client_.set_tap(content_.get());
+    }
+}
+
+void Exchange::end_content() {
+    if (content_ != nullptr) {
+        record_.content = content_->take();
+        client_.set_tap(nullptr);
+        content_.reset();
+    }
+}
+
+// From now on; null for nobody but the one who keeps content.
+void Exchange::show_response_to(http::BodyTap* tap) {
+    if (content_ != nullptr) {
+        content_->set_next(tap);
+    } else {
+        client_.set_tap(tap);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -266,24 +267,24 @@ bool stream_of_whole(const ClientDialect& client,
     return !order.has_failed();
 }
 
-// NOLINTNEXTLINE(readability-function-size): as above.
-bool whole_of_stream(const ClientDialect& client,
-                     const UpstreamDialect& upstream,
-                     const ReplyContext& context,
-                     std::string_view events,
-                     json::TextOutput& output,
-                     Arena& arena) {
+std::optional<Reply> read_reply(const UpstreamDialect& upstream,
+                                std::string_view body,
+                                bool is_stream,
+                                Arena& arena) {
     ReplyCollector collector(arena);
     ReplyOrder order(collector, arena);
-    const Target target = target_of(upstream, true);
+    const Target target = target_of(upstream, is_stream);
     ReplyDecoder& decoder = upstream.make_decoder(order, target, arena);
     MessageFramer framer(upstream.framing);
     Arena scratch;
     WireMessage message;
-    while (!order.is_over()) {
-        const Result<bool> found = framer.next(events, message);
+    if (!is_stream && !decoder.on_whole(body, arena)) {
+        return std::nullopt;
+    }
+    while (is_stream && !order.is_over()) {
+        const Result<bool> found = framer.next(body, message);
         if (!found || (*found && !decoder.on_message(message.name, message.data, scratch))) {
-            return false;
+            return std::nullopt;
         }
         if (!*found) {
             break;
@@ -292,13 +293,23 @@ bool whole_of_stream(const ClientDialect& client,
     }
     decoder.on_end();
     if (order.has_failed()) {
+        return std::nullopt;
+    }
+    return collector.reply();
+}
+
+// NOLINTNEXTLINE(readability-function-size): as above.
+bool whole_of_stream(const ClientDialect& client,
+                     const UpstreamDialect& upstream,
+                     const ReplyContext& context,
+                     std::string_view events,
+                     json::TextOutput& output,
+                     Arena& arena) {
+    const std::optional<Reply> reply = read_reply(upstream, events, true, arena);
+    if (!reply || (client.check_reply != nullptr && !client.check_reply(*reply, arena))) {
         return false;
     }
-    const Reply reply = collector.reply();
-    if (client.check_reply != nullptr && !client.check_reply(reply, arena)) {
-        return false;
-    }
-    client.encode_reply(reply, context, output, arena);
+    client.encode_reply(*reply, context, output, arena);
     return true;
 }
 

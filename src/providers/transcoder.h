@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -126,6 +127,13 @@ bool transcode_whole(const ClientDialect& client,
                      Arena& arena,
                      Usage& usage,
                      ProviderError& failure);
+
+// What a reply says that came whole, or in events; texts lie in the arena or in `body`. Nothing
+// when it is not a whole and good one.
+std::optional<Reply> read_reply(const UpstreamDialect& upstream,
+                                std::string_view body,
+                                bool is_stream,
+                                Arena& arena);
 
 // The same reply in the other form, in one dialect that both sides speak: the events of a reply
 // that came whole, and the whole of one that came in events. False when it does not say all it

@@ -26,6 +26,8 @@ constexpr AdminEndpoint kEndpoints[] = {
     {Method::get, "/v1/stats", &answer_stats, "What was served, by route and by upstream."},
     {Method::get, "/v1/histograms", &answer_histograms, "The times of all that was served."},
     {Method::get, "/v1/exchanges", &answer_exchanges, "The last exchanges, phase by phase."},
+    {Method::get, "/v1/exchanges/{shard}/{number}", &answer_exchange,
+     "One of the last exchanges, with its content where that is kept."},
     {Method::get, "/v1/keys", &answer_keys, "The virtual keys, without their secrets."},
     {Method::post, "/v1/keys", &answer_create_key, "Makes a virtual key; tells its secret once."},
     {Method::get, "/v1/keys/{id}", &answer_key, "One virtual key."},

@@ -1,4 +1,5 @@
-// GET /v1/exchanges: the last exchanges of all shards, with the time of each phase.
+// GET /v1/exchanges: the last exchanges of all shards, with the time of each phase; and one of them
+// with its content, where that is kept.
 //
 // Each shard is asked for its newest ones, which it copies out of a ring (recent_exchanges.h); they
 // are merged and written here, on the control shard.
@@ -13,6 +14,7 @@
 #include "base/decimal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "coro/task.h"
@@ -25,6 +27,7 @@
 #include "server/ask_shards.h"
 #include "server/recent_exchanges.h"
 #include "server/shard_body.h"
+#include "trace/content.h"
 #include "upstream/options.h"
 
 namespace sluice::server {
@@ -50,6 +53,21 @@ public:
         write_tokens(exchange);
         write_cost(exchange);
         write_offsets(exchange);
+        writer_.key("has_content").boolean(exchange.has_content);
+        writer_.end_object();
+    }
+    void write(const ExchangeWithContent& one) {
+        writer_.begin_object().key("exchange");
+        write(one.exchange);
+        writer_.key("content");
+        if (one.content == nullptr) {
+            writer_.null();
+        } else {
+            writer_.begin_object();
+            write_body("request", one.content->request);
+            write_body("response", one.content->reply);
+            writer_.end_object();
+        }
         writer_.end_object();
     }
 
@@ -78,6 +96,11 @@ private:
         return found == config_.upstreams.end() ? std::string_view() : found->provider;
     }
 
+    // What is no text, of an image for example, is one with replacements.
+    void write_body(std::string_view key, const trace::KeptBody& body) {
+        writer_.key(key).begin_object().key("text").string(body.view());
+        writer_.key("is_cut").boolean(body.is_cut()).end_object();
+    }
     void write_request(const RecentExchange& exchange) {
         const int64_t total_us = std::max<int64_t>(exchange.offsets.ended, 0);
         clock_.set(exchange.ended_at_ns - total_us * kNsPerUs);
@@ -196,6 +219,15 @@ AdminAnswer tell_exchanges(std::span<const RecentExchange* const> exchanges,
     return answer;
 }
 
+AdminAnswer tell_exchange(const ExchangeWithContent& one, const config::Config& config) {
+    AdminAnswer answer;
+    json::StringText text(answer.body);
+    json::Writer writer(text);
+    ExchangeWriter(writer, config).write(one);
+    text.finish();
+    return answer;
+}
+
 coro::Task<AdminAnswer> answer_exchanges(AdminCall& call) {
     AdminQuery query(call.query);
     const uint64_t limit = query.number("limit", kExchangesAtOnce, kExchangesAtOnceMax);
@@ -209,6 +241,38 @@ coro::Task<AdminAnswer> answer_exchanges(AdminCall& call) {
     const bool is_complete =
         std::ranges::all_of(parts, [](const auto& part) { return part.has_value(); });
     co_return tell_exchanges(newest_of(parts, limit), call.backend.config(), is_complete);
+}
+
+// Only the shard that it is of looks for it.
+coro::Task<AdminAnswer> answer_exchange(AdminCall& call) {
+    AdminQuery query(call.query);
+    if (std::optional<AdminAnswer> refusal = query.refusal()) {
+        co_return *std::move(refusal);
+    }
+    const auto shard_index = parse_decimal(call.parameters[0]);
+    const auto number = parse_decimal(call.parameters[1]);
+    if (!shard_index || !number) {
+        co_return admin_error(404, "no_such_exchange", "expected the numbers of an exchange");
+    }
+    const auto ask = [shard_index, number](net::Shard& shard) {
+        return shard.index() == *shard_index ? ShardBody::recent_of_number(shard, *number)
+                                             : std::nullopt;
+    };
+    const auto is_over = [&call] { return call.is_client_gone(); };
+    const std::vector<std::optional<std::optional<ExchangeWithContent>>> parts =
+        co_await ask_shards(call.backend.shards(), call.signal, ask, kShardPatience, is_over);
+    for (const std::optional<std::optional<ExchangeWithContent>>& part : parts) {
+        if (part && *part) {
+            co_return tell_exchange(**part, call.backend.config());
+        }
+    }
+    const bool is_complete =
+        std::ranges::all_of(parts, [](const auto& part) { return part.has_value(); });
+    if (!is_complete) {
+        co_return admin_error(503, "no_answer", "a shard has not answered in time");
+    }
+    co_return admin_error(404, "no_such_exchange",
+                          "there is no such exchange among the last ones; see /v1/exchanges");
 }
 
 }  // namespace sluice::server

@@ -55,6 +55,9 @@ coro::Task<AdminAnswer> answer_exchanges(AdminCall& call);
 AdminAnswer tell_exchanges(std::span<const RecentExchange* const> exchanges,
                            const config::Config& config,
                            bool is_complete);
+coro::Task<AdminAnswer> answer_exchange(AdminCall& call);
+// The answer with this one.
+AdminAnswer tell_exchange(const ExchangeWithContent& one, const config::Config& config);
 
 // --- admin_histograms.cc
 coro::Task<AdminAnswer> answer_histograms(AdminCall& call);

@@ -224,6 +224,7 @@ void Gateway::use(RuntimeConfigPtr runtime) {
     snapshot->accepts_request_ids = server.request_id == RequestIdPolicy::accept;
     snapshot->sends_server_timing = server.server_timing;
     snapshot->sampling = telemetry_.sampling();
+    snapshot->content_bytes_max = telemetry_.content_bytes_max();
     snapshot_ = std::move(snapshot);
     services_.newest = snapshot_;
 }

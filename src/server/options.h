@@ -81,6 +81,7 @@ struct ServerOptions {
     net::SocketOptions sockets;
     http::ServerConnectionOptions http;
     pipeline::RemoteContentOptions remote_content;
+    pipeline::ContentCaptureOptions content_capture;
 
     bool operator==(const ServerOptions&) const = default;
 };

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "pipeline/exchange_record.h"
+#include "trace/content.h"
 
 namespace sluice::server {
 
@@ -102,10 +103,31 @@ void RecentExchanges::set_limit(uint32_t exchanges_max) {
     }
     std::vector<RecentExchange> kept = newest(exchanges_max);
     std::ranges::reverse(kept);
+    std::vector<trace::ContentPtr> contents;
+    if (!contents_.empty()) {
+        contents.resize(exchanges_max);
+        for (size_t i = 0; i < kept.size(); ++i) {
+            contents[i] = std::move(contents_[place_of(kept.size() - 1 - i)]);
+        }
+    }
     kept.reserve(exchanges_max);  // So that no exchange allocates; untouched pages cost nothing.
     ring_ = std::move(kept);
+    contents_ = std::move(contents);
     oldest_ = 0;
     exchanges_max_ = exchanges_max;
+    keep_content(keeps_content_);
+}
+
+void RecentExchanges::keep_content(bool keeps) {
+    keeps_content_ = keeps;
+    if (keeps_content()) {
+        contents_.resize(exchanges_max_);
+        return;
+    }
+    contents_ = {};
+    for (RecentExchange& exchange : ring_) {
+        exchange.has_content = false;
+    }
 }
 
 void RecentExchanges::add(const ExchangeRecord& record,
@@ -115,12 +137,17 @@ void RecentExchanges::add(const ExchangeRecord& record,
     if (exchanges_max_ == 0) {
         return;
     }
-    RecentExchange* to = nullptr;
+    size_t place = ring_.size();
     if (ring_.size() < exchanges_max_) {
-        to = &ring_.emplace_back();
+        ring_.emplace_back();
     } else {
-        to = &ring_[oldest_];
+        place = oldest_;
         oldest_ = (oldest_ + 1) % exchanges_max_;
+    }
+    RecentExchange* const to = &ring_[place];
+    to->has_content = keeps_content() && record.content != nullptr;
+    if (keeps_content()) {
+        contents_[place] = record.content;
     }
     to->ended_at_ns = wall_clock_ns;
     to->number = ++last_number_;
@@ -134,11 +161,22 @@ void RecentExchanges::add(const ExchangeRecord& record,
 std::vector<RecentExchange> RecentExchanges::newest(size_t count) const {
     std::vector<RecentExchange> found;
     found.reserve(std::min(count, ring_.size()));
-    for (size_t i = 0; i < ring_.size() && i < count; ++i) {
-        const size_t age = ring_.size() - 1 - i;
-        found.push_back(ring_[(oldest_ + age) % ring_.size()]);
+    for (size_t age = 0; age < ring_.size() && age < count; ++age) {
+        found.push_back(ring_[place_of(age)]);
     }
     return found;
+}
+
+std::optional<ExchangeWithContent> RecentExchanges::find(uint64_t number) const {
+    const auto found = std::ranges::find(ring_, number, &RecentExchange::number);
+    if (found == ring_.end()) {
+        return std::nullopt;
+    }
+    ExchangeWithContent one = {.exchange = *found, .content = nullptr};
+    if (found->has_content) {
+        one.content = contents_[static_cast<size_t>(found - ring_.begin())];
+    }
+    return one;
 }
 
 }  // namespace sluice::server

@@ -2,8 +2,9 @@
 //
 // A ring of plain values of a fixed size, made of the records that make the access log: keeping one
 // copies a few hundred bytes and allocates nothing, telling is one copy of memory, so that neither
-// holds up a shard. Texts are cut. A record has no body, no header and no query, so no content and
-// no secret can get here. One shard; others ask it (server/ask_shards.h).
+// holds up a shard. Texts are cut. A record has no header and no query, so no secret can get here,
+// and a body only where content is to be kept: then it is counted beside its exchange, and told
+// with that one alone. One shard; others ask it (server/ask_shards.h).
 #pragma once
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "base/error.h"
 #include "pipeline/exchange_record.h"
 #include "pipeline/stream_watch.h"
+#include "trace/content.h"
 
 namespace sluice::server {
 
@@ -98,12 +100,18 @@ struct RecentExchange {
     bool is_priced = false;
     bool is_cached = false;
     bool connection_reused = false;
+    bool has_content = false;
     pipeline::CacheOutcome cache = pipeline::CacheOutcome::none;
     pipeline::HedgeOutcome hedge = pipeline::HedgeOutcome::none;
     pipeline::QueueRefusal queue_refusal = pipeline::QueueRefusal::none;
     pipeline::Phase ended_in = pipeline::Phase::done;
     ErrorKind error = ErrorKind::none;
     ErrorSource error_source = ErrorSource::gateway;
+};
+
+struct ExchangeWithContent {
+    RecentExchange exchange;
+    trace::ContentPtr content;  // Null where none was kept.
 };
 
 // The newest first, of all shards that have told theirs; they stay in `parts`.
@@ -115,6 +123,11 @@ public:
     // How many are kept; 0 keeps none. The newest that there is room for stay.
     void set_limit(uint32_t exchanges_max);
     bool is_on() const { return exchanges_max_ > 0; }
+    // Whether content stays with those that are added. Off from the start; switching it off forgets
+    // what there is.
+    void keep_content(bool keeps);
+    // False where no exchange is kept.
+    bool keeps_content() const { return keeps_content_ && is_on(); }
 
     void add(const pipeline::ExchangeRecord& record,
              std::string_view route,
@@ -123,12 +136,19 @@ public:
 
     // The newest first.
     std::vector<RecentExchange> newest(size_t count) const;
+    // Nothing when it is not there, or not any more.
+    std::optional<ExchangeWithContent> find(uint64_t number) const;
 
 private:
+    // `age` counts from the newest, which is 0.
+    size_t place_of(size_t age) const { return (oldest_ + ring_.size() - 1 - age) % ring_.size(); }
+
     std::vector<RecentExchange> ring_;
-    size_t oldest_ = 0;  // Where the next one goes, once the ring is full.
+    std::vector<trace::ContentPtr> contents_;  // Likewise; or none at all.
+    size_t oldest_ = 0;                        // Where the next one goes, once the ring is full.
     size_t exchanges_max_ = 0;
     uint64_t last_number_ = 0;
+    bool keeps_content_ = false;
 };
 
 }  // namespace sluice::server

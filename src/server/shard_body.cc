@@ -157,6 +157,12 @@ std::vector<RecentExchange> ShardBody::recent_of(const net::Shard& shard, size_t
                            : body->telemetry_.recent().newest(count);
 }
 
+std::optional<ExchangeWithContent> ShardBody::recent_of_number(const net::Shard& shard,
+                                                               uint64_t number) {
+    const auto* const body = static_cast<const ShardBody*>(shard.owner());
+    return body == nullptr ? std::nullopt : body->telemetry_.recent().find(number);
+}
+
 // Before the gateway, whose processors use it.
 pipeline::ProcessorResources ShardBody::open_cache() {
     if (plan_.cache == nullptr) {

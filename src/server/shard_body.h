@@ -105,6 +105,9 @@ public:
     static std::vector<UpstreamState> upstreams_of(const net::Shard& shard);
     // Its last exchanges, the newest first.
     static std::vector<RecentExchange> recent_of(const net::Shard& shard, size_t count);
+    // One of them, with its content; nothing when it has none of this number.
+    static std::optional<ExchangeWithContent> recent_of_number(const net::Shard& shard,
+                                                               uint64_t number);
     // Stops accepting, lets exchanges end until `deadline` from now, then cuts them.
     void begin_drain(Duration deadline);
     // After the end, while the other shards may still run.

@@ -22,6 +22,7 @@
 #include "net/ring.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/options.h"
 #include "server/access_log.h"
 #include "server/ledger_entry.h"
 #include "server/options.h"
@@ -59,12 +60,19 @@ void ShardTelemetry::use(const config::Config& config) {
     sampling_ = trace::Sampling::of(config.traces);
     sampling_.is_on = traces_ != nullptr;
     recent_.set_limit(config.admin.is_off() ? 0 : config.admin.recent_exchanges_max);
+    use_content(config.server.content_capture);
     is_https_ = config.server.tls.enabled();
     routes_.clear();
     for (const auto& route : config.routes) {
         add_route(route.path_prefix, route.target_llm);
     }
     add_route("", "");
+}
+
+void ShardTelemetry::use_content(const pipeline::ContentCaptureOptions& options) {
+    traces_content_ = options.traces && traces_ != nullptr;
+    recent_.keep_content(options.inspector);
+    content_bytes_max_ = traces_content_ || recent_.keeps_content() ? options.bytes_max : 0;
 }
 
 void ShardTelemetry::add_route(std::string_view route, std::string_view target) {
@@ -126,6 +134,9 @@ void ShardTelemetry::trace(const pipeline::ExchangeRecord& record) {
                 .scheme = is_https_ ? "https" : "http",
                 .now = ring.now(),
                 .wall_clock_ns = ring.wall_clock_ns()});
+    if (traces_content_) {
+        to->content = record.content;
+    }
     traces_->publish();
 }
 

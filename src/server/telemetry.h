@@ -18,6 +18,7 @@
 #include "ledger/lane.h"
 #include "net/shard.h"
 #include "pipeline/exchange_record.h"
+#include "pipeline/options.h"
 #include "server/access_log.h"
 #include "server/options.h"
 #include "server/recent_exchanges.h"
@@ -60,6 +61,8 @@ public:
     const RecentExchanges& recent() const { return recent_; }
     // Which exchanges are to take notes for their trace.
     const trace::Sampling& sampling() const { return sampling_; }
+    // What they are to keep of each body; 0 where nobody would see it.
+    uint32_t content_bytes_max() const { return content_bytes_max_; }
 
 private:
     void add_route(std::string_view route, std::string_view target);
@@ -74,6 +77,7 @@ private:
     void log(const pipeline::ExchangeRecord& record);
     void keep(const pipeline::ExchangeRecord& record);
     void trace(const pipeline::ExchangeRecord& record);
+    void use_content(const pipeline::ContentCaptureOptions& options);
 
     net::Shard& shard_;
     LogLane* access_log_;
@@ -82,6 +86,8 @@ private:
     trace::Lane* traces_;
     trace::Sampling sampling_;
     RecentExchanges recent_;
+    bool traces_content_ = false;
+    uint32_t content_bytes_max_ = 0;
     bool is_https_ = false;
     const std::string shard_name_;
     MetricStore store_;

@@ -29,6 +29,7 @@
 #include "net/shard.h"
 #include "net/tls_context.h"
 #include "pipeline/fetch.h"
+#include "server/trace_messages.h"
 #include "trace/gzip.h"
 #include "trace/lane.h"
 #include "trace/options.h"
@@ -46,6 +47,9 @@ constexpr Duration kLook = Duration::milliseconds(100);
 constexpr Duration kBackOffMin = Duration::milliseconds(500);
 constexpr Duration kBackOffMax = Duration::seconds(30);
 constexpr uint32_t kReplyBytesMax = 64 * 1024;
+// Where spans carry content: what receivers take at once is a few times as much, and packing this
+// holds the control shard up for less than a tenth of a second.
+constexpr size_t kBatchBytesMax = size_t{2} * 1024 * 1024;
 constexpr std::string_view kScope = "sluice";
 constexpr size_t kHostNameBytesMax = 256;
 
@@ -170,9 +174,9 @@ coro::Task<void> TraceExporter::run() {
             continue;
         }
         std::string text;
-        for (size_t spans = take_batch(text); spans > 0; spans = take_batch(text)) {
-            co_await send(text, spans);
-            if (spans < options_.batch_spans_max && !is_stopping_) {
+        for (Batch batch = take_batch(text); batch.spans > 0; batch = take_batch(text)) {
+            co_await send(text, batch.spans);
+            if (!batch.is_full && !is_stopping_) {
                 break;  // What has come meanwhile waits for others, as this did.
             }
         }
@@ -207,12 +211,12 @@ void TraceExporter::begin_batch(trace::OtlpText& otlp) const {
     otlp.begin_spans(kScope, SLUICE_VERSION);
 }
 
-// Every lane in turn; the last record may take it over the bound.
-size_t TraceExporter::take_batch(std::string& text) {
+// Every lane in turn; the last records may take it over its bounds.
+TraceExporter::Batch TraceExporter::take_batch(std::string& text) {
     text.clear();
-    size_t spans = 0;
+    Batch batch;
     std::optional<trace::OtlpText> otlp;
-    for (bool has_more = !end_.has_passed(); has_more && spans < options_.batch_spans_max;) {
+    for (bool has_more = !end_.has_passed(); has_more && !batch.is_full;) {
         has_more = false;
         for (const auto& lane : lanes_) {
             const trace::Record* const record = lane->front();
@@ -222,16 +226,20 @@ size_t TraceExporter::take_batch(std::string& text) {
             if (!otlp) {
                 begin_batch(otlp.emplace(text));
             }
-            trace::write_spans(*otlp, *record);
-            spans += trace::span_count(*record);
+            const TraceMessages messages = messages_of(*record);
+            trace::write_spans(*otlp, *record,
+                               {.input = messages.input, .output = messages.output});
+            batch.spans += trace::span_count(*record);
             lane->pop();
             has_more = true;
         }
+        batch.is_full = batch.spans >= options_.batch_spans_max ||
+                        (otlp && otlp->size_bytes() >= kBatchBytesMax);
     }
     if (otlp) {
         otlp->end_request();
     }
-    return spans;
+    return batch;
 }
 
 // --- What becomes of a batch.

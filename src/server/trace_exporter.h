@@ -71,6 +71,11 @@ public:
 private:
     enum class Fate : uint8_t { taken, refused, later };
 
+    struct Batch {
+        size_t spans = 0;
+        bool is_full = false;  // There may be more to send at once.
+    };
+
     coro::Signal& signal() override { return signal_; }
     std::optional<Error> reason_to_stop() override;
 
@@ -78,7 +83,7 @@ private:
     coro::Task<void> wait(Duration time);
     bool is_due() const;
     void begin_batch(trace::OtlpText& otlp) const;
-    size_t take_batch(std::string& text);
+    Batch take_batch(std::string& text);
     coro::Task<void> send(const std::string& text, size_t spans);
     Fate judge(const Result<pipeline::FetchedReply>& reply, size_t spans, Duration& wait);
     void drop_rest();

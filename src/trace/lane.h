@@ -53,7 +53,9 @@ public:
                                                              : &records_[tail & (capacity_ - 1)];
     }
     void pop() {
-        tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+        const uint64_t tail = tail_.load(std::memory_order_relaxed);
+        records_[tail & (capacity_ - 1)].content.reset();
+        tail_.store(tail + 1, std::memory_order_release);
     }
     bool is_half_full() const {
         return head_.load(std::memory_order_acquire) - tail_.load(std::memory_order_relaxed) >=

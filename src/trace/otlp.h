@@ -6,6 +6,7 @@
 // thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -42,6 +43,9 @@ public:
     // `error`: what failed, or empty when nothing did.
     void end_span(std::string_view error);
     void end_request();
+
+    // So far.
+    size_t size_bytes() const { return output_.view().size(); }
 
     // --- An attribute of the resource or of the span. Empty texts are left out.
     void text(std::string_view key, std::string_view value);

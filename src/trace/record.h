@@ -1,4 +1,4 @@
-// Record: one exchange as a trace, a plain value without a pointer to anything that ends.
+// Record: one exchange as a trace, a value without a pointer to anything that ends.
 //
 // Filled in its slot of a shard's lane when an exchange ends, read by the exporter. Times are
 // nanoseconds since 1970, zero for what did not happen. Texts marked static live for ever; all
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "trace/content.h"
 #include "trace/context.h"
 #include "trace/notes.h"
 #include "trace/sampling.h"
@@ -132,11 +133,14 @@ struct Record {
     std::array<AttemptRecord, kAttemptsMax> attempts;
     std::array<StepRecord, kStepsMax> steps;
     TextArea texts;
+    // Where content goes into traces; let go of as soon as the record was read.
+    ContentPtr content;
 
     void clear() {
         exchange = {};
         attempt_count = 0;
         step_count = 0;
+        content.reset();
         texts.clear();
     }
     std::string_view text(Text place) const { return texts.view(place); }

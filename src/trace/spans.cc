@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "trace/content.h"
 #include "trace/context.h"
 #include "trace/otlp.h"
 #include "trace/record.h"
@@ -91,8 +92,8 @@ std::string name_of(std::string_view word, std::string_view object) {
 
 class SpansOf {
 public:
-    SpansOf(OtlpText& to, const Record& record)
-        : to_(to), record_(record), exchange_(record.exchange) {}
+    SpansOf(OtlpText& to, const Record& record, const Messages& messages)
+        : to_(to), record_(record), exchange_(record.exchange), messages_(messages) {}
 
     void write() {
         write_exchange();
@@ -142,6 +143,9 @@ private:
             to_.text("error.type", exchange_.error);
         }
         write_own_attributes();
+        if (record_.content != nullptr) {
+            write_bodies(*record_.content);
+        }
         to_.end_span(exchange_.is_failed ? error_text() : std::string_view());
     }
 
@@ -159,6 +163,22 @@ private:
         if (exchange_.is_priced) {
             to_.number("sluice.cost_usd",
                        static_cast<double>(exchange_.cost_pico_usd) / kPicoPerDollar);
+        }
+    }
+
+    // What the messages of the last attempt do not tell.
+    void write_bodies(const Content& content) {
+        if (messages_.input.empty()) {
+            to_.text("sluice.request.body", content.request.view());
+        }
+        if (content.request.is_cut()) {
+            to_.boolean("sluice.request.body_cut", true);
+        }
+        if (messages_.output.empty()) {
+            to_.text("sluice.response.body", content.reply.view());
+        }
+        if (content.reply.is_cut()) {
+            to_.boolean("sluice.response.body_cut", true);
         }
     }
 
@@ -211,6 +231,8 @@ private:
         to_.boolean("sluice.connection.reused", attempt.is_reused);
         if (is_last) {
             write_reply();
+            to_.text("gen_ai.input.messages", messages_.input);
+            to_.text("gen_ai.output.messages", messages_.output);
             write_usage(exchange_.usage);
         }
         to_.end_span(attempt.is_failed ? attempt.error : std::string_view());
@@ -275,6 +297,7 @@ private:
     OtlpText& to_;
     const Record& record_;
     const ExchangeFacts& exchange_;
+    const Messages messages_;
 };
 
 std::string_view find(std::span<const NamePair> pairs, std::string_view name) {
@@ -284,8 +307,8 @@ std::string_view find(std::span<const NamePair> pairs, std::string_view name) {
 
 }  // namespace
 
-void write_spans(OtlpText& to, const Record& record) {
-    SpansOf(to, record).write();
+void write_spans(OtlpText& to, const Record& record, const Messages& messages) {
+    SpansOf(to, record, messages).write();
 }
 
 std::string_view provider_name(std::string_view vendor) {

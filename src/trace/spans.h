@@ -10,8 +10,15 @@
 
 namespace sluice::trace {
 
+// The conversation as JSON of the published form; what is empty is told as bytes, where the record
+// has them.
+struct Messages {
+    std::string_view input;
+    std::string_view output;
+};
+
 // Appends all spans of the record; span_count() says how many.
-void write_spans(OtlpText& to, const Record& record);
+void write_spans(OtlpText& to, const Record& record, const Messages& messages = {});
 
 // A vendor of our table as `gen_ai.provider.name`: the published one, or its own.
 std::string_view provider_name(std::string_view vendor);

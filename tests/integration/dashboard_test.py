@@ -47,6 +47,9 @@ batch_interval_ms = 10
 [cache]
 enabled = true
 
+[server.content_capture]
+inspector = true
+
 [key.browser]
 secret_env = "TEST_CLIENT_KEY"
 """

@@ -95,6 +95,9 @@ ATTRIBUTES = {
     "sluice.usage.estimated": "boolValue", "sluice.processor.name": "stringValue",
     "sluice.processor.type": "stringValue", "sluice.processor.phase": "stringValue",
     "sluice.processor.verdict": "stringValue",
+    "gen_ai.input.messages": "stringValue", "gen_ai.output.messages": "stringValue",
+    "sluice.request.body": "stringValue", "sluice.request.body_cut": "boolValue",
+    "sluice.response.body": "stringValue", "sluice.response.body_cut": "boolValue",
 }
 OPERATIONS = {"chat", "text_completion", "embeddings", "models", "count_tokens"}
 METHODS = {"GET", "POST", "DELETE", "_OTHER"}

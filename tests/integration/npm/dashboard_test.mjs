@@ -57,10 +57,10 @@ async function admin(way, method = 'GET', body = undefined) {
   return response.json();
 }
 
-async function chat(key, {model = 'm', fields = {}} = {}) {
+async function chat(key, {model = 'm', fields = {}, content = 'Hi'} = {}) {
   const response = await fetch(`${GATEWAY_URL}/pool/chat/completions`, {method: 'POST',
     headers: {'authorization': `Bearer ${key}`, 'content-type': 'application/json', ...fields},
-    body: JSON.stringify({model, messages: [{role: 'user', content: 'Hi'}]})});
+    body: JSON.stringify({model, messages: [{role: 'user', content}]})});
   await response.text();
   return response.status;
 }
@@ -158,6 +158,23 @@ step('shows what clients send as text', async () => {
   await show('Usage');
   await page.getByText(MARKUP, {exact: true}).first().waitFor();
   await expectNoMarkup();
+  expectNoErrors();
+});
+
+step('shows the content of an exchange as text', async () => {
+  await show('Exchanges');
+  assert.strictEqual(await chat(TEST_CLIENT_KEY, {model: 'wordy', content: MARKUP}), 200);
+  await page.getByLabel('Show only exchanges with these words').fill('wordy');
+  await page.getByText(/^1 of the last \d+$/).waitFor();
+  await page.getByRole('button', {name: 'Details'}).click();
+  const asked = page.getByRole('region', {name: 'Request body'}).locator('pre');
+  assert.strictEqual(await asked.innerText(),
+    JSON.stringify({model: 'wordy', messages: [{role: 'user', content: MARKUP}]}));
+  const told = page.getByRole('region', {name: 'Response body'}).locator('pre');
+  assert.strictEqual(JSON.parse(await told.innerText()).object, 'chat.completion');
+  assert.ok(!(await page.locator('tr.detail').innerText()).includes(TEST_CLIENT_KEY));
+  await expectNoMarkup();
+  await picture('content');
   expectNoErrors();
 });
 

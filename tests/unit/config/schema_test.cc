@@ -81,10 +81,11 @@ size_t settings_of(Section section, const T& defaults) {
 // A member without a setting, or the other way round, makes these sums differ.
 TEST(Schema, NamesEveryMember) {
     constexpr size_t kServer =
-        member_count<server::ServerOptions>() - 6 + member_count<server::AccessLogOptions>() +
+        member_count<server::ServerOptions>() - 7 + member_count<server::AccessLogOptions>() +
         member_count<net::TlsServerOptions>() - 1 + member_count<net::BufferRingOptions>() +
         member_count<net::SocketOptions>() + member_count<http::ServerConnectionOptions>() - 1 +
-        member_count<http::MessageLimits>() + member_count<pipeline::RemoteContentOptions>();
+        member_count<http::MessageLimits>() + member_count<pipeline::RemoteContentOptions>() +
+        member_count<pipeline::ContentCaptureOptions>();
     EXPECT_EQ(settings_of(Section::server, server::ServerOptions()), kServer);
     EXPECT_EQ(settings_of(Section::certificate, net::CertificateOptions()),
               member_count<net::CertificateOptions>());

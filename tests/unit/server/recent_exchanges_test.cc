@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -24,6 +26,7 @@
 #include "pipeline/exchange_record.h"
 #include "server/admin_api.h"
 #include "server/admin_handlers.h"
+#include "trace/content.h"
 
 namespace sluice::server {
 
@@ -108,6 +111,77 @@ TEST(RecentExchanges, KeepsWhatHasRoomWhenTheLimitChanges) {
     EXPECT_THAT(ids(recent, 10), ElementsAre("g", "f", "e", "d"));
     recent.set_limit(0);
     EXPECT_THAT(ids(recent, 10), ElementsAre());
+}
+
+void add_with_content(RecentExchanges& to, std::string_view request_id, std::string_view body) {
+    pipeline::ExchangeRecord record = usual(request_id);
+    trace::Content content;
+    content.request.add(body, 4);
+    content.reply.add("reply", 100);
+    record.content = std::make_shared<const trace::Content>(std::move(content));
+    to.add(record, "/v1", 0, kWallClockNs);
+}
+
+// Empty for none.
+std::string request_of(const RecentExchanges& of, uint64_t number) {
+    const std::optional<ExchangeWithContent> found = of.find(number);
+    const bool has_content = found && found->content != nullptr;
+    EXPECT_EQ(has_content, found && found->exchange.has_content);
+    return has_content ? std::string(found->content->request.view()) : "";
+}
+
+TEST(RecentExchanges, KeepNoContentUnlessTheyAreToldTo) {
+    RecentExchanges recent;
+    recent.set_limit(3);
+    EXPECT_FALSE(recent.keeps_content());
+    add_with_content(recent, "a", "one");
+    EXPECT_EQ(request_of(recent, 1), "");
+    recent.keep_content(true);
+    EXPECT_TRUE(recent.keeps_content());
+    add_with_content(recent, "b", "two");
+    add(recent, "c");
+    EXPECT_EQ(request_of(recent, 1), "");
+    EXPECT_EQ(request_of(recent, 2), "two");
+    EXPECT_EQ(request_of(recent, 3), "");
+    EXPECT_FALSE(recent.find(4));
+}
+
+TEST(RecentExchanges, ContentGoesWithItsExchange) {
+    RecentExchanges recent;
+    recent.set_limit(2);
+    recent.keep_content(true);
+    for (const std::string_view body : {"one", "two", "three"}) {
+        add_with_content(recent, body, body);
+    }
+    EXPECT_FALSE(recent.find(1));
+    EXPECT_EQ(request_of(recent, 2), "two");
+    EXPECT_EQ(request_of(recent, 3), "thre");
+    recent.set_limit(4);
+    EXPECT_EQ(request_of(recent, 2), "two");
+    for (const std::string_view body : {"four", "five", "six"}) {
+        add_with_content(recent, body, body);
+    }
+    EXPECT_FALSE(recent.find(2));
+    EXPECT_EQ(request_of(recent, 3), "thre");
+    EXPECT_EQ(request_of(recent, 6), "six");
+    recent.set_limit(1);
+    EXPECT_FALSE(recent.find(5));
+    EXPECT_EQ(request_of(recent, 6), "six");
+}
+
+TEST(RecentExchanges, ForgetContentWhenItIsSwitchedOff) {
+    RecentExchanges recent;
+    recent.keep_content(true);
+    EXPECT_FALSE(recent.keeps_content());
+    recent.set_limit(2);
+    EXPECT_TRUE(recent.keeps_content());
+    add_with_content(recent, "a", "one");
+    const std::weak_ptr<const trace::Content> watched = recent.find(1)->content;
+    recent.keep_content(false);
+    EXPECT_TRUE(watched.expired());
+    EXPECT_EQ(request_of(recent, 1), "");
+    recent.keep_content(true);
+    EXPECT_EQ(request_of(recent, 1), "");
 }
 
 TEST(RecentExchanges, OfTheSameInstantTheLaterOneIsNewer) {
@@ -214,6 +288,29 @@ TEST_F(AdminExchanges, LeaveOutWhatDidNotHappen) {
     EXPECT_THAT(body, HasSubstr(R"("model":null)"));
     EXPECT_THAT(body, HasSubstr(R"("queued_ms":0,)"));
     EXPECT_THAT(body, HasSubstr(R"("error":{"kind":"invalid_json","source":"client")"));
+}
+
+TEST_F(AdminExchanges, OneHasItsContent) {
+    RecentExchanges recent;
+    recent.set_limit(1);
+    recent.keep_content(true);
+    add_with_content(recent, "req_1", "a\"bc\xff");
+    const AdminAnswer answer = tell_exchange(*recent.find(1), config_);
+    EXPECT_THAT(answer.body, HasSubstr(R"("content":{"request":{"text":"a\"bc","is_cut":true},)"
+                                       R"("response":{"text":"reply","is_cut":false}}})"));
+    EXPECT_THAT(answer.body, HasSubstr(R"("has_content":true})"));
+    expect_as_described(answer, Method::get, "/v1/exchanges/{shard}/{number}", 200);
+    recent.keep_content(false);
+    EXPECT_THAT(tell_exchange(*recent.find(1), config_).body, HasSubstr(R"("content":null})"));
+}
+
+TEST_F(AdminExchanges, OneThatIsNotThere) {
+    for (const char* const path :
+         {"/v1/exchanges/0/1", "/v1/exchanges/7/1", "/v1/exchanges/x/1", "/v1/exchanges/0/-1"}) {
+        expect_as_described(ask(Method::get, path), Method::get, "/v1/exchanges/{shard}/{number}",
+                            404);
+    }
+    EXPECT_EQ(ask(Method::get, "/v1/exchanges/0/1?limit=1").status, 400);
 }
 
 TEST_F(AdminExchanges, AreAskedOfTheShards) {
