@@ -206,11 +206,11 @@ TEST(RecentExchanges, OfAllShardsTheNewestComeFirst) {
         parts[shard] = recent.newest(4);
     }
     const auto order = [&parts](size_t count) {
-        std::vector<int64_t> order;
+        std::vector<int64_t> ends;
         for (const RecentExchange* const exchange : newest_of(parts, count)) {
-            order.push_back(exchange->ended_at_ns - kWallClockNs);
+            ends.push_back(exchange->ended_at_ns - kWallClockNs);
         }
-        return order;
+        return ends;
     };
     EXPECT_THAT(order(3), ElementsAre(32, 30, 22));
     EXPECT_THAT(order(100), ElementsAre(32, 30, 22, 20, 12, 10, 2, 0));
