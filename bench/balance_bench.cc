@@ -96,7 +96,8 @@ void select_at_work(benchmark::State& state, Strategy strategy, size_t count) {
     Instant now = kStart + Duration::seconds(1);
     std::vector<Selection> in_flight(count * 4);
     size_t oldest = 0;
-    const auto end_and_begin = [&] {
+    // The first rounds fill it; before the loop, another thread may still be making the pool.
+    const auto end_some = [&] {
         for (size_t i = 0; i < kBatch; ++i) {
             Selection& ends = in_flight[(oldest + i) % in_flight.size()];
             ends.charge.finish({.verdict = Verdict::success, .per_token = kPerToken}, now);
@@ -105,10 +106,9 @@ void select_at_work(benchmark::State& state, Strategy strategy, size_t count) {
         }
     };
     uint64_t before = 0;
-    for (size_t batch = 0; state.KeepRunningBatch(kBatch); ++batch) {
-        // The first rounds fill the pool.
-        before = batch == 8 ? allocation_count() : before;
-        end_and_begin();
+    while (state.KeepRunningBatch(kBatch)) {
+        before = before == 0 ? allocation_count() : before;
+        end_some();
         const auto begin = std::chrono::steady_clock::now();
         for (size_t i = 0; i < kBatch; ++i) {
             in_flight[(oldest + i) % in_flight.size()] =
