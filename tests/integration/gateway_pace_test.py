@@ -250,14 +250,14 @@ class ReturnTest(PaceCase):
             if idle is None:
                 idle = self.settle(resident_kib, lambda kib: False)
         began, most_idle = time.monotonic(), idle_connections()
-        end = self.settle(resident_kib, lambda kib: kib <= idle * 1.2 and idle_connections() == 1,
-                          wait_s=30)
+        connections = self.settle(idle_connections, lambda count: count == 1)
+        end = self.settle(resident_kib, lambda kib: kib <= idle * 1.2, wait_s=30)
         print(f"resident: {idle} KiB idle, {peak} KiB at most, {end} KiB "
               f"{time.monotonic() - began:.1f} s after the burst; {most_idle:.0f} connections to "
               f"the upstream were idle at first")
         self.assertLessEqual(end, idle * 1.2)
         self.assertGreater(most_idle, 100)
-        self.assertEqual(idle_connections(), 1)
+        self.assertEqual(connections, 1)
 
     @staticmethod
     def settle(read, is_enough, wait_s=7):
