@@ -12,7 +12,7 @@ import threading
 import unittest
 
 import gateway_support as support
-from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from gateway_support import CHAT, Gateway, Upstream, chunk, config_for, event
 from secret_watch import WatchedCase
 
 TOKEN = "admin-token-0815"
@@ -54,10 +54,7 @@ class AdminCase(WatchedCase):
             return support.json_answer(connection, b'{"error":{}}', "500 Internal Server Error")
         if b"stream" not in request.body:
             return support.json_answer(connection, ANSWER)
-        connection.send(STREAM_HEAD + chunk(event(b"1")))
-        self.go.wait(support.PATIENCE_S)
-        connection.send(chunk(event(b"2")) + chunk(DONE) + b"0\r\n\r\n")
-        return True
+        return support.stream_in_two(connection, self.go)
 
     def start(self, admin='listen = "127.0.0.1:0"', environment=None, **parts):
         self.gateway = Gateway(admin_config(self.upstream.port, admin, **parts), environment)

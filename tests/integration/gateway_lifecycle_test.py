@@ -13,7 +13,7 @@ import time
 import unittest
 
 import gateway_support as support
-from gateway_support import (CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event)
+from gateway_support import CHAT, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event
 from secret_watch import WatchedCase
 from llm_tools_test import Mock
 import llm_tools_test
@@ -42,10 +42,7 @@ class LifeCase(WatchedCase):
         """Answers; a stream has one event, and a second one when it is told to go on."""
         if b"stream" not in request.body:
             return support.json_answer(connection, b'{"ok":true}')
-        connection.send(STREAM_HEAD + chunk(event(b"1")))
-        self.go.wait(support.PATIENCE_S)
-        connection.send(chunk(event(b"2")) + chunk(DONE) + b"0\r\n\r\n")
-        return True
+        return support.stream_in_two(connection, self.go)
 
     def stream(self):
         """A client in the middle of a stream."""

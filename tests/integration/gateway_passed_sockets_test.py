@@ -16,7 +16,7 @@ import time
 import unittest
 
 import gateway_support as support
-from gateway_support import CHAT, DONE, Gateway, STREAM_HEAD, Upstream, chunk, config_for, event
+from gateway_support import CHAT, Gateway, Upstream, config_for, event
 from secret_watch import WatchedCase
 from tls_support import Authority, client_context, tls_config
 
@@ -73,10 +73,7 @@ class PassedCase(WatchedCase):
     def script(self, connection, request):
         if b"stream" not in request.body:
             return support.json_answer(connection, ANSWER)
-        connection.send(STREAM_HEAD + chunk(event(b"1")))
-        self.go.wait(support.PATIENCE_S)
-        connection.send(chunk(event(b"2")) + chunk(DONE) + b"0\r\n\r\n")
-        return True
+        return support.stream_in_two(connection, self.go)
 
     def socket(self, *args, **more):
         return self.sockets.enter_context(listener(*args, **more))

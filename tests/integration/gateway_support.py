@@ -413,6 +413,23 @@ class Gateway:
                    if not l.startswith("#") and re.search(pattern, l))
 
 
+def is_refused(port):
+    """Nobody listens there any more."""
+    try:
+        Client(port).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+def stream_in_two(connection, go):
+    """A stream of two events, of which the second one waits for `go`."""
+    connection.send(STREAM_HEAD + chunk(event(b"1")))
+    go.wait(PATIENCE_S)
+    connection.send(chunk(event(b"2")) + chunk(DONE) + b"0\r\n\r\n")
+    return True
+
+
 def json_answer(connection, body, status="200 OK", fields=""):
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{fields}"
     connection.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

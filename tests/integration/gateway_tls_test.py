@@ -305,6 +305,27 @@ class BrokenHandshakeTest(TlsCase):
         self.gateway.stop()
 
 
+    def test_a_handshake_may_end_while_draining(self):
+        def drain():
+            self.assert_answers(self.gateway.client())  # Accepted after it.
+            self.gateway.signal(signal.SIGTERM)
+            support.wait_until(lambda: support.is_refused(self.gateway.port), "it still listens")
+        for _ in range(5):  # The client of a busy machine may be too slow for it.
+            self.start()
+            try:
+                client = BioClient(self.gateway.port, client_context(CA), 50, after_first=drain)
+                client.send(b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n")
+                answer = client.read_until(b"ok")
+                client.close()
+            except (ConnectionError, EOFError, ssl.SSLError):
+                answer = b""
+            self.assertEqual(self.gateway.wait(), 0)
+            self.gateway.stop()
+            if answer:
+                break
+        self.assertIn(b"200 OK", answer)
+
+
 class ProgramsTest(TlsCase):
     """What people use to look at a server."""
 

@@ -142,8 +142,9 @@ class BioClient:
     Python's own TLS sockets cannot read any more after their close_notify.
     """
 
-    def __init__(self, port, context, piece_bytes=65536, name="127.0.0.1"):
+    def __init__(self, port, context, piece_bytes=65536, name="127.0.0.1", after_first=None):
         self.raw = Client(port)
+        self.after_first = after_first  # Called when the first piece was sent.
         self.piece_bytes = piece_bytes
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
@@ -153,6 +154,9 @@ class BioClient:
         data = self.outgoing.read()
         for begin in range(0, len(data), self.piece_bytes):
             self.raw.send(data[begin:begin + self.piece_bytes])
+            if self.after_first is not None:
+                after_first, self.after_first = self.after_first, None
+                after_first()
 
     def _drive(self, action):
         while True:

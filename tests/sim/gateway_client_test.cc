@@ -50,6 +50,15 @@ protected:
         was_ended_ = client.saw_end() && !client.has_left();
         return client.received();
     }
+    // The answer to what ends, or begins, when draining has begun.
+    void expect_last_answer(const Client& client) {
+        world_.run_for(ms(100));
+        gateway_->drain(ms(10'000));
+        ASSERT_TRUE(run_until_done(client));
+        const HttpRead read = answer_to(client);
+        EXPECT_EQ(read.message.second_word(), "200");
+        EXPECT_EQ(read.message.field("connection"), "close");
+    }
     int64_t connections() const { return gateway_->metric("sluice_client_connections"); }
 
     bool was_ended_ = false;
@@ -101,24 +110,14 @@ TEST_F(ClientStory, WhatArrivesWhileDrainingIsTheLast) {
     Client client(world_, {.to = at(),
                            .parts = {{request.substr(0, 20), {}}, {request.substr(20), ms(200)}},
                            .ends_with_peer = true});
-    world_.run_for(ms(100));
-    gateway_->drain(ms(10'000));
-    ASSERT_TRUE(run_until_done(client));
-    const HttpRead read = answer_to(client);
-    EXPECT_EQ(read.message.second_word(), "200");
-    EXPECT_EQ(read.message.field("connection"), "close");
+    expect_last_answer(client);
 }
 
 // Its request may be on its way already; a gateway that took the connection should answer it.
 TEST_F(ClientStory, ANewConnectionMayStillAskWhenDrainingBegins) {
     start_good();
     Client client(world_, {.to = at(), .parts = {{post(kChat), ms(250)}}, .ends_with_peer = true});
-    world_.run_for(ms(100));
-    gateway_->drain(ms(10'000));
-    ASSERT_TRUE(run_until_done(client));
-    const HttpRead read = answer_to(client);
-    EXPECT_EQ(read.message.second_word(), "200");
-    EXPECT_EQ(read.message.field("connection"), "close");
+    expect_last_answer(client);
 }
 
 TEST_F(ClientStory, ANewConnectionThatAsksNothingDoesNotHoldUpADrain) {
