@@ -47,6 +47,15 @@ public:
         return true;
     }
 
+    // Producer. Whether more than half of it is taken.
+    bool is_half_full() {
+        const uint64_t head = head_.load(std::memory_order_relaxed);
+        if (head - known_tail_ > capacity_ / 2) {
+            known_tail_ = tail_.load(std::memory_order_acquire);
+        }
+        return head - known_tail_ > capacity_ / 2;
+    }
+
     // Consumer. Appends the oldest records to `to`, as long as it stays within `size_max` (one
     // record always fits); returns how many there were.
     size_t pop_into(std::string& to, size_t size_max) {

@@ -120,6 +120,9 @@ struct LogWriter::Outlet {
 bool LogLane::push(std::string_view lines) {
     const bool fits = ring_.push(lines);
     writer_.wake();
+    if (ring_.is_half_full()) {
+        writer_.hurry();
+    }
     return fits;
 }
 
@@ -175,8 +178,15 @@ void LogWriter::wake() {
     }
 }
 
+void LogWriter::hurry() {
+    if (is_hurried_.load(std::memory_order_relaxed) == 0 && is_hurried_.exchange(1) == 0) {
+        futex_wake(is_hurried_);
+    }
+}
+
 void LogWriter::reopen() {
     wants_reopen_.store(true);
+    hurry();
     wake();
 }
 
@@ -184,8 +194,8 @@ void LogWriter::stop() {
     if (!thread_.joinable()) {
         return;
     }
-    is_stopping_.store(1);
-    futex_wake(is_stopping_);
+    is_stopping_.store(true);
+    hurry();
     wake();
     thread_.join();
 }
@@ -194,18 +204,23 @@ void LogWriter::stop() {
 
 void LogWriter::run() {
     uint32_t passed_ms = 0;
-    while (is_stopping_.load() == 0) {
+    bool has_written = false;
+    while (!is_stopping_.load()) {
         if (wants_reopen_.exchange(false)) {
             reopen_files();
         }
         if (since_report_ms_ >= kReportIntervalMs) {
             report_suppressed(false);
         }
+        const uint64_t lines_before = counters_.lines.load();
         const Progress progress = write_round(std::exchange(passed_ms, 0));
-        if (progress == Progress::idle) {
+        has_written = has_written || counters_.lines.load() != lines_before;
+        if (progress == Progress::idle && std::exchange(has_written, false)) {
+            const uint32_t delay_ms = std::max(options_.batch_delay_ms, 1U);
+            passed_ms = futex_wait(is_hurried_, 0, delay_ms) ? delay_ms : 0;
+            is_hurried_.store(0);
+        } else if (progress == Progress::idle) {
             sleep_until_woken();
-            futex_wait(is_stopping_, 0, std::max(options_.batch_delay_ms, 1U));
-            passed_ms = options_.batch_delay_ms;
         } else if (progress == Progress::blocked) {
             wait_for_outlets();
             passed_ms = options_.batch_delay_ms;
@@ -287,7 +302,7 @@ LogWriter::Progress LogWriter::on_write_error(Outlet& outlet, int os_errno) {
 }
 
 bool LogWriter::has_work() const {
-    return wants_reopen_.load() || is_stopping_.load() != 0 ||
+    return wants_reopen_.load() || is_stopping_.load() ||
            std::ranges::any_of(outlets_, [](const auto& outlet) {
                return std::ranges::any_of(outlet->lanes,
                                           [](const auto& lane) { return !lane->ring_.empty(); });

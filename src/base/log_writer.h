@@ -1,9 +1,10 @@
 // LogWriter: one thread that carries log lines from the shards to descriptors.
 //
-// Each shard has a lane per sink, a bounded ring of bytes. The writer sleeps until a lane gets its
-// first line, waits a moment so that more come together, and writes them in one go. A sink that
-// fails or stands still costs only its own lines: its lanes fill up, then drop and count. No shard
-// ever waits for it, and neither does the process when it ends.
+// Each shard has a lane per sink, a bounded ring of bytes. The writer sleeps until a lane gets a
+// line and writes it at once; what comes within a moment after that is written together, or sooner
+// when a lane is half full. A sink that fails or stands still costs only its own lines: its lanes
+// fill up, then drop and count. No shard ever waits for it, and neither does the process when it
+// ends.
 #pragma once
 
 #include <atomic>
@@ -40,8 +41,8 @@ private:
 };
 
 struct LogWriterOptions {
-    // Lines of this long come together before they are written.
-    uint32_t batch_delay_ms = 20;
+    // After a write, lines of this long come together before the next one.
+    uint32_t batch_delay_ms = 100;
     // What the lines that are left get to be written in when the writer stops.
     uint32_t flush_timeout_ms = 1'000;
     // After a failed write (a full disk, say) the sink is tried again so much later.
@@ -88,6 +89,7 @@ private:
     enum class Progress : uint8_t { idle, blocked, more };
 
     void wake();
+    void hurry();
     void run();
     void flush();
     Progress write_round(uint32_t passed_ms);
@@ -102,9 +104,10 @@ private:
     const LogWriterOptions options_;
     std::vector<std::unique_ptr<Outlet>> outlets_;
     LogWriterCounters counters_;
-    std::atomic<uint32_t> is_asleep_ =
-        0;  // A futex; the writer sets it, whoever wakes it clears it.
-    std::atomic<uint32_t> is_stopping_ = 0;  // A futex.
+    // A futex; the writer sets it, whoever wakes it clears it.
+    std::atomic<uint32_t> is_asleep_ = 0;
+    std::atomic<uint32_t> is_hurried_ = 0;  // A futex: nothing more is waited for.
+    std::atomic<bool> is_stopping_ = false;
     std::atomic<bool> wants_reopen_ = false;
     uint32_t since_report_ms_ = 0;
     std::thread thread_;
