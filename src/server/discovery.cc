@@ -40,6 +40,9 @@ std::unique_ptr<MemberSource> Discovery::make(const std::string& pool,
 }
 
 void Discovery::use(const config::Config& loaded) {
+    if (is_stopping_) {
+        return;  // A reload that came at the very end: nobody would stop new ones.
+    }
     std::vector<std::unique_ptr<MemberSource>> before = std::exchange(sources_, {});
     std::vector<MemberSource*> fresh;
     for (const balance::PoolOptions& pool : loaded.pools) {
@@ -85,6 +88,7 @@ void Discovery::look() {
 }
 
 void Discovery::stop() {
+    is_stopping_ = true;
     for (std::unique_ptr<MemberSource>& source : sources_) {
         source->stop();
         ending_.push_back(std::move(source));

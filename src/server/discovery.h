@@ -43,6 +43,7 @@ private:
     net::Shard& control_;
     net::DnsResolver& resolver_;
     AdminBackend& backend_;
+    bool is_stopping_ = false;
     std::vector<std::unique_ptr<MemberSource>> sources_;
     std::vector<std::unique_ptr<MemberSource>> ending_;  // Until they are idle.
     std::map<std::string, std::vector<balance::Member>> told_;

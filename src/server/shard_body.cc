@@ -57,7 +57,7 @@ constexpr uint64_t kQuietResumesMax = 64;
 constexpr Duration kArrivalMax = Duration::seconds(1);
 // After the last exchange: how long clients get to read the end of their answers.
 constexpr Duration kWindDownMax = Duration::milliseconds(400);
-constexpr Duration kWindDownTurn = Duration::milliseconds(20);
+constexpr Duration kEndTurn = Duration::milliseconds(20);
 // What a TLS handshake may still take when draining begins: a few round trips.
 constexpr Duration kHandshakeGrace = Duration::milliseconds(200);
 
@@ -387,10 +387,12 @@ bool ShardBody::look() {
 
 Duration ShardBody::wait_max() const {
     if (wind_down_ends_.is_set()) {
-        return kWindDownTurn;
+        return kEndTurn;
     }
     if (drain_deadline_.is_set() && !cut_) {
-        return std::min(kTurnWaitMax, std::max(drain_deadline_ - proactor_.now(), Duration()));
+        // Whoever takes back a connection that it has announced wakes nobody.
+        const Duration turn = proactor_.now() < arrivals_end_ ? kEndTurn : kTurnWaitMax;
+        return std::min(turn, std::max(drain_deadline_ - proactor_.now(), Duration()));
     }
     return kTurnWaitMax;
 }

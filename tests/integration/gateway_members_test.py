@@ -8,6 +8,7 @@ known of it.
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -287,6 +288,23 @@ class ByFile(MembersCase):
             client.close()
         finally:
             again.stop()
+
+    def test_a_reload_at_the_very_end_does_not_hold_it_up(self):
+        self.start(self.pool())
+        self.write([self.address("a")])
+        self.wait_for_targets("a")
+        port = self.gateway.admin_port()
+        client = support.Client(port)
+        self.gateway.signal(signal.SIGTERM)
+        support.wait_until(lambda: support.is_refused(port), "it still listens")
+        try:
+            client.send(b"POST /v1/reload HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                        b"Content-Length: 0\r\n\r\n")
+            client.read_response()
+        except (ConnectionError, EOFError):
+            pass  # A busy machine let it come too late.
+        client.close()
+        self.assertEqual(self.gateway.wait(), 0)
 
     def gateway_config(self):
         with open(self.gateway.config_path, encoding="utf-8") as file:
