@@ -25,6 +25,22 @@ struct Member {
 
 enum class Role : uint8_t { system, developer, user, assistant, tool };
 
+// As most services call it; a developer is OpenAI's word for the system.
+constexpr std::string_view role_name(Role role) {
+    switch (role) {
+        case Role::system:
+        case Role::developer:
+            return "system";
+        case Role::user:
+            return "user";
+        case Role::assistant:
+            return "assistant";
+        case Role::tool:
+            return "tool";
+    }
+    return "user";
+}
+
 enum class PartType : uint8_t { text, image, audio, file };
 
 // One piece of a message's content.

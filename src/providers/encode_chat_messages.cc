@@ -18,22 +18,6 @@ namespace sluice::providers {
 
 namespace {
 
-std::string_view role_name(Role role, bool has_developer) {
-    switch (role) {
-        case Role::system:
-            return "system";
-        case Role::developer:
-            return has_developer ? "developer" : "system";
-        case Role::user:
-            return "user";
-        case Role::assistant:
-            return "assistant";
-        case Role::tool:
-            return "tool";
-    }
-    return "user";
-}
-
 ToolIdRule id_rule(const Target& target) {
     if (target.has(Quirk::nine_letter_tool_ids)) {
         return ToolIdRule::nine_letters;
@@ -262,7 +246,8 @@ Status MessageWriter::write_extensions(const Message& message) {
 Status MessageWriter::write(const Message& message, size_t index, bool is_current) {
     index_ = index;
     writer_.begin_object().key("role");
-    writer_.string(role_name(message.role, !has(Quirk::no_developer_role)));
+    const bool is_developer = message.role == Role::developer && !has(Quirk::no_developer_role);
+    writer_.string(is_developer ? "developer" : role_name(message.role));
     TRY_VOID(write_content(message));
     if (!message.name.empty()) {
         if (has(Quirk::no_logprobs)) {

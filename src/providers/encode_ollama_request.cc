@@ -23,21 +23,6 @@ namespace sluice::providers {
 
 namespace {
 
-std::string_view role_name(Role role) {
-    switch (role) {
-        case Role::system:
-        case Role::developer:
-            return "system";
-        case Role::user:
-            return "user";
-        case Role::assistant:
-            return "assistant";
-        case Role::tool:
-            return "tool";
-    }
-    return "user";
-}
-
 class OllamaRequestWriter {
 public:
     OllamaRequestWriter(const ChatRequest& request,

@@ -15,22 +15,6 @@ namespace sluice::providers {
 
 namespace {
 
-// The published roles; a developer is OpenAI's word for the system.
-std::string_view role_name(Role role) {
-    switch (role) {
-        case Role::system:
-        case Role::developer:
-            return "system";
-        case Role::user:
-            return "user";
-        case Role::assistant:
-            return "assistant";
-        case Role::tool:
-            return "tool";
-    }
-    return "";
-}
-
 std::string_view reason_name(FinishReason reason) {
     switch (reason) {
         case FinishReason::stop:
@@ -101,8 +85,10 @@ private:
 
 void write_parts(const Message& message, Parts& parts) {
     parts.text("reasoning", message.reasoning);
-    for (const ThinkingBlock& block : message.thinking) {
-        parts.text("reasoning", block.thinking);
+    if (message.reasoning.raw.empty()) {  // Else the blocks say the same, signed.
+        for (const ThinkingBlock& block : message.thinking) {
+            parts.text("reasoning", block.thinking);
+        }
     }
     for (const Part& part : message.parts) {
         parts.any(part);

@@ -82,6 +82,30 @@ TEST(SemanticMessages, OfOtherClients) {
               R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]}])");
 }
 
+// What is signed comes a second time, as it was signed.
+TEST(SemanticMessages, OfReasoningOnce) {
+    constexpr std::string_view kOnce =
+        R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]},)"
+        R"({"role":"assistant","parts":[{"type":"reasoning","content":"T"},)"
+        R"({"type":"text","content":"A"}]}])";
+    EXPECT_EQ(input(Dialect::messages,
+                    R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"},)"
+                    R"({"role":"assistant","content":[)"
+                    R"({"type":"thinking","thinking":"T","signature":"S"},)"
+                    R"({"type":"text","text":"A"}]}]})"),
+              kOnce);
+    const auto chat = [](std::string_view reasoning) {
+        return input(Dialect::chat, R"({"model":"m","messages":[{"role":"user","content":"Hi"},)"
+                                    R"({"role":"assistant","content":"A",)" +
+                                        std::string(reasoning) + "}]}");
+    };
+    const std::string blocks =
+        R"("thinking_blocks":[{"type":"thinking","thinking":"T","signature":"S"}])";
+    EXPECT_EQ(chat(R"("reasoning_content":"T")"), kOnce);
+    EXPECT_EQ(chat(blocks), kOnce);
+    EXPECT_EQ(chat(R"("reasoning_content":"T",)" + blocks), kOnce);
+}
+
 TEST(SemanticMessages, OfReplies) {
     EXPECT_EQ(output(Dialect::chat,
                      R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[)"
