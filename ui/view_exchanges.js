@@ -62,7 +62,7 @@ function bodyOf(title, body) {
   const note = body.is_cut ? ' · cut' : '';
   return h('section', {class: 'content', 'aria-label': title},
     h('h3', {}, `${title}${note}`),
-    body.text === '' ? h('p', {class: 'faint'}, 'Empty')
+    body.text === '' ? h('p', {class: 'faint'}, 'Empty, or never read')
       : h('pre', {tabindex: '0', 'aria-label': title}, body.text));
 }
 

@@ -119,7 +119,9 @@ void Exchange::mark_restart() {
     event += is_chat ? std::string_view("chat.completion.chunk") : "text_completion";
     event += "\",\"created\":" + std::to_string(now_s) + ",\"model\":";
     event += json::quote(record_.model, client_.arena());
-    event += ",\"choices\":[],\"sluice\":{\"restarted\":true}}\n\n";
+    event += ",\"choices\":[],";
+    event += kRestartMark;
+    event += "}\n\n";
     client_.write_body(Slice::copy_of(event));
 }
 

@@ -43,4 +43,8 @@ std::string error_event(const ErrorAnswer& answer,
                         Terminator protocol,
                         uint64_t events_before = 0);
 
+// In the chunk that says that a stream began anew, see Exchange::mark_restart(). No text of a model
+// looks like it, where quotes are escaped.
+inline constexpr std::string_view kRestartMark = R"("sluice":{"restarted":true})";
+
 }  // namespace sluice::pipeline

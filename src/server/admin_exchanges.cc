@@ -261,15 +261,14 @@ coro::Task<AdminAnswer> answer_exchange(AdminCall& call) {
     const auto is_over = [&call] { return call.is_client_gone(); };
     const std::vector<std::optional<std::optional<ExchangeWithContent>>> parts =
         co_await ask_shards(call.backend.shards(), call.signal, ask, kShardPatience, is_over);
-    for (const std::optional<std::optional<ExchangeWithContent>>& part : parts) {
-        if (part && *part) {
+    if (*shard_index < parts.size()) {
+        const std::optional<std::optional<ExchangeWithContent>>& part = parts[*shard_index];
+        if (!part) {
+            co_return admin_error(503, "no_answer", "the shard has not answered in time");
+        }
+        if (*part) {
             co_return tell_exchange(**part, call.backend.config());
         }
-    }
-    const bool is_complete =
-        std::ranges::all_of(parts, [](const auto& part) { return part.has_value(); });
-    if (!is_complete) {
-        co_return admin_error(503, "no_answer", "a shard has not answered in time");
     }
     co_return admin_error(404, "no_such_exchange",
                           "there is no such exchange among the last ones; see /v1/exchanges");

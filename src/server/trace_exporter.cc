@@ -211,30 +211,28 @@ void TraceExporter::begin_batch(trace::OtlpText& otlp) const {
     otlp.begin_spans(kScope, SLUICE_VERSION);
 }
 
-// Every lane in turn; the last records may take it over its bounds.
+// One record of each lane in turn; the last one may take it over its bounds.
 TraceExporter::Batch TraceExporter::take_batch(std::string& text) {
     text.clear();
     Batch batch;
     std::optional<trace::OtlpText> otlp;
-    for (bool has_more = !end_.has_passed(); has_more && !batch.is_full;) {
-        has_more = false;
-        for (const auto& lane : lanes_) {
-            const trace::Record* const record = lane->front();
-            if (record == nullptr) {
-                continue;
-            }
-            if (!otlp) {
-                begin_batch(otlp.emplace(text));
-            }
-            const TraceMessages messages = messages_of(*record);
-            trace::write_spans(*otlp, *record,
-                               {.input = messages.input, .output = messages.output});
-            batch.spans += trace::span_count(*record);
-            lane->pop();
-            has_more = true;
+    for (size_t empty = 0; empty < lanes_.size() && !batch.is_full && !end_.has_passed();) {
+        trace::Lane& lane = *lanes_[turn_++ % lanes_.size()];
+        const trace::Record* const record = lane.front();
+        if (record == nullptr) {
+            ++empty;
+            continue;
         }
-        batch.is_full = batch.spans >= options_.batch_spans_max ||
-                        (otlp && otlp->size_bytes() >= kBatchBytesMax);
+        empty = 0;
+        if (!otlp) {
+            begin_batch(otlp.emplace(text));
+        }
+        const TraceMessages messages = messages_of(*record);
+        trace::write_spans(*otlp, *record, {.input = messages.input, .output = messages.output});
+        batch.spans += trace::span_count(*record);
+        lane.pop();
+        batch.is_full =
+            batch.spans >= options_.batch_spans_max || otlp->size_bytes() >= kBatchBytesMax;
     }
     if (otlp) {
         otlp->end_request();

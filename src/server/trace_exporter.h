@@ -102,6 +102,7 @@ private:
     std::string target_;
     std::vector<providers::HeaderLine> headers_;
     std::vector<std::unique_ptr<trace::Lane>> lanes_;
+    size_t turn_ = 0;  // Of the lanes.
     TraceCounters counters_;
     coro::Signal signal_;
     net::Deadline end_;  // Of flushing.

@@ -12,6 +12,7 @@
 #include "json/tree.h"
 #include "json/writer.h"
 #include "pipeline/client_call.h"
+#include "pipeline/respond_error.h"
 #include "providers/dialect.h"
 #include "providers/reply.h"
 #include "providers/semantic_messages.h"
@@ -77,7 +78,9 @@ TraceMessages messages_of(const trace::Record& record) {
     if (!content.request.is_cut()) {
         messages.input = input_of(content.request.view(), call);
     }
-    if (call.is_chat() && !content.reply.is_cut() && exchange.status == kOk) {
+    // Of a stream that began anew, both parts would be read as one answer.
+    const bool is_one_answer = !content.reply.view().contains(pipeline::kRestartMark);
+    if (call.is_chat() && !content.reply.is_cut() && exchange.status == kOk && is_one_answer) {
         messages.output = output_of(content.reply.view(), call, exchange.is_stream);
     }
     return messages;

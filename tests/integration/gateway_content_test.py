@@ -13,6 +13,7 @@ from gateway_admin_test import AdminCase, TOKEN
 from gateway_support import CHAT, Gateway, STREAM_HEAD, chunk, event
 from gateway_traces_test import answers
 from otlp_receiver import CLIENT, SERVER, Receiver
+from pool_support import delta
 from secret_watch import WATCH
 
 ASKED = "sesame-asked-4711"
@@ -21,6 +22,18 @@ CLIENT_KEY = "sk-content-0123456789-0123456789"
 QUERY_KEY = "sk-content-query-0123456789-0123456789"
 FIELDS = [("Authorization", f"Bearer {CLIENT_KEY}"), ("X-Note", "a-field-of-no-use")]
 MESSAGES = "/v1/messages"
+
+
+# Of the two targets the first one breaks off.
+RESTART = """
+[pool.p]
+targets = ["up/breaks", "up"]
+strategy = "priority"
+fail_over.mid_stream = "restart"
+[[route]]
+path_prefix = "/pool"
+target_llm = "p"
+"""
 
 
 def capture(**settings):
@@ -37,6 +50,9 @@ class ContentCase(AdminCase):
         if b"fail" in request.body:
             return support.json_answer(connection, b'{"error":{"message":"no-such-luck"}}',
                                        "400 Bad Request")
+        if b"breaks" in request.body:
+            connection.send(STREAM_HEAD + chunk(delta("half")))
+            return False
         return answers(connection, request)
 
     def config(self, content="", traces=False, token=True):
@@ -198,6 +214,17 @@ class SpansTest(ContentCase):
         self.assertEqual(self.server_span()["sluice.response.body"], failed.body.decode())
         self.assertIn("fail", self.attempt()["gen_ai.input.messages"])
         self.assertIsNone(self.attempt()["gen_ai.output.messages"])
+
+
+    def test_have_the_bytes_of_a_stream_that_began_anew(self):
+        self.begin(RESTART + capture(traces="true"), traces=True)
+        answer = self.ask_model(body_of(stream=True), path="/pool/chat/completions")
+        span = self.server_span()
+        self.assertEqual(span["sluice.response.body"], answer.body.decode())
+        self.assertIn("half", span["sluice.response.body"])
+        self.assertIn(TOLD, span["sluice.response.body"])
+        self.assertIsNone(self.attempt()["gen_ai.output.messages"])
+        self.assertIn(ASKED, self.attempt()["gen_ai.input.messages"])
 
 
 class LimitTest(ContentCase):
