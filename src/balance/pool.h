@@ -99,7 +99,8 @@ public:
     WaitingRoomPtr room() const;
 
     // Bits above those of capabilities for what only some targets are long enough for, so that a
-    // longer request needs all that a shorter one does, and more.
+    // longer request needs all that a shorter one does, and more. Of this configuration: who waits
+    // while another one comes may be passed over until it is called.
     uint32_t needs_of_length(uint64_t tokens) const;
 
     // What targets share; any shard may feed and read it.

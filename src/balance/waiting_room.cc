@@ -92,8 +92,16 @@ void WaitingRoom::link(Waiter& waiter) {
     if (++tenant.count == 1) {
         line.turns.insert(&tenant);
     }
+    ++counts_by_needs_[waiter.facts_.needs];
     line.count.fetch_add(1, kRelaxed);
     waiting_.fetch_add(1, kRelaxed);
+}
+
+void WaitingRoom::drop_needs(uint32_t needs) {
+    const auto found = counts_by_needs_.find(needs);
+    if (--found->second == 0) {
+        counts_by_needs_.erase(found);
+    }
 }
 
 void WaitingRoom::unlink(Waiter& waiter, bool is_served) {
@@ -103,6 +111,7 @@ void WaitingRoom::unlink(Waiter& waiter, bool is_served) {
     line.turns.erase(&tenant);
     waiter.unlink();
     tenant.tokens -= tokens_of(waiter.facts_);
+    drop_needs(waiter.facts_.needs);
     const bool is_last = line.count.fetch_sub(1, kRelaxed) == 1;
     waiting_.fetch_sub(1, kRelaxed);
     if (is_served) {
@@ -152,11 +161,12 @@ WaitingRoom::Entry WaitingRoom::enter(Waiter& waiter,
                                       Instant now) {
     const std::scoped_lock lock(mutex_);
     Entry entry;
-    if (waiting_.load(kRelaxed) == 0) {
-        rate_.begin(now);  // First, as the time in which nobody waited says nothing.
+    const bool is_first = waiting_.load(kRelaxed) == 0;
+    if (is_first) {
+        rate_.begin(now);  // As the time in which nobody waited says nothing.
     }
     const Duration wait = wait_for(places_before(waiter.facts_) + 1, now);
-    if (wait > wait_max) {
+    if (wait > wait_max && !is_first) {  // Or nobody would ever show that it has become faster.
         entry.refusal = Refusal::hopeless;
         entry.retry_after = wait - wait_max;
         return entry;
@@ -258,7 +268,9 @@ WaitingRoom::Told WaitingRoom::pass(Waiter& waiter, uint32_t needs) {
         return told;
     }
     waiter.round_ = round_;
+    drop_needs(waiter.facts_.needs);
     waiter.facts_.needs = needs;  // By the pool as it is now.
+    ++counts_by_needs_[needs];
     if (failed_count_ < failed_needs_.size()) {
         failed_needs_[failed_count_++] = needs;
     }
@@ -298,6 +310,12 @@ WaitingRoom::Waiter* WaitingRoom::find_next() {
     if (failed_count_ == failed_needs_.size()) {
         return nullptr;
     }
+    // Mostly all need the same, and one has looked for it: then there are thousands of others
+    // that need not be looked at.
+    if (std::ranges::all_of(counts_by_needs_,
+                            [&](const auto& count) { return has_failed(count.first); })) {
+        return nullptr;
+    }
     size_t looked = 0;
     const Order lines = order();
     for (size_t i = 0; i < lines.count && looked < kLookedAtMax; ++i) {
@@ -323,12 +341,14 @@ WaitingRoom::Waiter* WaitingRoom::find_in(Line& line, size_t& looked) {
     return nullptr;
 }
 
-// Passed over are those that need what somebody before them needs and has not found.
 bool WaitingRoom::may_find_room(const Waiter& waiter) const {
-    const auto failed = std::span(failed_needs_).first(failed_count_);
-    return waiter.round_ != round_ && std::ranges::none_of(failed, [&](uint32_t needs) {
-               return (needs & ~waiter.facts_.needs) == 0;
-           });
+    return waiter.round_ != round_ && !has_failed(waiter.facts_.needs);
+}
+
+// Somebody needs no more than this, and has not found it in this round.
+bool WaitingRoom::has_failed(uint32_t needs) const {
+    return std::ranges::any_of(std::span(failed_needs_).first(failed_count_),
+                               [&](uint32_t failed) { return (failed & ~needs) == 0; });
 }
 
 // --- News.

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -150,6 +151,7 @@ private:
     uint64_t first_finish(size_t line) const;
     void link(Waiter& waiter);
     void unlink(Waiter& waiter, bool is_served);
+    void drop_needs(uint32_t needs);
     Order order() const;
     bool make_place(const Facts& facts, Instant now, Told& told);
     Waiter* newest_below(Priority priority);
@@ -159,6 +161,7 @@ private:
     Waiter* find_next();
     Waiter* find_in(Line& line, size_t& looked);
     bool may_find_room(const Waiter& waiter) const;
+    bool has_failed(uint32_t needs) const;
     void watch(Told& told);
     void post(Waiter& waiter, Told& told);
     uint64_t places_before(const Facts& facts) const;
@@ -173,7 +176,8 @@ private:
     bool again_ = false;  // Somebody looked in the middle of a round.
     Waiter* called_ = nullptr;
     Waiter* watcher_ = nullptr;
-    std::array<uint32_t, 8> failed_needs_ = {};  // Of this round.
+    std::map<uint32_t, uint32_t> counts_by_needs_;  // Of those that wait.
+    std::array<uint32_t, 8> failed_needs_ = {};     // Of this round.
     size_t failed_count_ = 0;
     ServiceRate rate_;
     std::deque<IntrusiveList<Waiter::News>> news_;  // By shard.

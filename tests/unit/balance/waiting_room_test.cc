@@ -315,6 +315,28 @@ TEST_F(WaitingRoomTest, AfterAnIdleTimeNobodyIsTurnedAway) {
     }
 }
 
+TEST_F(WaitingRoomTest, AQueueThatWasSlowIsTriedAgain) {
+    for (int i = 0; i < 20; ++i) {
+        enter(i, {});
+    }
+    for (int i = 0; i < 8; ++i) {
+        now_ = now_ + Duration::seconds(40);
+        serve();
+    }
+    EXPECT_EQ(enter(20, {}).refusal, Refusal::hopeless) << "others wait";
+    while (!guests_.empty()) {
+        leave(guests_.begin()->first);
+    }
+    for (int i = 0; i < 40; ++i) {
+        now_ = now_ + Duration::seconds(1);
+        EXPECT_EQ(enter(i, {}).refusal, Refusal::none) << "it is the only one";
+        now_ = now_ + Duration::milliseconds(50);
+        EXPECT_EQ(serve(), i);
+    }
+    EXPECT_EQ(enter(0, {}).refusal, Refusal::none);
+    EXPECT_EQ(enter(1, {}).refusal, Refusal::none) << "it has become faster";
+}
+
 TEST_F(WaitingRoomTest, TheExpectedPlaceIsTheOneThatItGets) {
     Prng prng(3);
     for (int round = 0; round < 50; ++round) {
