@@ -504,7 +504,7 @@ void Exchange::write_server_timing(http::HeadWriter& writer) {
 void Exchange::price() {
     constexpr int64_t kSecondNs = 1'000'000'000;
     const int64_t now_s = services_.proactor.ring().wall_clock_ns() / kSecondNs;
-    price_exchange(record_, *snapshot_, now_s - (clock() - record_.began).us() / 1'000'000);
+    price_exchange(record_, target_snapshot(), now_s - (clock() - record_.began).us() / 1'000'000);
 }
 
 void Exchange::finish(const Error& error) {

@@ -198,6 +198,8 @@ private:
     coro::Task<Status> waits_for_target();
     coro::Task<Status> stands_in_queue(QueuePlace& place, Instant until);
     Status follow_reload();
+    // Of which the target is.
+    const Snapshot& target_snapshot() const { return later_ ? *later_ : *snapshot_; }
     void tell_of_room(const balance::Pool* pool);
     Error refuse_in_queue(QueueRefusal why, Duration retry_after);
     // tracing.cc

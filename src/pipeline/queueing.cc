@@ -208,7 +208,7 @@ coro::Task<Status> Exchange::stands_in_queue(QueuePlace& place, Instant until) {
 // the pool.
 Status Exchange::follow_reload() {
     const LocalPtr<Snapshot>& newest = services_.newest;
-    const Snapshot& own = later_ ? *later_ : *snapshot_;
+    const Snapshot& own = target_snapshot();
     if (!newest || newest.get() == &own) {
         return {};
     }
