@@ -8,6 +8,7 @@
 #include <span>
 
 #include "balance/options.h"
+#include "balance/pool.h"
 #include "balance/target.h"
 
 namespace sluice::balance {
@@ -40,29 +41,50 @@ size_t draw_by_weight(const Round& round) {
     return found;
 }
 
-size_t Costs::least(const Round& round, double band) const {
-    double limit = items_[0];
-    for (size_t i = 1; i < size_; ++i) {
-        limit = items_[i] < limit ? items_[i] : limit;
+// In lanes, as a compiler may not change the order of comparisons by itself.
+float Costs::lowest() const {
+    constexpr size_t kLanes = 4;
+    std::array<float, kLanes> lowest;
+    lowest.fill(items_[0]);
+    size_t at = 0;
+    for (; at + kLanes <= size_; at += kLanes) {
+        for (size_t lane = 0; lane < kLanes; ++lane) {
+            lowest[lane] = std::min(lowest[lane], items_[at + lane]);
+        }
     }
-    limit *= 1 + band;
-    // One draw, from the sums of weights up to each.
-    std::array<double, Candidates::kMax> below;
-    double sum = 0;
-    size_t last = 0;
+    for (; at < size_; ++at) {
+        lowest[0] = std::min(lowest[0], items_[at]);
+    }
+    return std::ranges::min(lowest);
+}
+
+size_t Costs::least(const Round& round, float band) const {
+    const float limit = lowest() * (1 + band);
+    std::array<uint8_t, Candidates::kMax> equal;
+    size_t count = 0;
     for (size_t i = 0; i < size_; ++i) {
-        const double weight = round.candidates[i].target->weight;
-        const bool is_equal = items_[i] <= limit;
-        sum += is_equal ? weight : 0.0;
-        last = is_equal ? i : last;
+        equal[count] = static_cast<uint8_t>(i);
+        count += items_[i] <= limit ? 1 : 0;
+    }
+    if (count <= 1) {
+        return equal[0];
+    }
+    if (round.pool.has_equal_weights()) {
+        return equal[round.prng.below(static_cast<uint32_t>(count))];
+    }
+    // One draw, from the sums of weights up to each.
+    std::array<float, Candidates::kMax> below;
+    float sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        sum += round.candidates[equal[i]].target->weight;
         below[i] = sum;
     }
-    const double drawn = round.prng.unit() * sum;
-    size_t chosen = 0;
-    while (chosen < last && below[chosen] <= drawn) {
-        ++chosen;
+    const auto drawn = static_cast<float>(round.prng.unit()) * sum;
+    size_t found = 0;
+    while (found + 1 < count && below[found] <= drawn) {
+        ++found;
     }
-    return chosen;
+    return equal[found];
 }
 
 }  // namespace sluice::balance

@@ -81,26 +81,29 @@ const Balancer& find_balancer(Strategy strategy);
 std::string_view name_of(Strategy strategy);
 std::optional<Strategy> strategy_named(std::string_view name);
 
-// What each of a round's candidates costs, in their order.
+// What each of a round's candidates costs, by its position.
 class Costs {
 public:
     template <typename F>
-    Costs(const Round& round, const F& cost_of) : size_(round.candidates.size()) {
+    Costs(const Round& round, const F& cost_at) : size_(round.candidates.size()) {
         for (size_t i = 0; i < size_; ++i) {
-            items_[i] = cost_of(round.candidates[i]);
+            items_[i] = cost_at(i);
         }
     }
-    double operator[](size_t at) const { return items_[at]; }
+    float operator[](size_t at) const { return items_[at]; }
 
     // The position of the least; equal ones are drawn from by weight, never by position. A cost
     // within `band` of the least is equal to it.
-    size_t least(const Round& round, double band) const;
+    size_t least(const Round& round, float band) const;
 
 private:
-    std::array<double, Candidates::kMax> items_;
+    float lowest() const;
+
+    std::array<float, Candidates::kMax> items_;
     size_t size_;
 };
 
 // One of them, each with a probability by its weight.
 size_t draw_by_weight(const Round& round);
+
 }  // namespace sluice::balance

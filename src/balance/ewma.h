@@ -9,19 +9,18 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 #include "base/time.h"
 
 namespace sluice::balance {
 
-// About exp(-x) for x >= 0, by a series of its inverse: within 4 % of one, exact at 0, and no call.
-// What was heard lately, as of a fleet at work, costs no division.
-constexpr double fade(double x) {
-    if (x < 0x1p-6) [[likely]] {
-        return 1 - x * (1 - x * 0.5);
-    }
-    return x > 30 ? 0 : 1 / (1 + x * (1 + x * (0.5 + x * (1.0 / 6 + x * (1.0 / 24)))));
+// About exp(-x) for x >= 0, by a series of its inverse: within 4 % of one, exact at 0, and neither
+// a call nor a branch.
+template <std::floating_point T>
+constexpr T fade(T x) {
+    return 1 / (1 + x * (1 + x * (T(1) / 2 + x * (T(1) / 6 + x * (T(1) / 24)))));
 }
 
 constexpr int64_t ms_of(Instant instant) {
@@ -52,6 +51,17 @@ public:
     double value(double otherwise) const {
         const uint64_t word = word_.load(std::memory_order_relaxed);
         return word == 0 ? otherwise : value_in(word);
+    }
+
+    // For who works out many at once: its value and the time of its last sample, as milliseconds; a
+    // value of 0 is none.
+    struct Sample {
+        float value;
+        uint32_t at_ms;
+    };
+    Sample sample() const {
+        const uint64_t word = word_.load(std::memory_order_relaxed);
+        return {.value = float_in(word), .at_ms = static_cast<uint32_t>(word)};
     }
 
     // Without new samples it goes to `rest`.
@@ -95,9 +105,10 @@ public:
     void clear() { word_.store(0, std::memory_order_relaxed); }
 
 private:
-    static double value_in(uint64_t word) {
+    static float float_in(uint64_t word) {
         return std::bit_cast<float>(static_cast<uint32_t>(word >> 32U));
     }
+    static double value_in(uint64_t word) { return float_in(word); }
     static double age(uint64_t word, const Fading& fading) {
         const uint32_t ms = fading.now_ms - static_cast<uint32_t>(word);
         // Another shard's clock may have been read a little later than ours.

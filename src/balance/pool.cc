@@ -89,7 +89,7 @@ void Pool::add_targets(std::span<const uint32_t> capabilities,
         target.is_limited = of.context_tokens_max != 0 || of.concurrent_max != 0 ||
                             of.requests_per_minute_max != 0 || of.tokens_per_minute_max != 0 ||
                             options_.adaptive_limit.enabled;
-        target.prefill_s_per_token = 1.0 / std::max(of.prefill_tokens_per_s, 1U);
+        target.prefill_s_per_token = 1 / static_cast<float>(std::max(of.prefill_tokens_per_s, 1U));
         const uint64_t name_hash = affinity_of(target.name);
         const Target* before = find_target(running, target, i);
         target.state =

@@ -57,17 +57,19 @@ private:
     std::atomic<T> value_;
 };
 
-struct Target {
-    TargetOptions options;
-    std::string name;  // "llm" or "llm/model"; unique in its pool.
+struct alignas(64) Target {
+    // What every choice reads, in one line of memory.
     uint32_t capabilities = 0;
     // As it is in force: that of the options, or what was set at run time (see weights.cc).
     Live<uint32_t> whole_weight = 1;
-    Live<double> weight = 1.0;  // By the mean of its pool.
-    Live<double> inverse_weight = 1.0;
-    double prefill_s_per_token = 0;
+    Live<float> weight = 1.0F;  // By the mean of its pool.
+    Live<float> inverse_weight = 1.0F;
+    float prefill_s_per_token = 0;
     bool is_limited = false;  // In its context, its requests in flight or its rates.
     std::shared_ptr<TargetState> state;
+
+    std::string name;  // "llm" or "llm/model"; unique in its pool.
+    TargetOptions options;
 };
 
 }  // namespace sluice::balance

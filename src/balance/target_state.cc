@@ -37,7 +37,7 @@ double freshness(uint64_t engine, Instant now) {
 }  // namespace
 
 // What is there without having been sent by us, or is only imagined.
-void TargetState::add_others(LoadView& view, Instant now, uint32_t request_tokens) const {
+LoadView TargetState::with_others(LoadView view, Instant now, uint32_t request_tokens) const {
     if (const uint64_t word = engine.load(kRelaxed); word != 0) {
         const double fresh = freshness(word, now);
         const double each = view.requests > 0 ? view.kv_tokens / view.requests : kOthersTokens;
@@ -54,6 +54,7 @@ void TargetState::add_others(LoadView& view, Instant now, uint32_t request_token
         view.prefill_tokens += imagined * request_tokens;
         view.kv_tokens += imagined * request_tokens;
     }
+    return view;
 }
 
 void TargetState::set_health(bool healthy, Instant now) {

@@ -95,15 +95,16 @@ struct TargetState {
 
     // `request_tokens` is what an imagined request weighs: as much as the one to be placed.
     LoadView load(Instant now, uint32_t request_tokens) const {
-        LoadView view = {
+        const LoadView view = {
             .requests = static_cast<double>(requests.load(std::memory_order_relaxed)),
             .prefill_tokens = static_cast<double>(prefill_tokens.load(std::memory_order_relaxed)),
             .decoding = static_cast<double>(decoding.load(std::memory_order_relaxed)),
             .kv_tokens = static_cast<double>(kv_tokens.load(std::memory_order_relaxed))};
-        if (engine.load(std::memory_order_relaxed) != 0 || !phantoms.is_empty()) [[unlikely]] {
-            add_others(view, now, request_tokens);
-        }
-        return view;
+        return has_others() ? with_others(view, now, request_tokens) : view;
+    }
+    // Whether more is in flight there than the ledger says.
+    bool has_others() const {
+        return engine.load(std::memory_order_relaxed) != 0 || !phantoms.is_empty();
     }
 
     // By active checks. A target that comes back starts slowly.
@@ -133,7 +134,7 @@ struct TargetState {
     void note_error(uint16_t error, Instant now);
 
 private:
-    void add_others(LoadView& view, Instant now, uint32_t request_tokens) const;
+    LoadView with_others(LoadView view, Instant now, uint32_t request_tokens) const;
     static double ramp_since(int64_t begin_ms, uint32_t slow_start_length_ms, Instant now);
 };
 

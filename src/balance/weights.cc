@@ -43,8 +43,8 @@ void Pool::weigh_targets() {
     }
     const double mean = sum / static_cast<double>(std::max<size_t>(targets_.size(), 1));
     for (Target& target : targets_) {
-        target.weight = target.whole_weight / mean;
-        target.inverse_weight = mean / target.whole_weight;
+        target.weight = static_cast<float>(target.whole_weight / mean);
+        target.inverse_weight = static_cast<float>(mean / target.whole_weight);
     }
     has_equal_weights_ = are_equal;
     sequences_.push_back(std::make_unique<const Sequence>(make_sequence()));

@@ -21,7 +21,7 @@ from fleet_support import LONG, Fleet, question
 from gateway_support import CHAT, Gateway
 from secret_watch import WatchedCase
 
-STREAMS = 2000
+STREAMS = 10_000
 
 
 class FleetCase(WatchedCase):

@@ -2,6 +2,7 @@
 // none, the one where it is expected soonest. What has no price comes last.
 //
 // The bound is what keeps the cheapest from getting everything until it is overrun.
+#include <cstddef>
 #include <limits>
 
 #include "balance/balancer.h"
@@ -16,18 +17,19 @@ namespace {
 class CostOptimized final : public Balancer {
     size_t choose(const Round& round) const override {
         const uint32_t bound_ms = round.pool.options().cost_latency_ms_max;
-        const double bound_s = bound_ms == 0 ? std::numeric_limits<double>::infinity()
-                                             : static_cast<double>(bound_ms) / 1e3;
+        const float bound_s = bound_ms == 0 ? std::numeric_limits<float>::infinity()
+                                            : static_cast<float>(bound_ms) * 1e-3F;
         const Outlook outlook(round);
-        const Costs costs(round, [&](const Candidate& candidate) {
-            const double ttft_s = outlook.ttft_s(candidate);
+        const Costs times_s(round, [&](size_t at) { return outlook.ttft_s(at); });
+        const Costs costs(round, [&](size_t at) {
             // Costs are within [0, 1], times are above: one that is late is after all others.
-            return ttft_s > bound_s ? kLate + ttft_s : cost(round, *candidate.target);
+            return times_s[at] > bound_s ? kLate + times_s[at]
+                                         : cost(round, *round.candidates[at].target);
         });
         return costs.least(round, 0);
     }
 
-    static double cost(const Round& round, const Target& target) {
+    static float cost(const Round& round, const Target& target) {
         const TargetOptions& options = target.options;
         if (options.input_usd_per_million < 0 || options.output_usd_per_million < 0) {
             return kLate;
@@ -35,10 +37,10 @@ class CostOptimized final : public Balancer {
         const double usd = (round.ask.prompt_tokens * options.input_usd_per_million +
                             (round.ask.output_tokens + 1) * options.output_usd_per_million) /
                            1e6;
-        return usd / (usd + 1) * kLate;
+        return static_cast<float>(usd / (usd + 1)) * kLate;
     }
 
-    static constexpr double kLate = 1e6;
+    static constexpr float kLate = 1;
 };
 
 }  // namespace

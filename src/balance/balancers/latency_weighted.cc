@@ -4,6 +4,8 @@
 //
 // Those within 5 % of the best are drawn from by weight, as the expectation is no better than that.
 // A queue counts for its weight: twice the weight, half the queue.
+#include <cstddef>
+
 #include "balance/balancer.h"
 #include "balance/balancer_table.h"
 #include "balance/outlook.h"
@@ -15,12 +17,11 @@ namespace {
 class LatencyWeighted final : public Balancer {
     size_t choose(const Round& round) const override {
         const Outlook outlook(round);
-        const Costs costs(round,
-                          [&](const Candidate& candidate) { return outlook.ttft_s(candidate); });
+        const Costs costs(round, [&](size_t at) { return outlook.ttft_s(at); });
         return costs.least(round, kBand);
     }
 
-    static constexpr double kBand = 0.05;
+    static constexpr float kBand = 0.05F;
 };
 
 }  // namespace

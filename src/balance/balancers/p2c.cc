@@ -30,10 +30,10 @@ class P2c final : public Balancer {
 
     static double load(const Round& round, size_t at) {
         const uint32_t own = round.ask.prompt_tokens + round.ask.output_tokens;
-        const Outlook outlook(round);
+        const Reliability reliability(round.now);
         const Target& target = *round.candidates[at].target;
         const double tokens = target.state->load(round.now, own).kv_tokens + own + 1;
-        return tokens * outlook.failure_factor(*target.state) * target.inverse_weight;
+        return tokens * reliability.factor(*target.state) * target.inverse_weight;
     }
 
     static constexpr int kDraws = 4;

@@ -20,19 +20,18 @@
 #include "balance/options.h"
 #include "balance/outlook.h"
 #include "balance/pool.h"
-#include "balance/target_state.h"
 
 namespace sluice::balance {
 
 namespace {
 
 // So much cheaper must another one be than the one with the most of the prompt.
-constexpr double kHysteresis = 1.05;
+constexpr float kHysteresis = 1.05F;
 
 // What is known of the prompt over all candidates.
 struct Held {
     uint32_t most_cached = 0;
-    double worth = 0;  // Of a token that would have to be read again elsewhere, in tokens.
+    float worth = 0;  // Of a token that would have to be read again elsewhere, in tokens.
 };
 
 Held look_for(const Round& round) {
@@ -40,38 +39,28 @@ Held look_for(const Round& round) {
     for (const Candidate& candidate : round.candidates) {
         held.most_cached = std::max(held.most_cached, candidate.cached_tokens);
     }
-    double holders = 0;
+    float holders = 0;
     for (const Candidate& candidate : round.candidates) {
-        holders += uint64_t{candidate.cached_tokens} * 2 >= held.most_cached ? 1 : 0;
+        holders += uint64_t{candidate.cached_tokens} * 2 >= held.most_cached ? 1.0F : 0.0F;
     }
-    held.worth = (round.pool.options().prefill_weight - 1) / (holders * holders);
+    held.worth = static_cast<float>(round.pool.options().prefill_weight - 1) / (holders * holders);
     return held;
-}
-
-double cost_of(const Round& round,
-               const Outlook& outlook,
-               const Held& held,
-               const Candidate& candidate) {
-    const Target& target = *candidate.target;
-    const TargetState& state = *target.state;
-    const uint32_t prompt = round.ask.prompt_tokens;
-    const LoadView load = state.load(round.now, prompt);
-    const double uncached = prompt - std::min(candidate.cached_tokens, prompt);
-    const Outlook::Queue before = outlook.queue(target, load);
-    const double tokens = uncached + held.worth * (held.most_cached - candidate.cached_tokens);
-    const double decoding = load.decoding * target.inverse_weight;
-    const double seconds = before.wait_s + tokens * target.prefill_s_per_token * before.slowness +
-                           round.pool.options().decode_s_per_stream * decoding;
-    return seconds * outlook.failure_factor(state) *
-           std::sqrt(load.requests * target.inverse_weight + 1);
 }
 
 class PrefixAffinity final : public Balancer {
     size_t choose(const Round& round) const override {
         const Outlook outlook(round);
         const Held held = look_for(round);
-        const Costs costs(round, [&](const Candidate& candidate) {
-            return cost_of(round, outlook, held, candidate);
+        const auto decode_s = static_cast<float>(round.pool.options().decode_s_per_stream);
+        const Costs costs(round, [&](size_t at) {
+            const auto cached = round.candidates[at].cached_tokens;
+            const float missing = static_cast<float>(held.most_cached - cached);
+            const float tokens = outlook.uncached_tokens(at) + held.worth * missing;
+            const Outlook::Queue before = outlook.queue(at);
+            const float seconds = before.wait_s +
+                                  tokens * outlook.s_per_token(at) * before.slowness +
+                                  decode_s * outlook.decoding(at);
+            return seconds * outlook.failure_factor(at) * std::sqrt(outlook.requests(at) + 1);
         });
         size_t home = round.candidates.size();
         for (size_t i = 0; held.most_cached > 0 && i < round.candidates.size(); ++i) {

@@ -288,6 +288,7 @@ void check_stream(const VectorCase& exchange,
 
 VectorExchange::VectorExchange(const VectorCase& exchange, const Vendor& vendor, Dialect client)
     : exchange_(exchange),
+      body_(exchange.upstream_body()),
       vendor_(vendor),
       client_(client_dialect(client)),
       upstream_(upstream_dialect(vendor.dialect)) {}
@@ -324,20 +325,19 @@ SentRequest VectorExchange::send() const {
 ReceivedReply VectorExchange::receive(const std::vector<size_t>& pieces) const {
     ReceivedReply reply;
     Arena& arena = *reply.arena;
-    const std::string body = exchange_.upstream_body();
     const Target target = target_of(exchange_, vendor_);
     const ReplyContext context = context_of(exchange_);
     json::StringText output(reply.text);
     if (!exchange_.is_stream()) {
         ProviderError failure;
-        if (!transcode_whole(*client_, *upstream_, target, context, body, output, arena,
+        if (!transcode_whole(*client_, *upstream_, target, context, body_, output, arena,
                              reply.usage, failure)) {
             keep(reply, failure);
         }
         return reply;
     }
     StreamTranscoder transcoder(*client_, *upstream_, target, context, output, arena);
-    std::string_view left = body;
+    std::string_view left = body_;
     for (size_t i = 0; !left.empty(); ++i) {
         // Each piece in memory of its own, so that nothing can look beyond its end.
         const std::string piece(left.substr(0, pieces[std::min(i, pieces.size() - 1)]));

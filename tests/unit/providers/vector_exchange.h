@@ -51,6 +51,7 @@ public:
 
 private:
     const VectorCase& exchange_;
+    std::string body_;  // Of the provider's reply.
     const Vendor& vendor_;
     const ClientDialect* client_;
     const UpstreamDialect* upstream_;
