@@ -1,9 +1,11 @@
 // Sums of quarter tokens.
 #include "providers/token_estimate.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string_view>
 
 #include "json/writer.h"
@@ -23,37 +25,55 @@ constexpr uint64_t kFilePieceBytes = uint64_t{64} * 1024;
 // An escaped character of unknown script: of two bytes, on average.
 constexpr uint64_t kNumberedQuarters = 2;
 
-// Quarter tokens of a character, by its first byte; the bytes that continue one weigh nothing.
-constexpr std::array<uint8_t, 256> make_weights() {
-    std::array<uint8_t, 256> weights = {};
-    for (size_t byte = 0; byte < weights.size(); ++byte) {
-        const bool is_word = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                             (byte >= 'A' && byte <= 'Z') || byte == ' ';
-        weights[byte] = byte < 0x80   ? (is_word ? 1 : 2)
-                        : byte < 0xC0 ? 0
-                        : byte < 0xE0 ? 2
-                        : byte < 0xF0 ? 4
-                                      : 8;
-    }
-    return weights;
+// Quarter tokens of a character, by its first byte; the bytes that continue one weigh nothing, nor
+// does a blank after a blank. Without branches, so that compilers look at many bytes at once.
+constexpr uint8_t weight_of(uint8_t byte, uint8_t before) {
+    const auto is_letter = static_cast<uint8_t>((byte | 0x20U) - 'a') < 26;
+    const auto is_digit = static_cast<uint8_t>(byte - '0') < 10;
+    const bool is_blank = byte == ' ';
+    const uint8_t ascii = 2 - (is_letter | is_digit | is_blank) - (is_blank & (before == ' '));
+    const uint8_t longer = (byte >= 0xC0) * 2 + (byte >= 0xE0) * 2 + (byte >= 0xF0) * 4;
+    return byte < 0x80 ? ascii : longer;
 }
 
-constexpr std::array<uint8_t, 256> kWeights = make_weights();
+// Of a text without escapes.
+uint64_t quarters_of_plain(std::string_view text, char before) {
+    constexpr size_t kLanes = 16;
+    constexpr size_t kRounds = 255 / 8;  // So many of the heaviest fit into a byte.
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(text.data());
+    uint64_t quarters = text.empty() ? 0 : weight_of(bytes[0], static_cast<uint8_t>(before));
+    size_t at = 1;
+    while (at + kLanes <= text.size()) {
+        std::array<uint8_t, kLanes> sums = {};
+        const size_t rounds = std::min((text.size() - at) / kLanes, kRounds);
+        for (size_t i = 0; i < rounds; ++i, at += kLanes) {
+            for (size_t lane = 0; lane < kLanes; ++lane) {
+                sums[lane] += weight_of(bytes[at + lane], bytes[at + lane - 1]);
+            }
+        }
+        quarters = std::accumulate(sums.begin(), sums.end(), quarters);
+    }
+    for (; at < text.size(); ++at) {
+        quarters += weight_of(bytes[at], bytes[at - 1]);
+    }
+    return quarters;
+}
 
 uint64_t quarters_of(std::string_view text) {
+    constexpr size_t kHexDigits = 4;
     uint64_t quarters = 0;
-    char last = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (c == '\\' && i + 1 < text.size()) {
-            constexpr size_t kHexDigits = 4;
-            const bool is_numbered = text[++i] == 'u';
-            quarters += is_numbered ? kNumberedQuarters : 1;
-            i += is_numbered ? kHexDigits : 0;
-        } else if (c != ' ' || last != ' ') {
-            quarters += kWeights[static_cast<unsigned char>(c)];
+    char before = 0;
+    while (!text.empty()) {
+        // A backslash at the very end escapes nothing.
+        const size_t escape = std::min(text.substr(0, text.size() - 1).find('\\'), text.size());
+        quarters += quarters_of_plain(text.substr(0, escape), before);
+        if (escape == text.size()) {
+            break;
         }
-        last = c;
+        const bool is_numbered = text[escape + 1] == 'u';
+        quarters += is_numbered ? kNumberedQuarters : 1;
+        text.remove_prefix(std::min(escape + 2 + (is_numbered ? kHexDigits : 0), text.size()));
+        before = '\\';
     }
     return quarters;
 }
