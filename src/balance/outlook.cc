@@ -21,7 +21,7 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 // How far an idle target's slowdown is forgotten: it must be asked again to be seen to be better,
 // but not so often that a slow one is noticed by many.
-constexpr uint32_t kIdleFactor = 6;
+constexpr float kIdleFactor = 6;
 
 }  // namespace
 
@@ -30,8 +30,8 @@ constexpr uint32_t kIdleFactor = 6;
 Outlook::Outlook(const Round& round)
     : now_ms_(static_cast<uint32_t>(ms_of(round.now))),
       reliability_(round.now),
-      fading_per_ms_(1 / static_cast<float>(std::max(round.pool.options().latency_decay_ms, 1U) *
-                                            kIdleFactor)),
+      fading_per_ms_(1 / (kIdleFactor *
+                          static_cast<float>(std::max(round.pool.options().latency_decay_ms, 1U)))),
       base_s_(static_cast<float>(round.pool.state().base())),
       pool_pace_(static_cast<float>(round.pool.state().pace.value(1))),
       pool_pace_inverse_(1 / pool_pace_),

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,14 @@ class MetricsTest(unittest.TestCase):
         page = (ROOT / "docs/OPERATING.md").read_text()
         told = set(re.findall(r"^\| `(Sluice\w+)` \|", page, re.MULTILINE))
         self.assertEqual(told, {r["alert"] for r in rules()})
+
+    @unittest.skipUnless(shutil.which("promtool"), "promtool is not there")
+    def test_prometheus_takes_the_rules_and_the_scrape(self):
+        for what in (["rules", "sluice-alerts.yml"], ["config", "sluice-scrape.yml"]):
+            done = subprocess.run(
+                ["promtool", "check", what[0], what[1]], cwd=DEPLOY / "prometheus",
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_the_sources_name_what_a_scrape_has(self):
         upstream = Upstream(lambda c, _: support.json_answer(c, b"{}"))
