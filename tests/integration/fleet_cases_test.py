@@ -198,8 +198,8 @@ class Streams(FleetCase):
         # The gateway needs two descriptors for each.
         count = min(STREAMS_MAX, (hard - DESCRIPTORS_BESIDES) // 2)
         print(f"{count} streams")
-        # All prompts are read in one step, and a step with all of them takes 0.7 s, so that they can
-        # be stopped inside.
+        # All prompts are read in one step, and a step with all takes 0.7 s, so that they can be
+        # stopped inside.
         self.start("--running-max", str(count), "--chunk-tokens", "1000000", workers=1,
                    speed=count / 2000,
                    server="drain_timeout_ms = 60000")
