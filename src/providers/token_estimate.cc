@@ -28,12 +28,12 @@ constexpr uint64_t kNumberedQuarters = 2;
 // Quarter tokens of a character, by its first byte; the bytes that continue one weigh nothing, nor
 // does a blank after a blank. Without branches, so that compilers look at many bytes at once.
 constexpr uint8_t weight_of(uint8_t byte, uint8_t before) {
-    const auto is_letter = static_cast<uint8_t>((byte | 0x20U) - 'a') < 26;
-    const auto is_digit = static_cast<uint8_t>(byte - '0') < 10;
+    const bool is_letter = static_cast<uint8_t>((byte | 0x20U) - 'a') < 26;
+    const bool is_digit = static_cast<uint8_t>(byte - '0') < 10;
     const bool is_blank = byte == ' ';
-    const uint8_t ascii = 2 - (is_letter | is_digit | is_blank) - (is_blank & (before == ' '));
-    const uint8_t longer = (byte >= 0xC0) * 2 + (byte >= 0xE0) * 2 + (byte >= 0xF0) * 4;
-    return byte < 0x80 ? ascii : longer;
+    const int ascii = 2 - (is_letter | is_digit | is_blank) - (is_blank & (before == ' '));
+    const int longer = (byte >= 0xC0) * 2 + (byte >= 0xE0) * 2 + (byte >= 0xF0) * 4;
+    return static_cast<uint8_t>(byte < 0x80 ? ascii : longer);
 }
 
 // Of a text without escapes.
