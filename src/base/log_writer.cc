@@ -1,5 +1,5 @@
-// The writer's thread. While it runs it counts the time it slept, which is all that its delays
-// need. Descriptors that may block are asked first and written to in pieces that then fit.
+// The writer's thread, which reads the clock itself. Descriptors that may block are asked first and
+// written to in pieces that then fit.
 #include "base/log_writer.h"
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <ratio>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -42,9 +43,15 @@ constexpr size_t kBatchBytes = size_t{256} * 1024;
 constexpr unsigned kBatchesPerRoundMax = 16;
 // How often places that went silent are asked for their suppressed lines.
 constexpr uint32_t kReportIntervalMs = 1'000;
+// How long a sink that takes nothing is waited for before the others are looked at again.
+constexpr uint32_t kBlockedWaitMs = 20;
 constexpr mode_t kFileMode = 0640;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+// tidy:allow(clock) a thread beside the shards, and the end of the process, go by real time
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::duration<uint32_t, std::milli>;
 
 // Sleeps while `word` is `value`; a time of 0 is for ever. True when the time is over.
 bool futex_wait(std::atomic<uint32_t>& word, uint32_t value, uint32_t timeout_ms) {
@@ -203,9 +210,12 @@ void LogWriter::stop() {
 // --- The thread. -------------------------------------------------------------------------------
 
 void LogWriter::run() {
-    uint32_t passed_ms = 0;
     bool has_written = false;
+    Clock::time_point last = Clock::now();
     while (!is_stopping_.load()) {
+        const auto passed = std::chrono::duration_cast<Milliseconds>(Clock::now() - last);
+        last += passed;
+        since_report_ms_ += passed.count();
         if (wants_reopen_.exchange(false)) {
             reopen_files();
         }
@@ -213,32 +223,27 @@ void LogWriter::run() {
             report_suppressed(false);
         }
         const uint64_t lines_before = counters_.lines.load();
-        const Progress progress = write_round(std::exchange(passed_ms, 0));
+        const Progress progress = write_round(passed.count());
         has_written = has_written || counters_.lines.load() != lines_before;
         if (progress == Progress::idle && std::exchange(has_written, false)) {
-            const uint32_t delay_ms = std::max(options_.batch_delay_ms, 1U);
-            passed_ms = futex_wait(is_hurried_, 0, delay_ms) ? delay_ms : 0;
+            futex_wait(is_hurried_, 0, std::max(options_.batch_delay_ms, 1U));
             is_hurried_.store(0);
         } else if (progress == Progress::idle) {
             sleep_until_woken();
         } else if (progress == Progress::blocked) {
             wait_for_outlets();
-            passed_ms = options_.batch_delay_ms;
         }
-        since_report_ms_ += passed_ms;
     }
     flush();
 }
 
 void LogWriter::flush() {
-    // tidy:allow(clock) the end of the process is bounded in real time, and no shard is left to ask
-    using Clock = std::chrono::steady_clock;
-    const auto end = Clock::now() + std::chrono::milliseconds(options_.flush_timeout_ms);
-    static_cast<void>(write_round(options_.batch_delay_ms));
+    const auto end = Clock::now() + Milliseconds(options_.flush_timeout_ms);
+    static_cast<void>(write_round(kBlockedWaitMs));
     report_suppressed(true);  // After the lines that it is about.
     Progress progress = Progress::more;
     while (progress != Progress::idle && Clock::now() < end) {
-        progress = write_round(options_.batch_delay_ms);
+        progress = write_round(kBlockedWaitMs);
         if (progress == Progress::blocked) {
             wait_for_outlets();
         }
@@ -314,8 +319,7 @@ void LogWriter::sleep_until_woken() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     while (!has_work() && is_asleep_.load() != 0) {
         if (futex_wait(is_asleep_, 1, LogSite::has_suppressed() ? kReportIntervalMs : 0)) {
-            since_report_ms_ = kReportIntervalMs;
-            break;
+            break;  // They are due.
         }
     }
     is_asleep_.store(0);
@@ -328,7 +332,7 @@ void LogWriter::wait_for_outlets() {
             watched.push_back({.fd = outlet->fd, .events = POLLOUT, .revents = 0});
         }
     }
-    ::poll(watched.data(), watched.size(), static_cast<int>(options_.batch_delay_ms));
+    ::poll(watched.data(), watched.size(), static_cast<int>(kBlockedWaitMs));
 }
 
 void LogWriter::reopen_files() {
