@@ -16,11 +16,12 @@
 
 namespace sluice::balance {
 
-// About exp(-x) for x >= 0, by a series of its inverse: within 4 % of one, exact at 0, and neither
-// a call nor a branch.
+// About exp(-x) for x >= 0, by a series of its inverse: within 4 % of one, exact at 0, nothing from
+// 30 on, and neither a call nor a branch.
 template <std::floating_point T>
 constexpr T fade(T x) {
-    return 1 / (1 + x * (1 + x * (T(1) / 2 + x * (T(1) / 6 + x * (T(1) / 24)))));
+    const T some = 1 / (1 + x * (1 + x * (T(1) / 2 + x * (T(1) / 6 + x * (T(1) / 24)))));
+    return x < 30 ? some : 0;
 }
 
 constexpr int64_t ms_of(Instant instant) {
@@ -44,6 +45,8 @@ struct Fading {
 class Ewma {
 public:
     static constexpr double kShareMin = 0.05;
+    // Another shard's clock may have been read so much later than ours.
+    static constexpr uint32_t kAheadMs = 60'000;
 
     bool is_empty() const { return word_.load(std::memory_order_relaxed) == 0; }
 
@@ -111,8 +114,7 @@ private:
     static double value_in(uint64_t word) { return float_in(word); }
     static double age(uint64_t word, const Fading& fading) {
         const uint32_t ms = fading.now_ms - static_cast<uint32_t>(word);
-        // Another shard's clock may have been read a little later than ours.
-        return ms > UINT32_MAX - 60'000 ? 0 : ms * fading.per_ms;
+        return ms > UINT32_MAX - kAheadMs ? 0 : ms * fading.per_ms;
     }
     static double age(uint64_t word, Instant now, Duration tau) {
         return age(word, Fading(now, tau));

@@ -27,15 +27,16 @@ public:
         if (state.failures.value(0) < kFailuresLeast) [[likely]] {
             return 1;
         }
-        return 1 / (1 - std::min(state.failures.value_now(0, fading_), kFailuresMost));
+        const double failures = state.failures.value_now(0, fading_);
+        return failures < kFailuresLeast ? 1 : 1 / (1 - std::min(failures, kFailuresMost));
     }
 
 private:
     static constexpr Duration kFade = Duration::seconds(30);
-    // A target that fails always is still better than one ten times as busy; one in a thousand is
-    // nothing.
+    // A target that fails always is still better than one ten times as busy. One in a hundred is
+    // nothing, or an old fault would lose every tie.
     static constexpr double kFailuresMost = 0.9;
-    static constexpr double kFailuresLeast = 0.001;
+    static constexpr double kFailuresLeast = 0.01;
 
     Fading fading_;
 };
@@ -80,10 +81,15 @@ private:
     void read(const Round& round, size_t at);
     void read_load(const Round& round, const TargetState& state, size_t at);
     float pace(size_t at) const;
-    // Clocks of other shards may have been read a little later: then 0. What is older than 24 days
-    // counts as new.
+    // Clocks of other shards may have been read a little later: then 0.
     float ms_since(uint32_t then_ms) const {
         return static_cast<float>(std::max(static_cast<int32_t>(now_ms_ - then_ms), 0));
+    }
+    // Likewise, to two milliseconds, of what may be weeks old; up to 49 days.
+    float long_ms_since(uint32_t then_ms) const {
+        const uint32_t halves = (now_ms_ - then_ms + Ewma::kAheadMs) / 2;
+        const auto ms = static_cast<float>(static_cast<int32_t>(halves)) * 2;
+        return std::max(ms - static_cast<float>(Ewma::kAheadMs), 0.0F);
     }
 
     uint32_t now_ms_;
@@ -118,8 +124,9 @@ inline float Outlook::pace(size_t at) const {
 
 inline Outlook::Queue Outlook::queue(size_t at) const {
     const float own = slowdown_[at] > 0 ? slowdown_[at] - pool_pace_ : 0;
-    const float pace = (pool_pace_ + own * fade(ms_since(slowdown_at_ms_[at]) * fading_per_ms_)) *
-                       pool_pace_inverse_;
+    const float pace =
+        (pool_pace_ + own * fade(long_ms_since(slowdown_at_ms_[at]) * fading_per_ms_)) *
+        pool_pace_inverse_;
     const bool is_equal = (pace < kEqualPace) & (pace * kEqualPace > 1);
     // In the time for all of ours that wait, one should have begun.
     const float reading_s = ms_since(reading_since_ms_[at]) * 1e-3F;

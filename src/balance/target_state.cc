@@ -17,6 +17,8 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr uint32_t kCountMax = 4095;
 // After a fault a target looks busier for about so long.
 constexpr Duration kPhantomFade = Duration::milliseconds(2'500);
+// Less than that is nothing, or an old fault would lose every tie.
+constexpr double kPhantomLeast = 0.01;
 // What an engine said says little after so long: requests of a burst come and go in it.
 constexpr double kEngineFadeMs = 2'000;
 // A request of others weighs this much where we have none there to go by.
@@ -48,8 +50,8 @@ LoadView TargetState::with_others(LoadView view, Instant now, uint32_t request_t
         view.prefill_tokens += waiting * each;
         view.decoding += others - waiting;
     }
-    if (!phantoms.is_empty()) {
-        const double imagined = phantoms.value_now(0, now, kPhantomFade);
+    if (const double imagined = phantoms.value_now(0, now, kPhantomFade);
+        imagined > kPhantomLeast) {
         view.requests += imagined;
         view.prefill_tokens += imagined * request_tokens;
         view.kv_tokens += imagined * request_tokens;

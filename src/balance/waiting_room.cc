@@ -268,9 +268,10 @@ WaitingRoom::Told WaitingRoom::pass(Waiter& waiter, uint32_t needs) {
         return told;
     }
     waiter.round_ = round_;
-    drop_needs(waiter.facts_.needs);
-    waiter.facts_.needs = needs;  // By the pool as it is now.
-    ++counts_by_needs_[needs];
+    if (waiter.facts_.needs != needs) {  // By the pool as it is now.
+        drop_needs(std::exchange(waiter.facts_.needs, needs));
+        ++counts_by_needs_[needs];
+    }
     if (failed_count_ < failed_needs_.size()) {
         failed_needs_[failed_count_++] = needs;
     }

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "balance/balancer.h"
+#include "balance/charge.h"
 #include "balance/options.h"
 #include "balance/pool.h"
 #include "balance/prefix_hash.h"
@@ -51,6 +52,30 @@ TEST(Balancers, AreFoundByTheirNames) {
         find_balancer(strategy);
     }
     EXPECT_FALSE(strategy_named("fastest"));
+}
+
+// Not for the average of its failures, and not for what is imagined to be in flight there.
+TEST(Balancers, AnOldFaultLosesNoTies) {
+    for (const Strategy strategy : {Strategy::p2c, Strategy::least_loaded,
+                                    Strategy::least_connections, Strategy::prefix_affinity}) {
+        const auto pool = make_pool(pool_options(strategy, 2));
+        Prng prng(3);
+        bool has_failed = false;
+        while (!has_failed) {
+            Selection selection = pool->select({.prompt_tokens = 100}, kStart, prng);
+            has_failed = selection.target == 0;
+            selection.charge.finish({.verdict = has_failed ? Verdict::fault : Verdict::neutral},
+                                    kStart);
+        }
+        int chosen = 0;
+        for (int i = 0; i < 200; ++i) {
+            Selection selection = pool->select({.prompt_tokens = 100}, after_ms(600'000), prng);
+            chosen += selection.target == 0 ? 1 : 0;
+            selection.charge.finish({.verdict = Verdict::neutral}, after_ms(600'000));
+        }
+        EXPECT_GT(chosen, 50) << name_of(strategy);
+        EXPECT_LT(chosen, 150) << name_of(strategy);
+    }
 }
 
 TEST(Balancers, TwoHundredAtOnceAreSpreadEvenly) {
