@@ -45,13 +45,6 @@ class FleetCase(WatchedCase):
     def targets(self):
         return json.loads(self.gateway.admin("GET", "/v1/targets").body)["pools"][0]["targets"]
 
-    def is_refused(self):
-        try:
-            self.gateway.client().close()
-        except ConnectionError:
-            return True
-        return False
-
     def in_flight(self):
         """Of each target, as the gateway counts."""
         return [t["in_flight"]["requests"] for t in self.targets()]
@@ -215,7 +208,7 @@ class Streams(FleetCase):
         self.fleet.set_fault(0, "kind=hang")
         self.assertEqual(self.in_flight(), [count])
         self.gateway.signal(signal.SIGTERM)
-        support.wait_until(self.is_refused, "it still listens")
+        support.wait_until(lambda: support.is_refused(self.gateway.port), "it still listens")
         self.assertEqual(self.open_at(0), count)
         self.assertIsNone(self.gateway.process.poll())
         self.fleet.set_fault(0, "kind=slow,factor=0.001")
